@@ -1,0 +1,41 @@
+"""Mean-field theory of wide random networks: order parameters, and the spectra of FIM, NTK and input metric.
+
+>>> from meanfield import FIM, Network, predict
+>>> network = Network(depth=3, activation="tanh", weight_variance=3.0, bias_variance=0.64, outputs=10)
+>>> round(float(predict(network, FIM(), width=1000, samples=100).largest), 1)
+255.9
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from meanfield.activations import Activation, activation_names
+    from meanfield.prediction import Prediction, predict
+    from meanfield.recursion import OrderParameters, order_parameters
+    from meanfield.spec import FIM, NTK, InputMetric, Metric, Network
+
+__all__ = [
+    "FIM", "NTK", "Activation", "InputMetric", "Metric", "Network", "OrderParameters", "Prediction",
+    "activation_names", "order_parameters", "predict",
+]  # fmt: skip
+
+# Public name → module: imported on first use, so that `import meanfield` pulls in neither SymPy nor numba.
+_HOME = {
+    "Activation": "activations", "activation_names": "activations",
+    "FIM": "spec", "NTK": "spec", "InputMetric": "spec", "Metric": "spec", "Network": "spec",
+    "OrderParameters": "recursion", "order_parameters": "recursion",
+    "Prediction": "prediction", "predict": "prediction",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'meanfield' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"meanfield.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,165 @@
+"""Which metric is which: its row of coefficients, and the exchangeable kernel they make (theory.md §3).
+
+In the wide limit the dual matrix of every metric is ``ν · I_C ⊗ [(K₁ - K₂) I_N + K₂ 1 1ᵀ]``. Metrics differ in this
+file's table only: two coefficients per layer, a normaliser ν and a dimension P. Whatever follows from the kernel is the
+same for all and stands in :mod:`meanfield.spectra`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meanfield.recursion import OrderParameters
+from meanfield.spec import Metric, Network
+
+__all__ = ["ROWS", "ExchangeableKernel", "exchangeable_kernel"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a row of coefficients may depend on. Layers l = 1..L lie on the first axis of every array; the other axes
+    are those of the widths and samples asked for."""
+
+    fan_in: Floats  # M_{l-1}
+    fan_out: Floats  # M_l
+    weight_variance: Floats
+    bias_variance: Floats
+    outputs: int
+    samples: Floats
+
+
+@dataclass(frozen=True)
+class Row:
+    """One metric: ``K = Σ_l q̃^l (w_l q̂^{l-1} + β_l)`` over the layers asked for.
+
+    ``block`` is what layer l adds to the dimension P; ``None`` for a kernel on samples, whose dimension is CN.
+    ``first`` is the number by which ``Metric.layer`` calls the term l = 1.
+    """
+
+    weight: Callable[[Sizes], Floats]
+    bias: Callable[[Sizes], Floats]
+    normaliser: Callable[[Sizes], Floats]
+    block: Callable[[Sizes], Floats] | None
+    first: int
+
+
+ROWS: dict[str, Row] = {
+    "fim": Row(
+        weight=lambda x: x.fan_in,
+        bias=lambda x: np.ones_like(x.fan_in),
+        normaliser=lambda x: 1 / x.samples,
+        block=lambda x: x.fan_out * (x.fan_in + 1),
+        first=1,
+    ),
+    "ntk": Row(
+        weight=lambda x: x.weight_variance,
+        bias=lambda x: x.bias_variance,
+        normaliser=lambda x: np.ones_like(x.samples),
+        block=None,
+        first=1,
+    ),
+    "input_metric": Row(
+        weight=lambda x: np.zeros_like(x.fan_in),
+        bias=lambda x: x.weight_variance,
+        normaliser=lambda x: 1 / x.samples,
+        block=lambda x: x.fan_in,
+        first=0,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class ExchangeableKernel:
+    """``ν · I_C ⊗ [(K₁ - K₂) I_N + K₂ 1 1ᵀ]``; arrays over the widths and samples asked for.
+
+    Parameters
+    ----------
+    same, other, gap
+        K₁ (a sample with itself), K₂ (two samples) and K₁ - K₂, kept apart because it may be far below either.
+    normaliser, dimension
+        ν, and P, the divisor of mean and second moment.
+    outputs, samples
+        C and N.
+    narrowest
+        The smallest layer width, which sets the noise of the kernel's entries.
+    """
+
+    same: Floats
+    other: Floats
+    gap: Floats
+    normaliser: Floats
+    dimension: Floats
+    outputs: int
+    samples: Floats
+    narrowest: Floats
+
+    def centered(self) -> ExchangeableKernel:
+        """Project every output's mean over the samples out: ``I_C ⊗ (I - 1 1ᵀ/N)`` from both sides.
+
+        The projection of an exchangeable kernel is one: K₁' = (K₁ - K₂)(1 - 1/N), K₂' = -(K₁ - K₂)/N.
+        """
+        return replace(self, same=self.gap * (1 - 1 / self.samples), other=-self.gap / self.samples)
+
+
+def exchangeable_kernel(
+    network: Network, metric: Metric, parameters: OrderParameters, widths: Floats, samples: Floats
+) -> ExchangeableKernel:
+    """The kernel of ``metric`` for layer widths ``widths`` of shape ``(L + 1, ...)`` and ``samples`` of shape ``(...)``.
+
+    Raises
+    ------
+    ValueError
+        If the network has no such layer.
+    """
+    metric.check(network)
+    row = ROWS[metric.family]
+    sizes = _sizes(network, widths, samples)
+    mask = _spread(_mask(row, metric, network.depth), sizes.fan_in)
+    weight, bias = mask * row.weight(sizes), mask * row.bias(sizes)
+
+    def over_layers(values: Floats) -> Floats:
+        return _spread(values, sizes.fan_in)
+
+    backward, backward_st = over_layers(parameters.backward), over_layers(parameters.backward_st)
+    forward, forward_st = over_layers(parameters.forward), over_layers(parameters.forward_st)
+    gap = over_layers(parameters.backward_gap) * (weight * forward + bias)
+    gap = gap + backward_st * weight * over_layers(parameters.forward_gap)
+    return ExchangeableKernel(
+        same=np.sum(backward * (weight * forward + bias), axis=0),
+        other=np.sum(backward_st * (weight * forward_st + bias), axis=0),
+        gap=np.sum(gap, axis=0),
+        normaliser=row.normaliser(sizes),
+        dimension=network.outputs * sizes.samples if row.block is None else np.sum(mask * row.block(sizes), axis=0),
+        outputs=network.outputs,
+        samples=sizes.samples,
+        narrowest=np.min(sizes.fan_in, axis=0),
+    )
+
+
+def _mask(row: Row, metric: Metric, depth: int) -> Floats:
+    if metric.layer is None:
+        return np.ones(depth)
+    return (np.arange(depth) == metric.layer - row.first).astype(np.float64)
+
+
+def _sizes(network: Network, widths: Floats, samples: Floats) -> Sizes:
+    shape = np.broadcast_shapes(widths.shape[1:], samples.shape)
+    every = np.broadcast_to(widths, (network.depth + 1, *shape))
+    return Sizes(
+        fan_in=every[:-1],
+        fan_out=every[1:],
+        weight_variance=_spread(np.array(network.weight_variance), every[1:]),
+        bias_variance=_spread(np.array(network.bias_variance), every[1:]),
+        outputs=network.outputs,
+        samples=np.broadcast_to(samples, shape),
+    )
+
+
+def _spread(values: Floats, like: Floats) -> Floats:
+    return np.broadcast_to(values.reshape(-1, *(1,) * (like.ndim - 1)), like.shape)
