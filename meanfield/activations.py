@@ -25,7 +25,7 @@ import numpy as np
 if TYPE_CHECKING:
     import sympy
 
-__all__ = ["Activation", "activation_names", "as_activation", "array_functions"]
+__all__ = ["Activation", "activation_names", "array_functions", "as_activation"]
 
 Elementwise = Callable[[Any], Any]
 
@@ -360,7 +360,7 @@ def _as_text(expression: sympy.Expr, exact: bool = True) -> str:
     import sympy
     from sympy.printing.str import StrPrinter
 
-    class Spelling(StrPrinter):  # type: ignore[misc]
+    class Spelling(StrPrinter):
         def _print_Float(self, number: sympy.Float) -> str:
             return repr(float(number))
 
@@ -393,6 +393,8 @@ def _find_breakpoints(expression: sympy.Expr) -> tuple[float, ...]:
         if switch.has(u):
             found = sympy.solveset(switch, u, sympy.S.Reals)
             if not isinstance(found, sympy.FiniteSet):
-                raise ValueError(f"activation: expected breakpoints for {expression}, whose switch {switch} = 0 is open")
+                raise ValueError(
+                    f"activation: expected breakpoints for {expression}, whose switch {switch} = 0 is open"
+                )
             zeros |= {float(z) for z in found}
     return tuple(sorted(zeros))

@@ -22,9 +22,7 @@ def _row(plus: Floats, minus: Floats, weights: Floats, start: int, step: int) ->
 
 
 @njit(cache=True)
-def pair_sums(
-    plus: Floats, minus: Floats, s_weights: Floats, t_weights: Floats
-) -> tuple[Floats, Floats]:
+def pair_sums(plus: Floats, minus: Floats, s_weights: Floats, t_weights: Floats) -> tuple[Floats, Floats]:
     """Weighted sums of (½(a² + b²), ab, ½(a - b)², |ab|) over a grid: all nodes, and every second one.
 
     ``plus`` and ``minus`` are φ(s_i + t_j) and φ(s_i - t_j), of shape ``(len(s), len(t))``. A line of one node belongs

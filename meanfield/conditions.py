@@ -66,8 +66,8 @@ _CENTERED = (
 def outlier_margin(kernel: ExchangeableKernel) -> Floats:
     """How far the outlier stands above the noise of the kernel's entries; below 1 the noise swallows it.
 
-    Entries of different samples fluctuate by K₁/√M, which alone makes a bulk with edge K₁ (1 + √ρ)², ρ = N/M. The common
-    part N K₂ shows only if it exceeds what that adds: N K₂ > K₁ (ρ + 2√ρ). One sample alone has no other.
+    Entries of different samples fluctuate by K₁/√M, which alone makes a bulk with edge K₁ (1 + √ρ)², ρ = N/M. The
+    common part N K₂ shows only if it exceeds what that adds: N K₂ > K₁ (ρ + 2√ρ). One sample alone has no other.
     """
     rho = kernel.samples / kernel.narrowest
     noise = np.abs(kernel.same) * (rho + 2 * np.sqrt(rho))

@@ -68,7 +68,7 @@ def gaussian_moments(activation: Activation, q: float, gap: float, order: int = 
     q
         Variance of u and of v, ``q >= 0``.
     gap
-        ``q`` minus their covariance, ``0 <= gap <= 2 q``: 0 for equal, ``q`` for independent, ``2 q`` for opposite ones.
+        ``q`` minus their covariance, ``0 <= gap <= 2 q`` (0: equal, ``q``: independent, ``2 q``: opposite).
     order
         0 for φ, 1 for φ'.
 
@@ -108,9 +108,7 @@ def _sums(activation: Activation, order: int, q: float, gap: float) -> Moments:
         moments = _moments(*sums)
         if moments.status != "unresolved":
             break
-    if moments is None:
-        raise ArithmeticError(f"{activation}: q = {q!r} needs a grid of more than {_LARGEST_GRID:.0e} points")
-    return moments
+    return moments or Moments(*(math.nan,) * 3, *(math.inf,) * 3, "unresolved")
 
 
 def _moments(fine: Floats, coarse: Floats) -> Moments:
@@ -121,9 +119,9 @@ def _moments(fine: Floats, coarse: Floats) -> Moments:
     difference = np.abs(fine - coarse)
     scale = max(square, np.finfo(np.float64).tiny)
     rounding = np.array([square, fine[3], gap + math.sqrt(max(gap * square, 0.0))])
-    errors = difference[:3] + _ROUNDING * rounding
+    errors = [float(e) for e in difference[:3] + _ROUNDING * rounding]
     status = "ok" if difference[:2].max() <= _TOLERANCE * scale and difference[2] <= _TOLERANCE * gap else "unresolved"
-    return Moments(square, product, gap, *(float(e) for e in errors), status)
+    return Moments(square, product, gap, errors[0], errors[1], errors[2], status)
 
 
 # --------------------------------------------------------------------------------------------------------------
@@ -145,7 +143,7 @@ def _lattice_sums(function: Function, wide: float, narrow: float, level: int) ->
         plus, minus = windows[len(t) - 1 :], windows[: len(s), ::-1]
     else:
         plus, minus = function(s[:, None] + t), function(s[:, None] - t)
-    return _pair_kernel()(plus, minus, s_weights, t_weights)  # type: ignore[no-any-return]
+    return _pair_kernel()(plus, minus, s_weights, t_weights)
 
 
 def _line(deviation: float, step: float, reach: float, two_sided: bool) -> tuple[Floats, Floats, bool]:
@@ -159,9 +157,9 @@ def _line(deviation: float, step: float, reach: float, two_sided: bool) -> tuple
     on = step <= _FINE * deviation
     own = step if on else _FINE * deviation
     half = 2 * math.ceil(reach * deviation / (2 * own))
-    indices = np.arange(-half if two_sided else 0, half + 1)
-    nodes = own * indices
-    weights = own / (deviation * math.sqrt(2 * math.pi)) * np.exp(-0.5 * (nodes / deviation) ** 2)
+    indices = np.arange(-half if two_sided else 0, half + 1, dtype=np.float64)
+    nodes: Floats = own * indices
+    weights: Floats = own / (deviation * math.sqrt(2 * math.pi)) * np.exp(-0.5 * (nodes / deviation) ** 2)
     if not two_sided:
         weights[1:] *= 2
     return nodes, weights, on
@@ -181,4 +179,5 @@ def _reach(function: Function, deviation: float) -> float:
 def _pair_kernel() -> Callable[..., tuple[Floats, Floats]]:
     from meanfield.compiled import pair_sums
 
-    return pair_sums
+    kernel: Callable[..., tuple[Floats, Floats]] = pair_sums
+    return kernel

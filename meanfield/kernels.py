@@ -110,7 +110,7 @@ class ExchangeableKernel:
 def exchangeable_kernel(
     network: Network, metric: Metric, parameters: OrderParameters, widths: Floats, samples: Floats
 ) -> ExchangeableKernel:
-    """The kernel of ``metric`` for layer widths ``widths`` of shape ``(L + 1, ...)`` and ``samples`` of shape ``(...)``.
+    """The kernel of ``metric`` at layer widths of shape ``(L + 1, ...)`` and ``samples`` of shape ``(...)``.
 
     Raises
     ------
@@ -145,7 +145,8 @@ def exchangeable_kernel(
 def _mask(row: Row, metric: Metric, depth: int) -> Floats:
     if metric.layer is None:
         return np.ones(depth)
-    return (np.arange(depth) == metric.layer - row.first).astype(np.float64)
+    mask: Floats = (np.arange(depth) == metric.layer - row.first).astype(np.float64)
+    return mask
 
 
 def _sizes(network: Network, widths: Floats, samples: Floats) -> Sizes:

@@ -39,10 +39,10 @@ class Prediction:
     axis, of length C, descending. NaN means that the theory is void there; ``warnings`` says why.
 
     ``mean`` and ``second_moment`` are Σλ/P and Σλ²/P with P = ``dimension``. ``bulk`` is the mean of the non-zero
-    eigenvalues that are no outliers, and their number. ``exponents`` gives, for each statistic, its asymptotic exponents
-    in M (at fixed N) and in N (at fixed M). ``critical_learning_rate`` is the local stability edge of gradient descent
-    on ``(1/2N) Σ |f - y|²``: 2/λ_max of the FIM, 2N/λ_max of the NTK, ``None`` for other metrics. ``error`` estimates
-    the relative numerical error of the order parameters. Equations: theory.md §3.
+    eigenvalues that are no outliers, and their number. ``exponents`` gives, for each statistic, its asymptotic
+    exponents in M (at fixed N) and in N (at fixed M). ``critical_learning_rate`` is the local stability edge of
+    gradient descent on ``(1/2N) Σ |f - y|²``: 2/λ_max of the FIM, 2N/λ_max of the NTK, ``None`` for other metrics.
+    ``error`` estimates the relative numerical error of the order parameters. Equations: theory.md §3.
     """
 
     network: Network
@@ -79,7 +79,9 @@ class Prediction:
             "outliers": _plain(self.outliers),
             "bulk": {"mean": _plain(self.bulk[0]), "multiplicity": self.bulk[1].tolist()},
             "exponents": {k: {"width": _plain(m), "samples": _plain(n)} for k, (m, n) in self.exponents.items()},
-            "critical_learning_rate": None if self.critical_learning_rate is None else _plain(self.critical_learning_rate),
+            "critical_learning_rate": None
+            if self.critical_learning_rate is None
+            else _plain(self.critical_learning_rate),
             "error": self.error,
             "assumptions": list(self.assumptions),
             "warnings": list(self.warnings),
@@ -177,9 +179,10 @@ def _slope(pair: Floats) -> float:
 
 def _critical_learning_rate(metric: Metric, outlier: Floats, samples: NDArray[np.int64]) -> Floats | None:
     """Of gradient descent on (1/2N) Σ |f - y|²: 2/λ_max in the parameterisation whose metric is asked."""
-    scale = {"fim": 2.0, "ntk": 2.0 * samples}.get(metric.family)
-    whole = metric.layer is None and not metric.centered
-    return None if scale is None or not whole else (scale / outlier)[()]
+    scales = {"fim": np.ones(()), "ntk": samples.astype(np.float64)}
+    if metric.family not in scales or metric.layer is not None or metric.centered:
+        return None
+    return (2 * scales[metric.family] / outlier)[()]
 
 
 def _check(network: Network, metric: Metric, order: str) -> None:
@@ -198,7 +201,7 @@ def _usable(parameters: OrderParameters) -> OrderParameters:
     """Refuse order parameters that are not finite: a prediction from them would mean nothing."""
     reasons = {
         "infinite": "activation: expected one without jumps, since E[φ'²] is infinite and with it every gradient",
-        "overflow": "weight_variance: expected order parameters below 1e308, got an overflow (chaotic growth with depth)",
+        "overflow": "weight_variance: expected order parameters below 1e308, got an overflow",
     }
     if parameters.status in reasons:
         raise ValueError(reasons[parameters.status])

@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import operator
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
@@ -78,10 +79,8 @@ class Network:
             "weight_variance": _numbers("weight_variance", weight_variance, depth, minimum=0.0),
             "bias_variance": _numbers("bias_variance", bias_variance, depth, minimum=0.0),
             "outputs": positive_integer("outputs", outputs),
-            "width_ratios": _numbers("width_ratios", ratios, depth, minimum=0.0),
+            "width_ratios": _numbers("width_ratios", ratios, depth, minimum=sys.float_info.min),
         }
-        if min(values["width_ratios"]) == 0:  # type: ignore[type-var,arg-type]
-            raise ValueError(f"width_ratios: expected positive numbers, got {values['width_ratios']}")
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
@@ -279,5 +278,7 @@ def _layer_width(layer: int, ratio: float, width: int) -> int:
     # A ratio such as 1/3 is not a binary fraction: 1/3 * 300 must count as 100.
     nearest = round(exact)
     if nearest < 1 or abs(exact - nearest) > 1e-9 * exact:
-        raise ValueError(f"width: expected α_{layer} * width to be a positive integer, got {ratio!r} * {width} = {exact!r}")
+        raise ValueError(
+            f"width: expected α_{layer} * width to be a positive integer, got {ratio!r} * {width} = {exact!r}"
+        )
     return nearest

@@ -1,0 +1,5 @@
+"""``python -m meanfield``."""
+
+from meanfield.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,82 @@
+"""``meanfield predict | activations``: the theory from the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from meanfield.command import run_app
+from meanfield.spec import Network, as_metric
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Mean-field theory of wide random networks.")
+
+Activations = Annotated[
+    list[str], typer.Option("--activation", help="A registered name; once, or once per hidden layer.")
+]
+WeightVariances = Annotated[list[float], typer.Option("--weight-variance", help="σ_w²; once, or once per layer.")]
+BiasVariances = Annotated[list[float], typer.Option("--bias-variance", help="σ_b²; once, or once per layer.")]
+WidthRatios = Annotated[list[float], typer.Option("--width-ratio", help="α_0..α_{L-1}; all 1 if not given.")]
+
+
+@app.command()
+def predict(
+    activation: Activations,
+    weight_variance: WeightVariances,
+    depth: Annotated[int, typer.Option(help="L, the number of weight layers.")],
+    width: Annotated[list[int], typer.Option(help="M; may be given several times.")],
+    samples: Annotated[int, typer.Option(help="N.")],
+    bias_variance: BiasVariances = [0.0],  # noqa: B006 - typer reads it, nobody changes it
+    outputs: Annotated[int, typer.Option(help="C.")] = 1,
+    width_ratio: WidthRatios = [],  # noqa: B006
+    metric: Annotated[str, typer.Option(help="fim, ntk or input_metric.")] = "fim",
+    layer: Annotated[int | None, typer.Option(help="One diagonal block; the whole tensor if not given.")] = None,
+    loss: Annotated[str, typer.Option(help="mse or cross_entropy.")] = "mse",
+    centered: Annotated[bool, typer.Option("--centered", help="Subtract each output's mean over the samples.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Predict mean, second moment and outliers of a metric's spectrum.
+
+    Example: meanfield predict --activation tanh --weight-variance 3 --bias-variance 0.64 --depth 3 --outputs 10
+    --width 1000 --samples 100
+    """
+    from meanfield.prediction import predict as compute
+
+    network = Network(
+        depth=depth,
+        activation=_one_or_all(activation),
+        weight_variance=_one_or_all(weight_variance),
+        bias_variance=_one_or_all(bias_variance),
+        outputs=outputs,
+        width_ratios=width_ratio or None,
+    )
+    question = as_metric({"family": metric, "layer": layer, "loss": loss, "centered": centered})
+    answer = compute(network, question, width=_one_or_all(width), samples=samples)
+    typer.echo(json.dumps(answer.to_dict(), ensure_ascii=False) if as_json else str(answer))
+
+
+@app.command()
+def activations(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List the registered activations."""
+    from meanfield.activations import activation_names, as_activation
+    from meanfield.tables import format_table
+
+    rows = [as_activation(name) for name in activation_names()]
+    if as_json:
+        typer.echo(json.dumps([{"name": a.name, "formula": a.text, "parity": a.parity} for a in rows]))
+        return
+    parity = {1: "even", -1: "odd", 0: ""}
+    typer.echo(format_table(("name", "formula", "parity"), [(a.name, a.text, parity[a.parity]) for a in rows]))
+
+
+def _one_or_all(values: Sequence[Any]) -> Any:
+    return values[0] if len(values) == 1 else values
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``meanfield`` and return its exit status."""
+    return run_app(app, "meanfield", arguments)

@@ -1,0 +1,37 @@
+"""How every command line of the distribution ends: bad input is one line on stderr and exit status 2."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+__all__ = ["run_app"]
+
+
+def run_app(application: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> int:
+    """Run a typer application and return its exit status: 2 after bad input, 130 after Ctrl-C, else the command's.
+
+    A command returns its status or nothing (0). ``ValueError``, ``TypeError`` and ``OSError`` count as bad input: the
+    libraries raise them with one sentence that names the field, what was expected and what came.
+    """
+    command = typer.main.get_command(application)
+    words = None if arguments is None else list(arguments)
+    try:
+        status = command.main(args=words, prog_name=name, standalone_mode=False)
+    except (typer.Abort, KeyboardInterrupt):
+        return _complain(name, "interrupted", 130)
+    except (ValueError, TypeError, OSError) as error:
+        return _complain(name, str(error), 2)
+    except Exception as error:
+        # Usage errors: typer carries its own copy of click in some versions and not in others, but all can say this.
+        if not hasattr(error, "format_message"):
+            raise
+        return _complain(name, error.format_message() or "expected a command; see --help", 2)
+    return status if isinstance(status, int) else 0
+
+
+def _complain(name: str, message: str, status: int) -> int:
+    print(f"{name}: {' '.join(message.split())}", file=sys.stderr)
+    return status
