@@ -1,0 +1,53 @@
+# make run   set up and run the verification sweep `quick`, which ends in a report
+# make test  set up and run the tests
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.installed
+DEV := $(VENV)/.installed-dev
+# With more than one BLAS thread a worker, small eigenproblems get ten times slower.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.PHONY: venv run test test-slow test-gpu lint bench wheel clean
+
+venv: $(DEV)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# The main job needs the library alone; torch and the other tools of development come with `make test`.
+$(RUNTIME): pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(DEV): $(RUNTIME)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,cluster,data]"
+	touch $@
+
+run: $(RUNTIME)
+	$(BIN)/python -m verify run quick
+
+test: $(DEV)
+	$(BIN)/python -m pytest
+
+test-slow: $(DEV)
+	$(BIN)/python -m pytest -m slow
+
+test-gpu: $(DEV)
+	$(BIN)/python -m pytest -m gpu
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(DEV)
+	for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+wheel: $(DEV)
+	$(BIN)/python -m build --wheel
+
+clean:
+	rm -rf $(VENV) build dist runs .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
