@@ -1,0 +1,24 @@
+"""Measurement of metric tensors of real random networks. Knows nothing of the theory it is compared with."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from empirical.backends import available_backends
+    from empirical.measurement import Measurement, measure
+
+__all__ = ["Measurement", "available_backends", "measure"]
+
+_HOMES = {
+    "Measurement": "empirical.measurement",
+    "available_backends": "empirical.backends",
+    "measure": "empirical.measurement",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,0 +1,55 @@
+"""Where a number comes from: code, libraries, threads, seed."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from numpy.random import SeedSequence
+
+import meanfield.activations
+import meanfield.spec
+from empirical.backends.base import Backend
+from empirical.sampling import describe_seed
+
+__all__ = ["code_hash", "provenance"]
+
+
+@functools.cache
+def code_hash() -> str:
+    """SHA-256 (hex) of the code that measures: `empirical` and the two modules of `meanfield` that it imports."""
+    package = Path(__file__).parent
+    shared = [Path(m.__file__ or "") for m in (meanfield.activations, meanfield.spec)]
+    digest = hashlib.sha256()
+    for path in [*sorted(package.rglob("*.py")), *shared]:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def provenance(backend: Backend, seed: SeedSequence, seconds: float) -> dict[str, Any]:
+    """The record that travels with every measurement: JSON-ready."""
+    described = backend.describe()
+    return {
+        **described,
+        "versions": {
+            "python": platform.python_version(),
+            "meanfield": version("meanfield"),
+            "array-api-compat": version("array-api-compat"),
+            **described["versions"],
+        },
+        "threads": _threads(),
+        "rng": "host",
+        "seed": describe_seed(seed),
+        "code": code_hash(),
+        "seconds": seconds,
+    }
+
+
+def _threads() -> dict[str, int]:
+    from threadpoolctl import threadpool_info
+
+    return {f"{p['user_api']}:{p['internal_api']}": int(p["num_threads"]) for p in threadpool_info()}

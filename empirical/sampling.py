@@ -1,0 +1,111 @@
+"""Random networks and inputs from explicit streams.
+
+Every array has a stream of its own, a child of the seed named by (role, layer). So the weights depend neither on the
+number of samples nor on other layers' shapes, and the inputs of a smaller N are the first rows of those of a larger.
+Numbers are drawn on the host in float64: the same seed gives the same network on every backend and in every dtype.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.random import Generator, SeedSequence
+from numpy.typing import NDArray
+
+from empirical.backends.base import Array, Backend
+from meanfield.spec import Network
+
+__all__ = ["Layer", "Seed", "as_seed", "describe_seed", "draw_inputs", "draw_layers", "given_inputs"]
+
+Seed: TypeAlias = "int | SeedSequence"
+INPUTS, WEIGHTS, BIASES = range(3)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Weights ``W^l`` (M_l, M_{l-1}) and biases ``b^l`` (M_l,) of one layer."""
+
+    weight: Array
+    bias: Array
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers it holds."""
+        return int(math.prod(self.weight.shape) + math.prod(self.bias.shape))
+
+
+def as_seed(value: Seed) -> SeedSequence:
+    """A seed sequence from an integer or a seed sequence.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is neither, or a negative integer.
+    """
+    if isinstance(value, SeedSequence):
+        return value
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"seed: expected an integer or a SeedSequence, got {value!r}") from None
+    if number < 0:
+        raise ValueError(f"seed: expected an integer of at least 0, got {number}")
+    return SeedSequence(number)
+
+
+def describe_seed(seed: SeedSequence) -> dict[str, Any]:
+    """The seed as JSON-ready data: ``SeedSequence(entropy, spawn_key=spawn_key)`` gives it back."""
+    entropy = seed.entropy
+    plain = int(entropy) if isinstance(entropy, int | np.integer) else [int(e) for e in entropy or ()]
+    return {"entropy": plain, "spawn_key": [int(k) for k in seed.spawn_key]}
+
+
+def stream(seed: SeedSequence, role: int, layer: int) -> Generator:
+    """The generator of one array."""
+    child = SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, role, layer), pool_size=seed.pool_size)
+    return np.random.default_rng(child)
+
+
+def draw_layers(network: Network, width: int, seed: SeedSequence, backend: Backend) -> list[Layer]:
+    """The layers 1..L of one random network: ``W^l_ij ~ N(0, σ_w²/M_{l-1})``, ``b^l_i ~ N(0, σ_b²)`` (theory.md §1)."""
+    widths = network.widths(width)
+    layers = []
+    for l in range(1, network.depth + 1):
+        deviation = math.sqrt(network.weight_variance[l - 1] / widths[l - 1])
+        weight = stream(seed, WEIGHTS, l).standard_normal((widths[l], widths[l - 1]))
+        weight *= deviation
+        bias = stream(seed, BIASES, l).standard_normal(widths[l]) * math.sqrt(network.bias_variance[l - 1])
+        layers.append(Layer(backend.asarray(weight), backend.asarray(bias)))
+    return layers
+
+
+def draw_inputs(samples: int, width: int, seed: SeedSequence, backend: Backend) -> Array:
+    """Inputs ``x_i ~ N(0, 1)``, (N, M_0)."""
+    return backend.asarray(stream(seed, INPUTS, 0).standard_normal((samples, width)))
+
+
+def given_inputs(inputs: Any, samples: int | None, width: int) -> NDArray[np.float64]:
+    """The user's inputs (N, M_0) as a NumPy float64 array.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If they are not numbers, not of shape (samples, M_0), empty, or not finite.
+    """
+    try:
+        array = np.asarray(inputs, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"inputs: expected an array of numbers, got {type(inputs).__name__}") from None
+    if array.ndim != 2 or array.shape[1] != width or array.shape[0] == 0:
+        raise ValueError(f"inputs: expected shape (N, {width}) with N >= 1, got {array.shape}")
+    if samples is not None and array.shape[0] != samples:
+        raise ValueError(f"samples: expected {array.shape[0]}, the rows of inputs, got {samples}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"inputs: expected finite numbers, got {np.count_nonzero(~np.isfinite(array))} that are not")
+    return array

@@ -1,0 +1,117 @@
+"""An independent oracle: the dense Jacobian of one network by torch's autograd, and each metric by its definition."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from numpy.random import SeedSequence
+
+from empirical.backends import make_backend
+from empirical.sampling import draw_inputs, draw_layers
+from meanfield.spec import FIM, NTK, InputMetric, Network
+
+PHI = {"tanh": torch.tanh, "relu": torch.relu, "erf": torch.erf, "linear": lambda u: u}
+
+
+@dataclass
+class Dense:
+    """One network in torch, with nothing of `empirical` but its drawn arrays."""
+
+    network: Network
+    weights: list
+    biases: list
+    inputs: torch.Tensor
+
+    @classmethod
+    def draw(cls, network, width, samples, seed):
+        host, root = make_backend("numpy", "float64"), SeedSequence(seed)
+        layers = draw_layers(network, width, root, host)
+        x = draw_inputs(samples, network.widths(width)[0], root, host)
+        return cls(
+            network, [torch.tensor(y.weight) for y in layers], [torch.tensor(y.bias) for y in layers], torch.tensor(x)
+        )
+
+    def scales(self, metric):
+        """W = scale · ω, b = scale · β: 1 but for the NTK parameterisation."""
+        if metric.family != "ntk":
+            return [(1.0, 1.0)] * self.network.depth
+        variances = zip(self.network.weight_variance, self.network.bias_variance, self.weights, strict=True)
+        return [((sw / w.shape[1]) ** 0.5, sb**0.5) for sw, sb, w in variances]
+
+    def function(self, parameters, bumps, x, scales):
+        """f at one input, with a bump added to every h^l."""
+        h = x + bumps[0]
+        for l, ((w, b), (sw, sb)) in enumerate(zip(parameters, scales, strict=True), start=1):
+            u = (sw * w) @ h + sb * b
+            if l == self.network.depth:
+                return u
+            h = PHI[self.network.activation[l - 1].name](u) + bumps[l]
+        raise RuntimeError
+
+    def jacobian(self, metric):
+        """∂f_k(n)/∂(what the metric is about): (N, C, P)."""
+        scales = self.scales(metric)
+        parameters = [
+            (w / sw, b / sb if sb else b) for w, b, (sw, sb) in zip(self.weights, self.biases, scales, strict=True)
+        ]
+        bumps = [torch.zeros(w.shape[1], dtype=torch.float64) for w in self.weights]
+        of_one = torch.func.jacrev(lambda p, e, x: self.function(p, e, x, scales), argnums=(0, 1))
+        parts, features = torch.func.vmap(of_one, in_dims=(None, None, 0))(parameters, bumps, self.inputs)
+        if metric.family == "input_metric":
+            blocks = dict(enumerate(features))
+        else:
+            blocks = {l: torch.cat([w.flatten(2), b], dim=2) for l, (w, b) in enumerate(parts, start=1)}
+        chosen = blocks.values() if metric.layer is None else [blocks[metric.layer]]
+        return torch.cat(list(chosen), dim=2).numpy()
+
+    def logits(self):
+        scales = [(1.0, 1.0)] * self.network.depth
+        zeros = [0.0] * self.network.depth
+        parameters = list(zip(self.weights, self.biases, strict=True))
+        return torch.stack([self.function(parameters, zeros, x, scales) for x in self.inputs]).numpy()
+
+    def tensor(self, metric):
+        """The metric by its definition, ν Σ_n J_nᵀ Q_n J_n (P × P; for the NTK its P × P partner), and the divisor."""
+        jacobian, logits = self.jacobian(metric), self.logits()
+        if metric.centered:
+            jacobian = jacobian - jacobian.mean(axis=0)
+            logits = logits - logits.mean(axis=0)
+        samples, outputs, parameters = jacobian.shape
+        weighting = np.tile(np.eye(outputs), (samples, 1, 1))
+        if metric.loss == "cross_entropy":
+            g = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+            weighting = g[:, :, None] * np.eye(outputs) - g[:, :, None] * g[:, None, :]
+        total = np.einsum("nkp,nkj,njq->pq", jacobian, weighting, jacobian, optimize=True)
+        if metric.family == "ntk":
+            return total, outputs * samples
+        return total / samples, parameters
+
+
+NETWORKS = {
+    "one layer": Network(1, (), 1.7, 0.3, outputs=3),
+    "two layers": Network(2, "erf", (1.3, 0.8), (0.2, 0.5), outputs=2),
+    "no biases": Network(3, "tanh", 3.0, 0.0, outputs=3),
+    "all different": Network(
+        4, ("tanh", "relu", "erf"), (1.1, 2.3, 0.7, 1.9), (0.1, 0.4, 0.2, 0.6), 4, (0.5, 1.5, 1.0, 0.75)
+    ),
+}
+
+
+def every_metric(network):
+    """Each family × layer × loss × centred."""
+    return [
+        kind(layer, loss, centered)
+        for kind in (FIM, NTK, InputMetric)
+        for layer in (None, *kind().layers(network.depth))
+        for loss in ("mse", "cross_entropy")
+        for centered in (False, True)
+    ]
+
+
+@pytest.fixture(params=NETWORKS, scope="session")
+def case(request):
+    """(network, width, samples, seed, dense network, all its metrics)."""
+    network = NETWORKS[request.param]
+    width, samples, seed = 8, 6, 11
+    return network, width, samples, seed, Dense.draw(network, width, samples, seed), every_metric(network)

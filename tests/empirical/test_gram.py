@@ -1,0 +1,38 @@
+"""The dual matrix, entry by entry, against the dense Jacobian."""
+
+import numpy as np
+from numpy.random import SeedSequence
+
+from empirical import gram
+from empirical.backends import make_backend
+from empirical.network import forward
+from empirical.sampling import draw_inputs, draw_layers
+
+
+def duals_of(network, width, samples, seed, metrics):
+    backend, root = make_backend("numpy", "float64"), SeedSequence(seed)
+    layers = draw_layers(network, width, root, backend)
+    passed = forward(network, layers, draw_inputs(samples, network.widths(width)[0], root, backend), backend)
+    duals = [gram.Dual(m, network.outputs, samples, backend) for m in metrics]
+    for signal in gram.signals(metrics, layers, passed, backend):
+        gram.add_signal(signal, duals, network, passed, backend)
+    return duals
+
+
+def test_dual_matrices_are_those_of_the_dense_jacobian(case):
+    network, width, samples, seed, dense, metrics = case
+    bare = [m for m in metrics if m.loss == "mse" and not m.centered]
+    for dual in duals_of(network, width, samples, seed, bare):
+        jacobian = dense.jacobian(dual.metric)  # (N, C, P)
+        scale = 1.0 if dual.metric.family == "ntk" else 1.0 / samples
+        expected = scale * np.einsum("nkp,mjp->knjm", jacobian, jacobian)
+        np.testing.assert_allclose(dual.matrix, expected, rtol=0, atol=1e-10 * abs(expected).max())
+        np.testing.assert_allclose(dual.trace, np.einsum("knkn->", expected), rtol=1e-12)
+
+
+def test_whole_metric_is_the_sum_of_its_blocks(case):
+    network, width, samples, seed, _, metrics = case
+    duals = duals_of(network, width, samples, seed, [m for m in metrics if m.loss == "mse" and not m.centered])
+    for whole in (d for d in duals if d.metric.layer is None):
+        parts = [d.matrix for d in duals if d.metric.family == whole.metric.family and d.metric.layer is not None]
+        np.testing.assert_allclose(sum(parts), whole.matrix, rtol=1e-12, atol=1e-12 * abs(whole.matrix).max())
