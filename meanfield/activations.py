@@ -74,7 +74,7 @@ class Activation:
         Dirac deltas are left out: at a breakpoint a derivative takes the mean of its two sides.
         """
         text = self.text if order == 0 else _derivative_text(self.text, order)
-        return _elementwise(text, _numpy_functions() if functions is None else functions)
+        return _numpy_elementwise(text) if functions is None else _elementwise(text, functions)
 
     @functools.cached_property
     def jumps(self) -> tuple[float, ...]:
@@ -271,16 +271,10 @@ def _pair(where: Callable[..., Any], a: Any, b: Any, condition: Any) -> Any:
 
 
 @functools.cache
-def _numpy_functions() -> Mapping[str, Any]:
+def _numpy_elementwise(text: str) -> Elementwise:
     import scipy.special
 
-    return _Table(array_functions(np, scipy.special.erf))
-
-
-class _Table(dict[str, Any]):
-    """A dict hashed by identity, so that compiled activations can be cached by namespace."""
-
-    __hash__ = object.__hash__  # type: ignore[assignment]
+    return _elementwise(text, array_functions(np, scipy.special.erf))
 
 
 def _elementwise(text: str, functions: Mapping[str, Any]) -> Elementwise:

@@ -1,4 +1,4 @@
-"""How every command line of the distribution ends: bad input is one line on stderr and exit status 2."""
+"""How every command line of the distribution ends: bad input is one line on stderr for each error, and status 2."""
 
 from __future__ import annotations
 
@@ -33,5 +33,6 @@ def run_app(application: typer.Typer, name: str, arguments: Sequence[str] | None
 
 
 def _complain(name: str, message: str, status: int) -> int:
-    print(f"{name}: {' '.join(message.split())}", file=sys.stderr)
+    for line in message.splitlines() or [""]:
+        print(f"{name}: {' '.join(line.split())}", file=sys.stderr)
     return status

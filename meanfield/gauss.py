@@ -20,20 +20,22 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.activations import Activation
-from meanfield.panels import panel_sums
+from meanfield.panels import panel_lines, panel_sums
 
-__all__ = ["Moments", "gaussian_moments"]
+__all__ = ["Moments", "gaussian_mean", "gaussian_moments", "variance_slope"]
 
 Floats = NDArray[np.float64]
 Function = Callable[[Floats], Floats]
 
 _TOLERANCE = 1e-11  # of two resolutions' difference, relative to the square: the finer one is then far better
+_GAP_TOLERANCE = 1e-9  # the same for the gap, relative to itself
+_COARSEST = 0.25  # first step, in units of the activation's argument
 _FINEST = 12  # halvings of the step before giving up
 _LARGEST_GRID = 6e7  # products
 _ROUNDING = 4 * np.finfo(np.float64).eps
@@ -82,33 +84,125 @@ def gaussian_moments(activation: Activation, q: float, gap: float, order: int = 
     if not 0 <= gap <= 2 * q * (1 + 1e-15):
         raise ValueError(f"gap: expected 0..2 q = {2 * q!r}, got {gap!r}")
     if order > 0 and activation.jumps:
-        return Moments(math.inf, math.nan, math.nan, math.nan, math.nan, math.nan, "infinite")
+        return Moments(math.inf, math.nan, math.nan, math.inf, math.inf, math.inf, "infinite")
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        square = _sums(activation, order, q, 0.0)
-        pair = square if gap == 0 else _sums(activation, order, q, min(gap, 2 * q))
-    status = next((s.status for s in (square, pair) if s.status != "ok"), "ok")
-    return Moments(
-        square.square, pair.product, pair.gap, square.square_error, pair.product_error, pair.gap_error, status
+        square = _square(activation, order, q)
+        if gap == 0:
+            pair = square
+        elif gap == q:
+            pair = _independent(activation, order, q, square)
+        else:
+            pair = _quadrature(activation, order, q, min(gap, 2 * q), _natural_level(activation, order))
+            pair = _with_linear_gap(pair, activation, order, q, gap, square)
+    return replace(pair, square=square.square, square_error=square.square_error, status=_worse(square, pair))
+
+
+def gaussian_mean(activation: Activation, q: float, integrand: Function) -> tuple[float, float]:
+    """E[g(u)], u ~ N(0, q), and its absolute error estimate, for a ``g`` that is smooth between φ's breakpoints.
+
+    ``integrand`` maps an array of u to g(u). Raises ``ValueError`` if q is negative or not finite.
+    """
+    if not 0 <= q < math.inf:
+        raise ValueError(f"q: expected a finite variance of at least 0, got {q!r}")
+    value, error = math.nan, math.inf
+    for level in range(_FINEST):
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            terms = [weights * integrand(u) for u, weights in _line_rules(activation, q, level)]
+        fine, coarse = (float(np.sum(x)) for x in terms)
+        value, error = fine, abs(fine - coarse) + _ROUNDING * float(np.sum(np.abs(terms[0])))
+        if not error > _TOLERANCE * abs(value):
+            break
+    return value, error
+
+
+def _line_rules(activation: Activation, q: float, level: int) -> list[tuple[Floats, Floats]]:
+    """Nodes and weights of the fine and of the coarse rule for one preactivation."""
+    reach = _reach(activation, 0, math.sqrt(q))
+    if activation.breakpoints:
+        return panel_lines(activation.breakpoints, q, reach, level)
+    step = min(_FINE * math.sqrt(q), _COARSEST) / 2**level
+    nodes, weights, _ = _line(math.sqrt(q), step, reach, two_sided=True)
+    return [(nodes, weights), (nodes[::2], (2 if len(nodes) > 1 else 1) * weights[::2])]
+
+
+def variance_slope(activation: Activation, q: float) -> tuple[float, float]:
+    """d E[φ(u)²]/dq for u ~ N(0, q), and its error estimate: E[φ²(u) (u²/q - 1)]/(2q) by Stein's lemma, which needs no
+    derivative of φ and so holds for kinks and jumps too."""
+    function = activation.function()
+    return gaussian_mean(activation, q, lambda u: function(u) ** 2 * (u * u / q - 1) / (2 * q))
+
+
+@functools.lru_cache(maxsize=4096)
+def _square(activation: Activation, order: int, q: float) -> Moments:
+    """One preactivation alone. Kept: the square doesn't depend on the other input."""
+    return _quadrature(activation, order, q, 0.0)
+
+
+def _worse(*moments: Moments) -> str:
+    return next((m.status for m in moments if m.status != "ok"), "ok")
+
+
+def _with_linear_gap(
+    pair: Moments, activation: Activation, order: int, q: float, gap: float, square: Moments
+) -> Moments:
+    """The gap of two almost equal inputs, where a mean square difference has lost its digits.
+
+    Price's theorem: the gap of φ grows with that of its argument at the rate E[φ'(u) φ'(v)], which lies between E[φ'²]
+    and E[φ'²] minus the gap of φ' at the end.
+    """
+    poor = pair.gap_error > _GAP_TOLERANCE * pair.gap
+    if not poor or activation.jumps or (order > 0 and activation.kinks):
+        return pair
+    slope = _square(activation, order + 1, q)
+    bend = _quadrature(activation, order + 1, q, gap)
+    error = gap * (bend.gap + bend.gap_error + slope.square_error)
+    if not error < pair.gap_error:
+        return pair
+    value = gap * (slope.square - bend.gap / 2)
+    return replace(pair, gap=value, gap_error=error, product=square.square - value)
+
+
+def _independent(activation: Activation, order: int, q: float, square: Moments) -> Moments:
+    """Uncorrelated inputs: the product is the squared mean, and exactly 0 for an odd function. A rounding error instead
+    of the 0 would grow from layer to layer in the chaotic phase."""
+    odd = activation.parity == (-1 if order % 2 == 0 else 1)
+    mean, error = (0.0, 0.0) if odd else gaussian_mean(activation, q, activation.function(order=order))
+    product, product_error = mean**2, 2 * abs(mean) * error
+    gap_error = square.square_error + product_error
+    return replace(
+        square, product=product, gap=square.square - product, product_error=product_error, gap_error=gap_error
     )
 
 
-def _sums(activation: Activation, order: int, q: float, gap: float) -> Moments:
+@functools.cache
+def _natural_level(activation: Activation, order: int) -> int:
+    """The refinement φ needs at variance 1. Its poles and not q decide, so that other variances can start there."""
+    return _resolved(activation, order, 1.0, 0.5, 0)[1]
+
+
+def _quadrature(activation: Activation, order: int, q: float, gap: float, level: int = 0) -> Moments:
+    return _resolved(activation, order, q, gap, level)[0]
+
+
+def _resolved(activation: Activation, order: int, q: float, gap: float, first: int) -> tuple[Moments, int]:
+    """The moments at the first level of refinement, from ``first`` on, at which two rules agree; and that level."""
     function = activation.function(order=order)
-    wide, narrow = math.sqrt(q - gap / 2), math.sqrt(gap / 2)
+    reach = _reach(activation, order, math.sqrt(q))
     rule: Callable[[int], tuple[Floats, Floats] | None]
     if activation.breakpoints:
-        rule = functools.partial(panel_sums, function, activation.breakpoints, wide, narrow)
+        rule = functools.partial(panel_sums, function, activation.breakpoints, q, gap, reach)
     else:
-        rule = functools.partial(_lattice_sums, function, wide, narrow)
-    moments = None
-    for level in range(_FINEST):
+        rule = functools.partial(_lattice_sums, function, math.sqrt(q - gap / 2), math.sqrt(gap / 2), reach)
+    moments = Moments(*(math.nan,) * 3, *(math.inf,) * 3, "unresolved")
+    level = first
+    for level in range(first, _FINEST):
         sums = rule(level)
         if sums is None:
             break
         moments = _moments(*sums)
         if moments.status != "unresolved":
             break
-    return moments or Moments(*(math.nan,) * 3, *(math.inf,) * 3, "unresolved")
+    return moments, level
 
 
 def _moments(fine: Floats, coarse: Floats) -> Moments:
@@ -117,33 +211,35 @@ def _moments(fine: Floats, coarse: Floats) -> Moments:
     if not np.all(np.isfinite(fine)):
         return Moments(square, product, gap, math.inf, math.inf, math.inf, "overflow")
     difference = np.abs(fine - coarse)
-    scale = max(square, np.finfo(np.float64).tiny)
     rounding = np.array([square, fine[3], gap + math.sqrt(max(gap * square, 0.0))])
     errors = [float(e) for e in difference[:3] + _ROUNDING * rounding]
-    status = "ok" if difference[:2].max() <= _TOLERANCE * scale and difference[2] <= _TOLERANCE * gap else "unresolved"
-    return Moments(square, product, gap, errors[0], errors[1], errors[2], status)
+    # A gap that rounding has eaten will not come back on a finer grid.
+    gap_goal = max(_GAP_TOLERANCE * gap, 8 * _ROUNDING * float(rounding[2]))
+    resolved = difference[:2].max() <= _TOLERANCE * square and difference[2] <= gap_goal
+    return Moments(square, product, gap, errors[0], errors[1], errors[2], "ok" if resolved else "unresolved")
 
 
 # --------------------------------------------------------------------------------------------------------------
 # Trapezoidal rule
 
 
-def _lattice_sums(function: Function, wide: float, narrow: float, level: int) -> tuple[Floats, Floats] | None:
+def _lattice_sums(
+    function: Function, wide: float, narrow: float, reach: float, level: int
+) -> tuple[Floats, Floats] | None:
     """Fine and coarse sums over s (standard deviation ``wide``) and t (``narrow``)."""
-    step = min(_FINE * max(wide, narrow), 0.25) / 2**level
-    reach = _reach(function, wide + narrow)
+    step = min(_FINE * max(wide, narrow), _COARSEST) / 2**level
     s, s_weights, s_on = _line(wide, step, reach, two_sided=True)
     t, t_weights, t_on = _line(narrow, step, reach, two_sided=False)
     if len(s) * len(t) > _LARGEST_GRID:
         return None
-    if s_on and t_on and len(t) > 1:
-        # u and v lie on one lattice: row i of the Hankel matrix is f[i + j], of the Toeplitz matrix f[i - j].
-        line = function(step * np.arange(-(len(s) // 2) - len(t) + 1, len(s) // 2 + len(t), dtype=np.float64))
-        windows = np.lib.stride_tricks.sliding_window_view(line, len(t))
-        plus, minus = windows[len(t) - 1 :], windows[: len(s), ::-1]
-    else:
-        plus, minus = function(s[:, None] + t), function(s[:, None] - t)
-    return _pair_kernel()(plus, minus, s_weights, t_weights)
+    if s_on and t_on:
+        # u and v lie on one lattice f: row i holds f[i], f[i+1], ... for u and f[i], f[i-1], ... for v.
+        half = len(s) // 2 + len(t) - 1
+        line = function(step * np.arange(-half, half + 1, dtype=np.float64))
+        last = len(line) - len(t)
+        return _pair_kernel()(line[len(t) - 1 :], np.ascontiguousarray(line[::-1]), 1, last, -1, s_weights, t_weights)
+    plus, minus = function(s[:, None] + t), function(s[:, None] - t)
+    return _pair_kernel()(plus.ravel(), minus.ravel(), len(t), 0, len(t), s_weights, t_weights)
 
 
 def _line(deviation: float, step: float, reach: float, two_sided: bool) -> tuple[Floats, Floats, bool]:
@@ -165,14 +261,25 @@ def _line(deviation: float, step: float, reach: float, two_sided: bool) -> tuple
     return nodes, weights, on
 
 
-def _reach(function: Function, deviation: float) -> float:
-    """How many standard deviations count: more than ``_REACH`` for a φ that grows exponentially."""
+def _reach(activation: Activation, order: int, deviation: float) -> float:
+    """How many standard deviations count: more than ``_REACH`` for a φ that grows faster than linearly."""
+    if _grows_linearly(activation, order):
+        return _REACH
+    function = activation.function(order=order)
     for reach in (_REACH, 13.0, 18.0, 25.0, 35.0):
         z = np.linspace(-reach, reach, 65)
         terms = function(deviation * z) ** 2 * np.exp(-0.5 * z**2)
         if not max(terms[0], terms[-1]) > 1e-16 * terms.max():
             return reach
     return reach
+
+
+@functools.cache
+def _grows_linearly(activation: Activation, order: int) -> bool:
+    u = np.array([1e1, 1e2, 1e3])
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = np.abs(np.stack([activation.function(order=order)(x) for x in (u, -u)]))
+    return bool(np.all(values <= 10 * (values[:, :1] + 1) * u / u[0]))
 
 
 @functools.cache

@@ -1,8 +1,9 @@
 """Gauss-Legendre panels for the Gaussian moments of an activation with kinks, jumps or other breakpoints.
 
-With u = s + t and v = s - t, a breakpoint b cuts the plane along t = |s - b|. For each s the t axis is therefore cut at
-all |s - b|, and the integral over t is a function of s that changes on the scale of t's standard deviation around each
-b: the s axis is cut at every b, and at distances from it that grow from that scale geometrically.
+The integral is taken as an outer one over u and an inner one over v given u, which is Gaussian with mean c u and
+standard deviation τ = √(q (1 - c²)). The inner axis is cut at every breakpoint b. The inner integral, as a function of
+u, bends on the scale τ/c around b/c and the factor φ(u) breaks at b, so the outer axis is cut at both. Away from its
+cuts an integrand is smooth on the scale of its distance to them: panels grow geometrically.
 """
 
 from __future__ import annotations
@@ -14,96 +15,118 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["panel_sums"]
+__all__ = ["panel_lines", "panel_sums"]
 
 Floats = NDArray[np.float64]
+Function = Callable[[Floats], Floats]
 
-_REACH = 9.0
+_REACH = 9.0  # standard deviations: exp(-40.5) = 3e-18
 _NODES = (10, 16)  # of a panel: coarse and fine rule
-_GRADING = (0.0, 0.5, 1.0, 2.0, 3.5, 5.5, 9.0)  # cuts around a breakpoint, in standard deviations of t
-_LONGEST = 1.5  # panel length in standard deviations; also the absolute limit on the scale of φ itself, at level 0
-_LARGEST_GRID = 2e7
+_LONGEST = 2.25  # standard deviations a panel may span
+_LARGEST_GRID = 3e7
 
 
 def panel_sums(
-    function: Callable[[Floats], Floats], breakpoints: tuple[float, ...], wide: float, narrow: float, level: int
+    function: Function, breakpoints: tuple[float, ...], q: float, gap: float, reach: float, level: int
 ) -> tuple[Floats, Floats] | None:
-    """Fine and coarse (square, product, gap, magnitude) for s, t of standard deviations ``wide`` and ``narrow``.
+    """Fine and coarse (square, product, gap, magnitude of the product's terms) for two preactivations of variance q and
+    covariance q - gap, out to ``reach`` standard deviations.
 
-    ``level`` halves the panels that many times. ``None`` if the grid would be too large.
+    ``level`` halves all panels that many times. ``None`` if the grid would be too large.
     """
     points = np.asarray(breakpoints)
-    s_edges = _outer_edges(points, wide, narrow, _LONGEST / 2**level)
-    inner = max(1, math.ceil(_REACH * min(1.0, narrow / _LONGEST) / _LONGEST)) * 2**level
-    if len(s_edges) * (len(points) + 1) * inner * _NODES[1] ** 2 > _LARGEST_GRID:
+    covariance = q - gap
+    slope = covariance / q if q > 0 else 1.0
+    inner = math.sqrt(gap * (2 * q - gap) / q) if q > 0 else 0.0
+    outer_edges = _outer_edges(points, math.sqrt(q), slope, inner, reach)
+    outer_edges = _halved(outer_edges[None, :], level)[0]
+    panels = (2 * len(_steps(inner * reach)) + 2) * len(points) + math.ceil(2 * reach / _LONGEST) + 1
+    if len(outer_edges) * panels * 2**level * _NODES[1] ** 2 > _LARGEST_GRID:
         return None
-    coarse, fine = (_sums(function, points, wide, narrow, s_edges, inner, n) for n in _NODES)
-    return fine, coarse
+
+    def sums(nodes: int) -> Floats:
+        u, u_weights = _gaussian_nodes(outer_edges[None, :], math.sqrt(q), nodes)
+        u, u_weights = u[0], u_weights[0]
+        deviation, weights = _inner_nodes(slope * u, points, inner, reach, level, nodes)
+        a, b = function(u)[:, None], function((slope * u)[:, None] + deviation)
+        weights = u_weights[:, None] * weights
+        terms = ((a * a + b * b) / 2, a * b, (a - b) ** 2 / 2, np.abs(a * b))
+        return np.array([float(np.sum(weights * x)) for x in terms])
+
+    return sums(_NODES[1]), sums(_NODES[0])
 
 
-def _outer_edges(points: Floats, wide: float, narrow: float, longest: float) -> Floats:
-    if wide == 0:
+def panel_lines(breakpoints: tuple[float, ...], q: float, reach: float, level: int) -> list[tuple[Floats, Floats]]:
+    """Nodes and weights of the fine and of the coarse rule for one preactivation of variance q."""
+    edges = _halved(_outer_edges(np.asarray(breakpoints), math.sqrt(q), 1.0, 0.0, reach)[None, :], level)
+    lines = [_gaussian_nodes(edges, math.sqrt(q), nodes) for nodes in (_NODES[1], _NODES[0])]
+    return [(u[0], weights[0]) for u, weights in lines]
+
+
+def _outer_edges(points: Floats, deviation: float, slope: float, inner: float, reach: float) -> Floats:
+    if deviation == 0:
         return np.zeros(1)
-    cuts = (points[:, None] + narrow * np.array([-x for x in _GRADING] + list(_GRADING))).ravel()
-    if narrow == 0:
-        cuts = points
-    reach = _REACH * wide
-    edges = np.unique(np.concatenate([[-reach, reach], cuts[np.abs(cuts) < reach]]))
-    return _subdivided(edges, longest * min(wide, 2.0 if wide > 2 else wide))
+    limit = reach * deviation
+    edges = [np.linspace(-limit, limit, math.ceil(2 * reach / _LONGEST) + 1)]
+    edges += [b + _both_sides(_steps(2 * limit)) for b in points]
+    if abs(slope) * limit > 0:
+        centres = points[np.abs(points) < 2 * limit * abs(slope)] / slope
+        width = inner / abs(slope)
+        # A centre at distance r lets the panels be no longer than about r, down to the width of the bend itself.
+        edges += [b + _both_sides(_steps(2 * limit, width)) for b in centres]
+    every = np.unique(np.concatenate(edges))
+    return every[np.abs(every) <= limit]
 
 
-def _subdivided(edges: Floats, longest: float) -> Floats:
-    counts = np.maximum(1, np.ceil(np.diff(edges) / longest - 1e-9).astype(int))
-    pieces = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(edges[:-1], edges[1:], counts, strict=True)]
-    return np.concatenate([*pieces, edges[-1:]])
+def _inner_nodes(
+    means: Floats, points: Floats, deviation: float, reach: float, level: int, nodes: int
+) -> tuple[Floats, Floats]:
+    """Deviations of v from its mean and their weights, of shape ``(len(means), ...)``."""
+    if deviation == 0:
+        return np.zeros((len(means), 1)), np.ones((len(means), 1))
+    limit = reach * deviation
+    fixed = np.linspace(-limit, limit, math.ceil(2 * reach / _LONGEST) + 1)
+    offsets = (points[:, None] + _both_sides(_steps(limit))).ravel()
+    cuts = np.clip(offsets - means[:, None], -limit, limit)
+    edges = np.sort(np.concatenate([np.broadcast_to(fixed, (len(means), len(fixed))), cuts], axis=1), axis=1)
+    return _gaussian_nodes(_halved(edges, level), deviation, nodes)
 
 
-def _sums(
-    function: Callable[[Floats], Floats], points: Floats, wide: float, narrow: float, s_edges: Floats, inner: int,
-    nodes: int,
-) -> Floats:  # fmt: skip
-    s, s_weights = _panel_nodes(s_edges[None, :], nodes)
-    s, s_weights = s[0], s_weights[0]
-    s_weights = s_weights * _density(s, wide)
-    if wide == 0:
-        s, s_weights = np.zeros(1), np.ones(1)
-    t, t_weights = _inner_nodes(s, points, narrow, inner, nodes)
-    a, b = function(s[:, None] + t), function(s[:, None] - t)
-    weights = s_weights[:, None] * t_weights
-    terms = ((a * a + b * b) / 2, a * b, (a - b) ** 2 / 2, np.abs(a * b))
-    return np.array([float(np.sum(weights * x)) for x in terms])
+def _steps(limit: float, width: float = 1.0) -> Floats:
+    """Distances 0, then ``width`` doubling up to ``limit``, where panels may be cut around a breakpoint.
+
+    The unit of length in which activations are written is the scale on which they vary: ``width`` is 1 by default.
+    """
+    if not 0 < width < limit:
+        return np.zeros(1) if width <= 0 else np.array([0.0, width])
+    count = math.ceil(math.log2(limit / width))
+    return np.concatenate([[0.0], width * 2.0 ** np.arange(count + 1)])
 
 
-def _inner_nodes(s: Floats, points: Floats, narrow: float, inner: int, nodes: int) -> tuple[Floats, Floats]:
-    """Nodes t >= 0 and weights, of shape (len(s), ...): each row cut at its own |s - b|."""
-    if narrow == 0:
-        return np.zeros((len(s), 1)), np.ones((len(s), 1))
-    reach = _REACH * narrow
-    cuts = np.minimum(np.abs(s[:, None] - points), reach)
-    edges = np.sort(np.concatenate([np.zeros((len(s), 1)), cuts, np.full((len(s), 1), reach)], axis=1), axis=1)
-    fractions = np.arange(inner) / inner
+def _both_sides(distances: Floats) -> Floats:
+    return np.concatenate([-distances[:0:-1], distances])
+
+
+def _halved(edges: Floats, level: int) -> Floats:
+    """Every panel of each row of ``edges`` cut into ``2**level`` equal ones."""
+    pieces = 2**level
     left, length = edges[:, :-1, None], np.diff(edges, axis=1)[:, :, None]
-    fine = np.concatenate([(left + length * fractions).reshape(len(s), -1), edges[:, -1:]], axis=1)
-    t, weights = _panel_nodes(fine, nodes)
-    return t, 2 * weights * _density(t, narrow)
+    inside = (left + length * (np.arange(pieces) / pieces)).reshape(len(edges), -1)
+    return np.concatenate([inside, edges[:, -1:]], axis=1)
 
 
-def _panel_nodes(edges: Floats, nodes: int) -> tuple[Floats, Floats]:
-    """Gauss-Legendre nodes and weights of every panel of each row of ``edges``."""
+def _gaussian_nodes(edges: Floats, deviation: float, nodes: int) -> tuple[Floats, Floats]:
+    """Nodes of every panel of each row of ``edges``, and weights with the centred Gaussian's density in them."""
+    if deviation == 0:
+        return np.zeros((len(edges), 1)), np.ones((len(edges), 1))
     x, w = _legendre(nodes)
     middle, half = (edges[:, 1:] + edges[:, :-1]) / 2, (edges[:, 1:] - edges[:, :-1]) / 2
-    t = middle[:, :, None] + half[:, :, None] * x
-    return t.reshape(len(edges), -1), (half[:, :, None] * w).reshape(len(edges), -1)
+    t = (middle[:, :, None] + half[:, :, None] * x).reshape(len(edges), -1)
+    density = np.exp(-0.5 * (t / deviation) ** 2) / (deviation * math.sqrt(2 * math.pi))
+    return t, (half[:, :, None] * w).reshape(len(edges), -1) * density
 
 
 @functools.cache
 def _legendre(nodes: int) -> tuple[Floats, Floats]:
     x, w = np.polynomial.legendre.leggauss(nodes)
     return x, w
-
-
-def _density(x: Floats, deviation: float) -> Floats:
-    if deviation == 0:
-        return np.ones_like(x)
-    density: Floats = np.exp(-0.5 * (x / deviation) ** 2) / (deviation * math.sqrt(2 * math.pi))
-    return density

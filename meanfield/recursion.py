@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.activations import Activation
-from meanfield.gauss import Moments, gaussian_moments
+from meanfield.gauss import Moments, gaussian_moments, variance_slope
 from meanfield.spec import Network
 
 __all__ = ["OrderParameters", "order_parameters"]
@@ -70,9 +70,10 @@ def order_parameters(network: Network) -> OrderParameters:
     """
     if not isinstance(network, Network):
         raise TypeError(f"network: expected a Network, got {network!r}")
-    layers, features = _forward(network)
-    slopes = [_moments(a, x, 1) for a, x in zip(network.activation, layers, strict=False)]
-    backward, backward_st, backward_gap = _backward(network.weight_variance, slopes)
+    with np.errstate(over="ignore", invalid="ignore"):
+        layers, features = _forward(network)
+        slopes = [_moments(a, x, 1) for a, x in zip(network.activation, layers, strict=False)]
+        backward, backward_st, backward_gap = _backward(network.weight_variance, slopes)
     status = next((m.status for m in (*features[1:], *slopes) if m.status != "ok"), "ok")
     return OrderParameters(
         q=np.array([x.q for x in layers]),
@@ -84,7 +85,7 @@ def order_parameters(network: Network) -> OrderParameters:
         backward=backward,
         backward_st=backward_st,
         backward_gap=backward_gap,
-        error=_error(network.weight_variance, layers, features, slopes),
+        error=_error(network, layers, features, slopes),
         status=status,
     )
 
@@ -122,15 +123,21 @@ def _backward(weight_variance: Sequence[float], slopes: Sequence[Moments]) -> tu
     return same, other, gap
 
 
-def _error(
-    weight_variance: Sequence[float], layers: Sequence[Layer], features: Sequence[Moments], slopes: Sequence[Moments]
-) -> float:
-    """First-order propagation of the quadrature's errors, relative to the variances.
+def _error(network: Network, layers: Sequence[Layer], features: Sequence[Moments], slopes: Sequence[Moments]) -> float:
+    """The quadratures' errors carried through the layers to first order, relative to the variances.
 
-    A relative error of q^l is handed on by the factor d log q̂/d log q <= 1 for every activation that grows at most
-    linearly; the errors of a backward product add up.
+    An error of q^l is handed on by d log q̂/d log q (Stein), one of q_st^l by E[φ'φ'] (Price), and the relative errors
+    of a backward product add up; there an error of q^l counts once.
     """
-    forward = sum(max(m.square_error, m.product_error) / max(m.square, 1e-300) for m in features)
-    backward = sum(max(m.square_error, m.product_error) / max(m.square, 1e-300) for m in slopes)
-    total = forward + backward
-    return total if math.isfinite(total) else math.inf
+    variance = covariance = backward = 0.0
+    for i, (activation, slope) in enumerate(zip(network.activation, slopes, strict=True)):
+        layer, after, h = layers[i], layers[i + 1], features[i + 1]
+        if after.q == 0 or not math.isfinite(after.q + slope.square):
+            return 0.0 if after.q == 0 else math.inf
+        weight, own = network.weight_variance[i + 1], max(h.square_error, h.product_error)
+        elasticity = abs(variance_slope(activation, layer.q)[0]) * layer.q
+        inherited = elasticity * variance
+        backward += max(slope.square_error, slope.product_error) / (slope.square or 1.0) + variance + covariance
+        variance = weight * (own + inherited) / after.q
+        covariance = weight * (own + inherited + abs(slope.product) * covariance * layer.q) / after.q
+    return max(variance, covariance, backward)
