@@ -67,9 +67,10 @@ def outlier_margin(kernel: ExchangeableKernel) -> Floats:
     """How far the outlier stands above the noise of the kernel's entries; below 1 the noise swallows it.
 
     Entries of different samples fluctuate by K₁/√M, which alone makes a bulk with edge K₁ (1 + √ρ)², ρ = N/M. The
-    common part N K₂ shows only if it exceeds what that adds: N K₂ > K₁ (ρ + 2√ρ). One sample alone has no other.
+    common part N K₂ shows only if it exceeds what that adds: N K₂ > K₁ (ρ + 2√ρ). One sample alone has no other, and a
+    kernel that is zero no noise.
     """
     rho = kernel.samples / kernel.narrowest
     noise = np.abs(kernel.same) * (rho + 2 * np.sqrt(rho))
-    margin = np.divide(kernel.samples * kernel.other, noise, out=np.zeros_like(noise), where=noise > 0)
+    margin = np.divide(kernel.samples * kernel.other, noise, out=np.full_like(noise, np.inf), where=noise > 0)
     return np.where(kernel.samples == 1, np.inf, margin)

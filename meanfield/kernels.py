@@ -110,7 +110,8 @@ class ExchangeableKernel:
 def exchangeable_kernel(
     network: Network, metric: Metric, parameters: OrderParameters, widths: Floats, samples: Floats
 ) -> ExchangeableKernel:
-    """The kernel of ``metric`` at layer widths of shape ``(L + 1, ...)`` and ``samples`` of shape ``(...)``.
+    """The kernel of ``metric`` at layer widths of shape ``(L + 1, ...)`` and ``samples`` of shape ``(...)``, the same
+    trailing shape.
 
     Raises
     ------
@@ -150,15 +151,13 @@ def _mask(row: Row, metric: Metric, depth: int) -> Floats:
 
 
 def _sizes(network: Network, widths: Floats, samples: Floats) -> Sizes:
-    shape = np.broadcast_shapes(widths.shape[1:], samples.shape)
-    every = np.broadcast_to(widths, (network.depth + 1, *shape))
     return Sizes(
-        fan_in=every[:-1],
-        fan_out=every[1:],
-        weight_variance=_spread(np.array(network.weight_variance), every[1:]),
-        bias_variance=_spread(np.array(network.bias_variance), every[1:]),
+        fan_in=widths[:-1],
+        fan_out=widths[1:],
+        weight_variance=_spread(np.array(network.weight_variance), widths[1:]),
+        bias_variance=_spread(np.array(network.bias_variance), widths[1:]),
         outputs=network.outputs,
-        samples=np.broadcast_to(samples, shape),
+        samples=samples,
     )
 
 

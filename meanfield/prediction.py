@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from meanfield.conditions import judge
+from meanfield.conditions import Judged, judge
 from meanfield.kernels import ExchangeableKernel, exchangeable_kernel
 from meanfield.recursion import OrderParameters, order_parameters
 from meanfield.spec import Metric, Network
@@ -124,24 +124,23 @@ def predict(
         second moment, or order parameters that overflow.
     """
     _check(network, metric, order)
-    width, samples = _sizes("width", width), _sizes("samples", samples)
+    widths, counts = _broadcast(_sizes("width", width), _sizes("samples", samples))
     parameters = _usable(order_parameters(network))
     solve = functools.partial(_solve, network, metric, parameters)
-    kernel, spectrum = solve(_layer_widths(network, width), samples.astype(np.float64))
-    judged = judge(metric, kernel, spectrum)
+    kernel, spectrum, judged = solve(_layer_widths(network, widths), counts.astype(np.float64))
     return Prediction(
         network=network,
         metric=metric,
-        width=np.broadcast_to(width, kernel.same.shape)[()],
-        samples=np.broadcast_to(samples, kernel.same.shape)[()],
+        width=widths[()],
+        samples=counts[()],
         mean=spectrum.mean[()],
         second_moment=judged.second_moment[()],
         largest=judged.outlier[()],
         outliers=np.repeat(judged.outlier[..., None], 0 if metric.centered else network.outputs, axis=-1),
         bulk=(spectrum.bulk[()], spectrum.multiplicity.astype(np.int64)[()]),
         dimension=kernel.dimension.astype(np.int64)[()],
-        exponents=_exponents(solve, network, samples),
-        critical_learning_rate=_critical_learning_rate(metric, judged.outlier, samples),
+        exponents=_exponents(solve, network, counts),
+        critical_learning_rate=_critical_learning_rate(metric, judged.outlier, counts),
         order_parameters=parameters,
         error=parameters.error,
         warnings=judged.warnings,
@@ -150,25 +149,31 @@ def predict(
 
 def _solve(
     network: Network, metric: Metric, parameters: OrderParameters, widths: Floats, samples: Floats
-) -> tuple[ExchangeableKernel, Spectrum]:
+) -> tuple[ExchangeableKernel, Spectrum, Judged]:
     kernel = exchangeable_kernel(network, metric, parameters, widths, samples)
     kernel = kernel.centered() if metric.centered else kernel
-    return kernel, spectrum_statistics(kernel)
+    spectrum = spectrum_statistics(kernel)
+    return kernel, spectrum, judge(metric, kernel, spectrum)
 
 
 def _exponents(
-    solve: Callable[[Floats, Floats], tuple[ExchangeableKernel, Spectrum]], network: Network, samples: NDArray[np.int64]
+    solve: Callable[[Floats, Floats], tuple[ExchangeableKernel, Spectrum, Judged]],
+    network: Network,
+    samples: NDArray[np.int64],
 ) -> dict[str, tuple[float, float]]:
     """Asymptotic exponents in M at fixed N and in N at fixed M: the slopes of the formulas themselves, far out."""
     ratios = np.array([*network.width_ratios, 0.0])[:, None]
     outputs = np.array([*[0.0] * network.depth, network.outputs])[:, None]
     one_two = np.array([1.0, 2.0])
-    _, in_width = solve(ratios * 2.0**40 * one_two + outputs, np.full(2, float(samples.max())))
-    _, in_samples = solve(ratios * 2.0**20 * np.ones(2) + outputs, 2.0**60 * one_two)
-    fields = {"mean": "mean", "second_moment": "second_moment", "largest": "outlier"}
-    return {
-        name: (_slope(getattr(in_width, field)), _slope(getattr(in_samples, field))) for name, field in fields.items()
-    }
+    in_width = solve(ratios * 2.0**40 * one_two + outputs, np.full(2, float(samples.max())))
+    in_samples = solve(ratios * 2.0**20 * np.ones(2) + outputs, 2.0**60 * one_two)
+
+    def of(solution: tuple[ExchangeableKernel, Spectrum, Judged]) -> dict[str, Floats]:
+        _, spectrum, judged = solution
+        return {"mean": spectrum.mean, "second_moment": judged.second_moment, "largest": judged.outlier}
+
+    far = zip(of(in_width).items(), of(in_samples).values(), strict=True)
+    return {name: (_slope(wide), _slope(many)) for (name, wide), many in far}
 
 
 def _slope(pair: Floats) -> float:
@@ -182,7 +187,8 @@ def _critical_learning_rate(metric: Metric, outlier: Floats, samples: NDArray[np
     scales = {"fim": np.ones(()), "ntk": samples.astype(np.float64)}
     if metric.family not in scales or metric.layer is not None or metric.centered:
         return None
-    return (2 * scales[metric.family] / outlier)[()]
+    with np.errstate(divide="ignore"):  # a metric that is zero bears every learning rate
+        return (2 * scales[metric.family] / outlier)[()]
 
 
 def _check(network: Network, metric: Metric, order: str) -> None:
@@ -219,8 +225,17 @@ def _sizes(field: str, value: ArrayLike) -> NDArray[np.int64]:
 
 def _layer_widths(network: Network, width: NDArray[np.int64]) -> Floats:
     """M_0..M_L on the first axis."""
-    rows = [network.widths(int(m)) for m in width.ravel()]
-    return np.array(rows, dtype=np.float64).T.reshape(network.depth + 1, *width.shape)
+    different, which = np.unique(width, return_inverse=True)
+    rows = np.array([network.widths(int(m)) for m in different], dtype=np.float64)
+    return rows.T[:, which.reshape(width.shape)]
+
+
+def _broadcast(width: NDArray[np.int64], samples: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    try:
+        widths, counts = np.broadcast_arrays(width, samples)
+    except ValueError:
+        raise ValueError(f"samples: expected a shape that broadcasts with {width.shape}, got {samples.shape}") from None
+    return widths, counts
 
 
 def _plain(values: Any) -> Any:

@@ -1,0 +1,164 @@
+"""An oracle for spectra: random networks drawn here and differentiated by torch's autograd.
+
+Nothing of the library is used, so a mistake in it can't be repeated here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+FUNCTIONS = {
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "erf": torch.erf,
+    "linear": lambda u: u,
+    "softplus": torch.nn.functional.softplus,
+    "silu": torch.nn.functional.silu,
+}
+CHUNK = 2e7  # derivatives held at a time
+
+
+@dataclass(frozen=True)
+class Networks:
+    """``count`` random networks at N samples each, differentiated.
+
+    ``gram[kind, l]`` is J Jᵀ of each network (count × CN × CN, output-major) over the weights of layer l = 1..L, its
+    biases, or the features h^l, l = 0..L-1; ``sizes`` the number of derivatives behind each; ``logits`` is f
+    (count × N × C).
+    """
+
+    depth: int
+    widths: tuple[int, ...]
+    weight_variance: tuple[float, ...]
+    bias_variance: tuple[float, ...]
+    gram: dict[tuple[str, int], Floats]
+    sizes: dict[tuple[str, int], int]
+    logits: Floats
+
+    def dual(self, family: str, layer: int | None = None, loss: str = "mse", centered: bool = False) -> Floats:
+        """The duals (count × CN × CN) of a metric, written out from its definition."""
+        _, samples, outputs = self.logits.shape
+        matrix = sum(self._term(family, l) for l in self._layers(family, layer))
+        logits = self.logits
+        if centered:
+            project = np.kron(np.eye(outputs), np.eye(samples) - 1 / samples)
+            matrix, logits = project @ matrix @ project, logits - logits.mean(1, keepdims=True)
+        if loss == "cross_entropy":
+            root = softmax_root(logits)
+            matrix = root.swapaxes(-1, -2) @ matrix @ root
+        return matrix
+
+    def dimension(self, family: str, layer: int | None = None) -> int:
+        """P: how many parameters or features the metric lives on; for the NTK how many outputs × samples."""
+        if family == "ntk":
+            return math.prod(self.logits.shape[1:])
+        kinds = ("weight", "bias") if family == "fim" else ("feature",)
+        return sum(self.sizes[kind, l] for kind in kinds for l in self._layers(family, layer))
+
+    def _term(self, family: str, l: int) -> Floats:
+        samples = self.logits.shape[1]
+        if family == "input_metric":
+            return self.gram["feature", l] / samples
+        weights, biases = self.gram["weight", l], self.gram["bias", l]
+        if family == "fim":
+            return (weights + biases) / samples
+        # NTK parameterisation: W = σ_w ω / √M, b = σ_b β
+        return self.weight_variance[l - 1] / self.widths[l - 1] * weights + self.bias_variance[l - 1] * biases
+
+    def _layers(self, family: str, layer: int | None) -> Sequence[int]:
+        every = range(self.depth) if family == "input_metric" else range(1, self.depth + 1)
+        return every if layer is None else (layer,)
+
+
+def softmax_root(logits: Floats) -> Floats:
+    """R: output-major (CN × CN), the block of sample n is diag(√g) - g √gᵀ."""
+    count, samples, outputs = logits.shape
+    g = np.exp(logits - logits.max(-1, keepdims=True))
+    g /= g.sum(-1, keepdims=True)
+    root = np.zeros((count, outputs, samples, outputs, samples))
+    for n in range(samples):
+        for k in range(outputs):
+            root[:, k, n, k, n] += np.sqrt(g[:, n, k])
+            for j in range(outputs):
+                root[:, k, n, j, n] -= g[:, n, k] * np.sqrt(g[:, n, j])
+    return root.reshape(count, outputs * samples, outputs * samples)
+
+
+def draw_networks(
+    seed: int,
+    count: int,
+    activation: str | Sequence[str],
+    widths: Sequence[int],
+    weight_variance: float | Sequence[float],
+    bias_variance: float | Sequence[float],
+    samples: int,
+) -> Networks:
+    """Draw weights, biases and inputs of ``count`` networks; ``widths`` are M_0..M_L."""
+    depth = len(widths) - 1
+    names = (activation,) * (depth - 1) if isinstance(activation, str) else tuple(activation)
+    sw2 = tuple(np.broadcast_to(weight_variance, depth).tolist())
+    sb2 = tuple(np.broadcast_to(bias_variance, depth).tolist())
+    rng = np.random.default_rng(seed)
+
+    def normal(deviation: float, *shape: int) -> torch.Tensor:
+        return torch.from_numpy(deviation * rng.standard_normal((count, *shape)))
+
+    parameters: dict[tuple[str, int], torch.Tensor] = {}
+    for l in range(1, depth + 1):
+        parameters["weight", l] = normal(math.sqrt(sw2[l - 1] / widths[l - 1]), widths[l], widths[l - 1])
+        parameters["bias", l] = normal(math.sqrt(sb2[l - 1]), widths[l])
+        # To differentiate by something added to h^l is to differentiate by h^l.
+        parameters["feature", l - 1] = normal(0.0, widths[l - 1])
+    inputs = normal(1.0, samples, widths[0])
+
+    def network(values: dict[tuple[str, int], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+        for l in range(1, depth + 1):
+            u = torch.nn.functional.linear(x + values["feature", l - 1], values["weight", l], values["bias", l])
+            x = u if l == depth else FUNCTIONS[names[l - 1]](u)
+        return x
+
+    def with_value(values: dict[tuple[str, int], torch.Tensor], x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return (network(values, x),) * 2
+
+    differentiate = torch.func.jacrev(with_value, has_aux=True)
+    per_network = torch.func.vmap(torch.func.vmap(differentiate, in_dims=(None, 0)))
+    derivatives = samples * widths[-1] * sum(p[0].numel() for p in parameters.values())
+    parts = [
+        _grams(*per_network({key: p[chunk] for key, p in parameters.items()}, inputs[chunk]))
+        for chunk in _chunks(count, max(1, int(CHUNK / derivatives)))
+    ]
+    return Networks(
+        depth=depth,
+        widths=tuple(widths),
+        weight_variance=sw2,
+        bias_variance=sb2,
+        gram={key: np.concatenate([gram[key] for gram, _ in parts]) for key in parameters},
+        sizes={key: p[0].numel() for key, p in parameters.items()},
+        logits=np.concatenate([logits for _, logits in parts]),
+    )
+
+
+def _grams(
+    jacobian: dict[tuple[str, int], torch.Tensor], logits: torch.Tensor
+) -> tuple[dict[tuple[str, int], Floats], Floats]:
+    count, samples, outputs = logits.shape
+    rows = {key: j.transpose(1, 2).reshape(count, outputs * samples, -1) for key, j in jacobian.items()}
+    return {key: (j @ j.mT).numpy() for key, j in rows.items()}, logits.numpy()
+
+
+def _chunks(count: int, size: int) -> Iterator[slice]:
+    return (slice(start, min(start + size, count)) for start in range(0, count, size))
+
+
+@pytest.fixture(scope="session")
+def draw() -> Callable[..., Networks]:
+    """:func:`draw_networks`."""
+    return draw_networks
