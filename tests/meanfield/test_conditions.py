@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+
 from meanfield.prediction import predict
 from meanfield.spec import FIM, NTK, InputMetric, Network
 

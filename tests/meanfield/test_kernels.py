@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from meanfield.kernels import ROWS, exchangeable_kernel
 from meanfield.recursion import order_parameters
 from meanfield.spec import FIM, METRICS, NTK, InputMetric, Network

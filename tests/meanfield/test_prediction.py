@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
+
 from meanfield.activations import Activation
 from meanfield.prediction import predict
 from meanfield.spec import FIM, METRICS, NTK, InputMetric, Network
