@@ -54,3 +54,67 @@ def pair_sums(
             for k in range(4):
                 coarse[k] += s_double * s_weights[i] * row[k]
     return fine, coarse
+
+
+@njit(cache=True, error_model="numpy")
+def _chebyshev(x: float, out: Floats) -> None:
+    """T_0(x), T_1(x), ... into ``out``."""
+    out[0], out[1] = 1.0, x
+    for k in range(2, len(out)):
+        out[k] = 2.0 * x * out[k - 1] - out[k - 2]
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def _bilinear(left: Floats, table: Floats, right: Floats) -> float:
+    total = 0.0
+    for i in range(len(left)):
+        row = 0.0
+        for j in range(len(right)):
+            row += table[i, j] * right[j]
+        total += left[i] * row
+    return total
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def _dot(left: Floats, right: Floats) -> float:
+    total = 0.0
+    for i in range(len(left)):
+        total += left[i] * right[i]
+    return total
+
+
+@njit(cache=True, error_model="numpy")
+def table_moments(
+    q: Floats, gap: Floats, coordinate: Floats, place: NDArray[np.int64], square: Floats, mean: Floats, near: Floats,
+    far: Floats, origin: Floats, out: Floats,
+) -> None:  # fmt: skip
+    """Square, product and gap of φ and φ' into ``out`` of shape (3, 2, len(q)), from the panels' coefficients.
+
+    ``coordinate`` in [-1, 1] is where q lies in its panel, ``place`` the panel's place in the stacked tables. See
+    :mod:`meanfield.interpolants` for what the tables hold.
+    """
+    cut, right_angle = np.pi / 3, np.pi / 2
+    in_q = np.empty(square.shape[2])
+    in_near, in_far = np.empty(near.shape[3]), np.empty(far.shape[3])
+    for i in range(len(q)):
+        p = place[i]
+        _chebyshev(coordinate[i], in_q)
+        one_minus_c = gap[i] / q[i]
+        theta = 2 * np.arcsin(np.sqrt(min(one_minus_c / 2, 1.0)))
+        close = theta <= cut
+        if close:
+            _chebyshev(2 * theta / cut - 1, in_near)
+        else:
+            _chebyshev(2 * (theta - cut) / (right_angle - cut) - 1, in_far)
+        for k in range(2):
+            whole = _dot(in_q, square[p, k]) * (q[i] + origin[k])
+            out[0, k, i] = whole
+            if close:
+                distance = one_minus_c if k == 0 else np.sqrt(one_minus_c)
+                out[2, k, i] = whole * distance * _bilinear(in_q, near[p, k], in_near)
+                out[1, k, i] = whole - out[2, k, i]
+            else:
+                average = _dot(in_q, mean[p, k])
+                # 1 - (1 - c) and not cos θ: independent inputs have exactly c = 0.
+                out[1, k, i] = average * average + whole * (1 - one_minus_c) * _bilinear(in_q, far[p, k], in_far)
+                out[2, k, i] = whole - out[1, k, i]

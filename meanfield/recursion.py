@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from meanfield.activations import Activation
 from meanfield.gauss import Moments, gaussian_moments, variance_slope
-from meanfield.spec import Network
+from meanfield.spec import ActivationLike, Network
 
-__all__ = ["OrderParameters", "order_parameters"]
+__all__ = ["OrderParameters", "order_parameters", "order_parameters_grid"]
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class OrderParameters:
-    """Order parameters of a wide network, theory.md §2, each an array over layers.
+    """Order parameters of a wide network, theory.md §2, each an array over layers (and, on a grid, over its points).
 
     ==========================================  ==========  ====================================================
     ``q``, ``q_st``                             l = 1..L    q^l, variance of a preactivation, and its covariance
@@ -34,8 +35,9 @@ class OrderParameters:
 
     s and t are two independent inputs. ``q_gap``, ``forward_gap`` and ``backward_gap`` are the differences
     ``q - q_st`` and so on, exact where the subtraction would lose them. ``error`` estimates the largest error of any
-    of these, relative to the variance-like one of its layer; ``inf`` where a value is not usable, and ``status`` says
-    why (``"ok"`` otherwise).
+    of these, relative to the variance-like one of its layer; ``inf`` where a value is not usable. ``status`` is
+    ``"ok"``, or ``"infinite"`` (q̃ of an activation with jumps), ``"overflow"``, or ``"unresolved"`` (the goal for the
+    error was missed; ``error`` says by how much).
     """
 
     q: Floats
@@ -51,17 +53,8 @@ class OrderParameters:
     status: str = "ok"
 
 
-@dataclass(frozen=True)
-class Layer:
-    """A preactivation's law in one layer: variance, covariance across two inputs, and their difference."""
-
-    q: float
-    q_st: float
-    q_gap: float
-
-
 def order_parameters(network: Network) -> OrderParameters:
-    """Integrate the recursions of theory.md §2 through ``network``.
+    """Integrate the recursions of theory.md §2 through ``network``, every expectation by quadrature or closed form.
 
     Raises
     ------
@@ -70,74 +63,136 @@ def order_parameters(network: Network) -> OrderParameters:
     """
     if not isinstance(network, Network):
         raise TypeError(f"network: expected a Network, got {network!r}")
+    source = _Direct()
+    weight, bias = np.array(network.weight_variance), np.array(network.bias_variance)
+    values = _integrate(network.activation, weight, bias, source)
+    return replace(values, error=_error(network, values.q, source.seen), status=source.status)
+
+
+def order_parameters_grid(
+    activation: ActivationLike, depth: int, weight_variance: ArrayLike, bias_variance: ArrayLike
+) -> OrderParameters:
+    """The order parameters of many networks at once: the same activation and depth, arrays of variances.
+
+    The moments come from a table of interpolants (:mod:`meanfield.interpolants`), which is made when first needed.
+
+    Parameters
+    ----------
+    activation, depth
+        As for :class:`Network`, the same in all layers.
+    weight_variance, bias_variance
+        σ_w² and σ_b², arrays that broadcast to the grid's shape.
+
+    Returns
+    -------
+    OrderParameters
+        Arrays of shape ``(L, *grid)``; NaN where a variance leaves the range of floating point numbers.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As for :class:`Network`, and for activations with jumps, whose q̃ is infinite.
+    """
+    weights, biases = np.broadcast_arrays(np.asarray(weight_variance, float), np.asarray(bias_variance, float))
+    ends = [(float(np.min(x)), float(np.max(x))) for x in (weights, biases)]
+    corners = [Network(depth, activation, w, b) for w in ends[0] for b in ends[1]]  # validates depth and variances
+    source = _Tabulated()
+    per_layer = [np.broadcast_to(x, (depth, *weights.shape)) for x in (weights, biases)]
+    values = _integrate(corners[0].activation, per_layer[0], per_layer[1], source)
+    finite = bool(np.all(np.isfinite(values.q)))
+    return replace(values, error=depth * source.error, status="ok" if finite else "overflow")
+
+
+class _Source(Protocol):
+    """Where the Gaussian moments come from."""
+
+    def __call__(self, activation: Activation, q: Floats, gap: Floats) -> tuple[Floats, Floats, Floats]:
+        """square, product and gap, each of shape ``(2, *q.shape)``: of φ, then of φ'."""
+
+
+class _Direct:
+    """One network: quadrature, keeping the error estimates."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[Moments, Moments]] = []
+
+    def __call__(self, activation: Activation, q: Floats, gap: Floats) -> tuple[Floats, Floats, Floats]:
+        both = (self._moments(activation, float(q), float(gap), 0), self._moments(activation, float(q), float(gap), 1))
+        self.seen.append(both)
+        columns = zip(*((m.square, m.product, m.gap) for m in both), strict=True)
+        square, product, difference = (np.array(x) for x in columns)
+        return square, product, difference
+
+    @staticmethod
+    def _moments(activation: Activation, q: float, gap: float, order: int) -> Moments:
+        if not math.isfinite(q):
+            return Moments(*(math.nan,) * 3, *(math.inf,) * 3, "overflow")
+        return gaussian_moments(activation, q, min(gap, 2 * q), order)
+
+    @property
+    def status(self) -> str:
+        return next((m.status for both in self.seen for m in both if m.status != "ok"), "ok")
+
+
+class _Tabulated:
+    """Many networks: interpolants."""
+
+    def __init__(self) -> None:
+        self.error = 0.0
+
+    def __call__(self, activation: Activation, q: Floats, gap: Floats) -> tuple[Floats, Floats, Floats]:
+        from meanfield.interpolants import moment_table
+
+        table = moment_table(activation)
+        values = table.moments(q, gap)
+        self.error = max(self.error, table.error)
+        return values
+
+
+def _integrate(activations: Sequence[Activation], weight: Floats, bias: Floats, source: _Source) -> OrderParameters:
+    """Both recursions, from variances with the layers on the first axis; the error is still to be estimated."""
+    q, q_st, q_gap, forward, forward_st, forward_gap = (np.zeros_like(weight) for _ in range(6))
+    slopes = np.zeros((3, *weight.shape))
+    forward[0], forward_gap[0] = 1.0, 1.0
     with np.errstate(over="ignore", invalid="ignore"):
-        layers, features = _forward(network)
-        slopes = [_moments(a, x, 1) for a, x in zip(network.activation, layers, strict=False)]
-        backward, backward_st, backward_gap = _backward(network.weight_variance, slopes)
-    status = next((m.status for m in (*features[1:], *slopes) if m.status != "ok"), "ok")
-    return OrderParameters(
-        q=np.array([x.q for x in layers]),
-        q_st=np.array([x.q_st for x in layers]),
-        q_gap=np.array([x.q_gap for x in layers]),
-        forward=np.array([m.square for m in features]),
-        forward_st=np.array([m.product for m in features]),
-        forward_gap=np.array([m.gap for m in features]),
-        backward=backward,
-        backward_st=backward_st,
-        backward_gap=backward_gap,
-        error=_error(network, layers, features, slopes),
-        status=status,
-    )
+        for i in range(len(weight)):
+            q[i] = weight[i] * forward[i] + bias[i]
+            q_st[i] = weight[i] * forward_st[i] + bias[i]
+            q_gap[i] = weight[i] * forward_gap[i]
+            if i + 1 < len(weight):
+                square, product, gap = source(activations[i], q[i], q_gap[i])
+                forward[i + 1], forward_st[i + 1], forward_gap[i + 1] = square[0], product[0], gap[0]
+                slopes[:, i] = square[1], product[1], gap[1]
+        backward = _backward(weight, *slopes)
+    return OrderParameters(q, q_st, q_gap, forward, forward_st, forward_gap, *backward, error=math.nan)
 
 
-_INPUT = Moments(square=1.0, product=0.0, gap=1.0, square_error=0.0, product_error=0.0, gap_error=0.0)
-
-
-def _forward(network: Network) -> tuple[list[Layer], list[Moments]]:
-    """Layers 1..L, and the features' moments of layers 0..L-1 (the first is the input's)."""
-    layers: list[Layer] = []
-    features = [_INPUT]
-    for index, (weight, bias) in enumerate(zip(network.weight_variance, network.bias_variance, strict=True)):
-        if index > 0:
-            features.append(_moments(network.activation[index - 1], layers[-1], 0))
-        h = features[-1]
-        layers.append(Layer(weight * h.square + bias, weight * h.product + bias, weight * h.gap))
-    return layers, features
-
-
-def _moments(activation: Activation, layer: Layer, order: int) -> Moments:
-    if not math.isfinite(layer.q):
-        return Moments(*(math.nan,) * 3, *(math.inf,) * 3, "overflow")
-    return gaussian_moments(activation, layer.q, min(layer.q_gap, 2 * layer.q), order)
-
-
-def _backward(weight_variance: Sequence[float], slopes: Sequence[Moments]) -> tuple[Floats, Floats, Floats]:
+def _backward(weight: Floats, square: Floats, product: Floats, gap: Floats) -> tuple[Floats, Floats, Floats]:
     """q̃, q̃_st and their gap for l = 1..L. The weights between layers l and l + 1 have the variance of l + 1."""
-    depth = len(weight_variance)
-    same, other, gap = np.ones(depth), np.ones(depth), np.zeros(depth)
-    for i in range(depth - 2, -1, -1):
-        weight, slope = weight_variance[i + 1], slopes[i]
-        same[i] = weight * same[i + 1] * slope.square
-        other[i] = weight * other[i + 1] * slope.product
-        gap[i] = weight * (gap[i + 1] * slope.square + other[i + 1] * slope.gap)
-    return same, other, gap
+    same, other, difference = np.ones_like(weight), np.ones_like(weight), np.zeros_like(weight)
+    for i in range(len(weight) - 2, -1, -1):
+        same[i] = weight[i + 1] * same[i + 1] * square[i]
+        other[i] = weight[i + 1] * other[i + 1] * product[i]
+        difference[i] = weight[i + 1] * (difference[i + 1] * square[i] + other[i + 1] * gap[i])
+    return same, other, difference
 
 
-def _error(network: Network, layers: Sequence[Layer], features: Sequence[Moments], slopes: Sequence[Moments]) -> float:
+def _error(network: Network, q: Floats, seen: Sequence[tuple[Moments, Moments]]) -> float:
     """The quadratures' errors carried through the layers to first order, relative to the variances.
 
     An error of q^l is handed on by d log q̂/d log q (Stein), one of q_st^l by E[φ'φ'] (Price), and the relative errors
     of a backward product add up; there an error of q^l counts once.
     """
     variance = covariance = backward = 0.0
-    for i, (activation, slope) in enumerate(zip(network.activation, slopes, strict=True)):
-        layer, after, h = layers[i], layers[i + 1], features[i + 1]
-        if after.q == 0 or not math.isfinite(after.q + slope.square):
-            return 0.0 if after.q == 0 else math.inf
-        weight, own = network.weight_variance[i + 1], max(h.square_error, h.product_error)
-        elasticity = abs(variance_slope(activation, layer.q)[0]) * layer.q
-        inherited = elasticity * variance
+    for i, (activation, (feature, slope)) in enumerate(zip(network.activation, seen, strict=True)):
+        if not math.isfinite(q[i + 1] + slope.square):
+            return math.inf
+        if q[i] == 0 or q[i + 1] == 0:
+            continue
+        scale = network.weight_variance[i + 1] / float(q[i + 1])
+        inherited = abs(variance_slope(activation, float(q[i]))[0]) * float(q[i]) * variance
+        own = max(feature.square_error, feature.product_error)
         backward += max(slope.square_error, slope.product_error) / (slope.square or 1.0) + variance + covariance
-        variance = weight * (own + inherited) / after.q
-        covariance = weight * (own + inherited + abs(slope.product) * covariance * layer.q) / after.q
+        variance = scale * (own + inherited)
+        covariance = scale * (own + inherited + abs(slope.product) * covariance * float(q[i]))
     return max(variance, covariance, backward)
