@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from empirical.backends import available_backends
-    from empirical.measurement import Measurement, measure
+    from empirical.measurement import measure
+    from empirical.record import Measurement
 
 __all__ = ["Measurement", "available_backends", "measure"]
 
 _HOMES = {
-    "Measurement": "empirical.measurement",
+    "Measurement": "empirical.record",
     "available_backends": "empirical.backends",
     "measure": "empirical.measurement",
 }

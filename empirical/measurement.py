@@ -3,70 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, get_args, overload
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar, get_args, overload
 
-import numpy as np
 from numpy.random import SeedSequence
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from empirical import eigen, gram, sampling
+from empirical import sampling
 from empirical.backends import make_backend
 from empirical.backends.base import Array, Backend
-from empirical.network import PREACTIVATION, Forward, OrderParameters, forward, overlaps
-from empirical.projection import project
+from empirical.gram import Drawn
+from empirical.network import Forward, Sums, forward
+from empirical.plan import Plan, Size, choose
 from empirical.provenance import provenance
+from empirical.record import Measurement, OrderParameters, Spectrum, Statistics
+from empirical.routes import Question, take
 from meanfield.spec import Metric, Network, as_metric, positive_integer
 
-__all__ = ["Measurement", "MetricLike", "Spectrum", "measure"]
+__all__ = ["MetricLike", "measure"]
 
+T = TypeVar("T")
 MetricLike = Metric | str | Mapping[str, Any]
-Spectrum = Literal["moments", "extremes", "full"]
-
-
-@dataclass(frozen=True, eq=False)
-class Measurement:
-    """One metric of one network. λ are the metric's eigenvalues; P is ``dimension``.
-
-    Attributes
-    ----------
-    mean, second_moment
-        ``Σλ / P`` and ``Σλ² / P`` (theory.md §3).
-    largest
-        The largest eigenvalue; NaN for ``spectrum="moments"``.
-    outliers
-        Descending: the C largest eigenvalues; C - 1 for cross-entropy; none for a centred metric (theory.md §3, §4) and
-        none for ``spectrum="moments"``.
-    eigenvalues
-        For ``spectrum="full"`` the non-zero eigenvalues, descending (those up to ``floor`` are zero), else ``None``.
-    floor
-        The size below which an eigenvalue can't be told from 0: :func:`empirical.eigen.floor`.
-    dimension
-        P, the divisor of the moments: counted from the arrays made.
-    order_parameters
-        Those of this network: :class:`empirical.network.OrderParameters`.
-    provenance
-        Backend, device, dtype, versions, threads, seed, hash of the measuring code, seconds. JSON-ready.
-    seconds
-        Wall time of the call that made it, all metrics together.
-    """
-
-    metric: Metric
-    mean: float
-    second_moment: float
-    largest: float
-    outliers: NDArray[np.float64]
-    eigenvalues: NDArray[np.float64] | None
-    floor: float
-    dimension: int
-    order_parameters: OrderParameters
-    width: int
-    samples: int
-    seed: int | SeedSequence
-    spectrum: Spectrum
-    seconds: float
-    provenance: dict[str, Any] = field(repr=False)
 
 
 @overload
@@ -81,6 +38,9 @@ def measure(
     dtype: str = ...,
     spectrum: Spectrum = ...,
     inputs: ArrayLike | None = ...,
+    vectors: bool = ...,
+    rng: sampling.Rng = ...,
+    memory: int | None = ...,
 ) -> Measurement: ...
 @overload
 def measure(
@@ -94,6 +54,9 @@ def measure(
     dtype: str = ...,
     spectrum: Spectrum = ...,
     inputs: ArrayLike | None = ...,
+    vectors: bool = ...,
+    rng: sampling.Rng = ...,
+    memory: int | None = ...,
 ) -> list[Measurement]: ...
 def measure(
     network: Network,
@@ -106,6 +69,9 @@ def measure(
     dtype: str = "float64",
     spectrum: Spectrum = "moments",
     inputs: ArrayLike | None = None,
+    vectors: bool = False,
+    rng: sampling.Rng = "host",
+    memory: int | None = None,
 ) -> Measurement | list[Measurement]:
     """Draw one random network and measure metrics of it.
 
@@ -126,6 +92,12 @@ def measure(
         all non-zero eigenvalues too.
     inputs
         The N samples as an array (N, M_0); i.i.d. standard Gaussian by default.
+    vectors
+        Whether the outliers' eigenvectors are wanted too (not for ``"moments"``).
+    rng
+        ``"host"``, or ``"device"``: numbers of the backend's own, other ones, without a transfer.
+    memory
+        Bytes that may be taken; nine tenths of what is free on the device by default.
 
     Returns
     -------
@@ -135,30 +107,43 @@ def measure(
     ------
     ValueError, TypeError
         For an argument that is not what is expected.
+    empirical.plan.TooLarge (a ValueError)
+        If it can't fit into memory; with the bytes it would need.
     ArithmeticError
-        If the network overflows, or a result fails its checks (Σλ = trace, Σλ² = ‖G‖²_F).
+        If the network overflows, or a result fails its checks (Σλ = trace, Σλ² = ‖G‖²_F, residuals).
     """
     single = isinstance(metric, Metric | str | Mapping)
     metrics = _metrics(network, [metric] if single else metric)
-    if spectrum not in get_args(Spectrum):
-        raise ValueError(f"spectrum: expected one of {', '.join(get_args(Spectrum))}, got {spectrum!r}")
+    units = network.widths(width)[0]
+    _check_options(spectrum, vectors, rng)
     root = sampling.as_seed(seed)
     machine = make_backend(backend, dtype)
+    given = None if inputs is None else sampling.given_inputs(inputs, samples, units)
+    count = positive_integer("samples", samples) if given is None else len(given)
+    budget = int(0.9 * machine.free_memory()) if memory is None else positive_integer("memory", memory)
+    size = Size.of(network, metrics, width, count, spectrum, machine.dtype_bytes)
     begin = time.perf_counter()
+
+    def attempt(plan: Plan) -> tuple[list[Statistics], OrderParameters]:
+        source = sampling.Source(root, machine, rng)
+        x = sampling.draw_inputs(count, units, source) if given is None else machine.asarray(given)
+        layers = sampling.draw_layers(network, width, source)
+        passed, variances = forward(network, layers, x, machine)
+        drawn = Drawn(network, layers, passed, machine)
+        found, sums = take(plan, metrics, drawn, Question(spectrum, vectors))
+        return found, _order_parameters(passed, variances, sums, machine)
+
     with machine.strict():
-        layers = sampling.draw_layers(network, width, root, machine)
-        x = _inputs(network, width, samples, inputs, root, machine)
-        passed = forward(network, layers, x, machine)
-        duals, signals = _duals(network, metrics, layers, passed, machine)
-        parts = [_statistics(d, layers, passed, spectrum, machine) for d in duals]
-        parameters = _order_parameters(passed, signals, machine)
+        (found, parameters), plan = _within_memory(attempt, size, budget, machine)
     seconds = time.perf_counter() - begin
-    record = provenance(machine, root, seconds)
-    shared: dict[str, Any] = {
-        "order_parameters": parameters, "width": width, "samples": int(x.shape[0]), "seed": seed,
-        "spectrum": spectrum, "seconds": seconds, "provenance": record,
-    }  # fmt: skip
-    results = [Measurement(**part, **shared) for part in parts]
+    record = provenance(machine, seconds, rng=rng, seed=sampling.describe_seed(root), plan=plan.to_dict())
+    results = [
+        Measurement(
+            **vars(statistics), order_parameters=parameters, width=width, samples=count, seed=seed,
+            spectrum=spectrum, seconds=seconds, provenance=record,
+        )
+        for statistics in found
+    ]  # fmt: skip
     return results[0] if single else results
 
 
@@ -168,66 +153,50 @@ def _metrics(network: Network, values: Any) -> list[Metric]:
     if not isinstance(values, Iterable):
         raise TypeError(f"metric: expected a metric or a sequence of metrics, got {values!r}")
     metrics = [as_metric(value) for value in values]
+    if not metrics:
+        raise ValueError("metric: expected at least one metric, got an empty sequence")
     for metric in metrics:
         metric.check(network)
-        if metric.loss == "cross_entropy" and network.outputs == 1:
-            raise ValueError("outputs: expected at least 2 for cross_entropy (with 1 the metric is zero), got 1")
+        check_outputs(metric, network.outputs)
     return metrics
 
 
-def _inputs(
-    network: Network, width: int, samples: int | None, inputs: Any, seed: SeedSequence, backend: Backend
-) -> Array:
-    units = network.widths(width)[0]
-    if inputs is not None:
-        return backend.asarray(sampling.given_inputs(inputs, samples, units))
-    return sampling.draw_inputs(positive_integer("samples", samples), units, seed, backend)
+def check_outputs(metric: Metric, outputs: int) -> None:
+    """Raise ``ValueError`` for cross-entropy of one output, whose metric is zero."""
+    if metric.loss == "cross_entropy" and outputs == 1:
+        raise ValueError("outputs: expected at least 2 for cross_entropy (with 1 the metric is zero), got 1")
 
 
-def _duals(
-    network: Network, metrics: list[Metric], layers: list[sampling.Layer], passed: Forward, backend: Backend
-) -> tuple[list[gram.Dual], list[Array]]:
-    """The bare duals of the metrics, and the overlaps of δ^l for l = 1..L."""
-    samples, outputs = passed.logits.shape
-    duals = [gram.Dual(metric, outputs, samples, backend) for metric in metrics]
-    signals: list[Array] = []
-    for signal in gram.signals(metrics, layers, passed, backend):
-        if signal.kind == PREACTIVATION:
-            signals.insert(0, overlaps(signal.value, samples, backend))
-        gram.add_signal(signal, duals, network, passed, backend)
-    return duals, signals
+def _check_options(spectrum: object, vectors: object, rng: object) -> None:
+    if spectrum not in get_args(Spectrum):
+        raise ValueError(f"spectrum: expected one of {', '.join(get_args(Spectrum))}, got {spectrum!r}")
+    if rng not in get_args(sampling.Rng):
+        raise ValueError(f"rng: expected one of {', '.join(get_args(sampling.Rng))}, got {rng!r}")
+    if not isinstance(vectors, bool):
+        raise TypeError(f"vectors: expected true or false, got {vectors!r}")
+    if vectors and spectrum == "moments":
+        raise ValueError("spectrum: expected extremes or full where vectors are wanted, got 'moments'")
 
 
-def _statistics(
-    dual: gram.Dual, layers: list[sampling.Layer], passed: Forward, spectrum: Spectrum, backend: Backend
-) -> dict[str, Any]:
-    """What one metric's dual says: the fields of :class:`Measurement` that differ between metrics."""
-    metric, (samples, outputs) = dual.metric, passed.logits.shape
-    size = samples * outputs
-    bare = backend.xp.reshape(dual.matrix, (size, size))
-    trace, rounded = eigen.moments(bare, backend)
-    eigen.check_trace(trace, float(backend.host(dual.trace)), size, backend.precision)
-    matrix = backend.xp.reshape(project(metric, dual.matrix, passed.logits, backend), (size, size))
-    total, squares = eigen.moments(matrix, backend)
-    dimension = gram.dimension(metric, layers, passed)
-    zero = eigen.floor(size, rounded, backend.precision)
-    part: dict[str, Any] = {
-        "metric": metric, "mean": total / dimension, "second_moment": squares / dimension, "dimension": dimension,
-        "largest": np.nan, "outliers": np.empty(0), "eigenvalues": None, "floor": zero,
-    }  # fmt: skip
-    if spectrum == "moments":
-        return part
-    values = eigen.spectrum(matrix, backend)
-    eigen.check_spectrum(values, total, squares, backend.precision)
-    outliers = 0 if metric.centered else outputs - (metric.loss == "cross_entropy")
-    return part | {
-        "largest": float(values[0]), "outliers": values[:outliers].copy(),
-        "eigenvalues": values[values > zero] if spectrum == "full" else None,
-    }  # fmt: skip
+def _within_memory(attempt: Callable[[Plan], T], size: Size, budget: int, backend: Backend) -> tuple[T, Plan]:
+    """``attempt`` by the best plan for the budget; where the device disagrees, by that for half of it, and so on until
+    nothing fits (:class:`TooLarge`)."""
+    while True:
+        plan = choose(size, budget)
+        try:
+            return attempt(plan), plan
+        except Exception as error:
+            if not backend.is_out_of_memory(error):
+                raise
+        backend.release()
+        budget //= 2
 
 
-def _order_parameters(passed: Forward, signals: list[Array], backend: Backend) -> OrderParameters:
-    samples = passed.logits.shape[0]
-    activations = [overlaps(h, samples, backend) / h.shape[1] for h in passed.activations]
-    q, q_hat, q_tilde = (backend.host(backend.xp.stack(x)) for x in (passed.variances, activations, signals))
+def _order_parameters(
+    passed: Forward, variances: list[Array], sums: dict[int, Sums], backend: Backend
+) -> OrderParameters:
+    samples = passed.samples
+    activations = [Sums(backend).add(h, samples).overlaps(samples) / h.shape[1] for h in passed.activations]
+    signals = [sums[l].overlaps(samples) for l in sorted(sums)]
+    q, q_hat, q_tilde = (backend.host(backend.xp.stack(x)) for x in (variances, activations, signals))
     return OrderParameters(q[:, 0], q[:, 1], q_hat[:, 0], q_hat[:, 1], q_tilde[:, 0], q_tilde[:, 1])

@@ -9,12 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from numpy.random import SeedSequence
-
 import meanfield.activations
 import meanfield.spec
 from empirical.backends.base import Backend
-from empirical.sampling import describe_seed
 
 __all__ = ["code_hash", "provenance"]
 
@@ -30,8 +27,8 @@ def code_hash() -> str:
     return digest.hexdigest()
 
 
-def provenance(backend: Backend, seed: SeedSequence, seconds: float) -> dict[str, Any]:
-    """The record that travels with every measurement: JSON-ready."""
+def provenance(backend: Backend, seconds: float, **more: Any) -> dict[str, Any]:
+    """The record that travels with every measurement: JSON-ready if ``more`` is."""
     described = backend.describe()
     return {
         **described,
@@ -42,10 +39,9 @@ def provenance(backend: Backend, seed: SeedSequence, seconds: float) -> dict[str
             **described["versions"],
         },
         "threads": _threads(),
-        "rng": "host",
-        "seed": describe_seed(seed),
         "code": code_hash(),
         "seconds": seconds,
+        **more,
     }
 
 

@@ -2,7 +2,7 @@
 
 Every array has a stream of its own, a child of the seed named by (role, layer). So the weights depend neither on the
 number of samples nor on other layers' shapes, and the inputs of a smaller N are the first rows of those of a larger.
-Numbers are drawn on the host in float64: the same seed gives the same network on every backend and in every dtype.
+By default numbers are drawn on the host in float64: the same seed gives the same network on every backend and dtype.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ from __future__ import annotations
 import math
 import operator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from numpy.random import Generator, SeedSequence
+from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
 from empirical.backends.base import Array, Backend
 from meanfield.spec import Network
 
-__all__ = ["Layer", "Seed", "as_seed", "describe_seed", "draw_inputs", "draw_layers", "given_inputs"]
+__all__ = ["Layer", "Rng", "Seed", "Source", "as_seed", "describe_seed", "draw_inputs", "draw_layers", "given_inputs"]
 
 Seed: TypeAlias = "int | SeedSequence"
+Rng = Literal["host", "device"]
 INPUTS, WEIGHTS, BIASES = range(3)
 
 
@@ -66,28 +67,48 @@ def describe_seed(seed: SeedSequence) -> dict[str, Any]:
     return {"entropy": plain, "spawn_key": [int(k) for k in seed.spawn_key]}
 
 
-def stream(seed: SeedSequence, role: int, layer: int) -> Generator:
-    """The generator of one array."""
-    child = SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, role, layer), pool_size=seed.pool_size)
-    return np.random.default_rng(child)
+def child(seed: SeedSequence, role: int, layer: int) -> SeedSequence:
+    """The seed of one array."""
+    return SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, role, layer), pool_size=seed.pool_size)
 
 
-def draw_layers(network: Network, width: int, seed: SeedSequence, backend: Backend) -> list[Layer]:
+@dataclass(frozen=True)
+class Source:
+    """Standard normal arrays of one seed, on a backend.
+
+    ``rng="host"``: drawn by NumPy in float64 and brought to the device, the same on every backend. ``rng="device"``:
+    drawn by the backend, its own numbers.
+    """
+
+    seed: SeedSequence
+    backend: Backend
+    rng: Rng = "host"
+
+    def normal(self, role: int, layer: int, shape: tuple[int, ...], deviation: float = 1.0) -> Array:
+        """``N(0, deviation²)`` numbers for one array."""
+        seed = child(self.seed, role, layer)
+        if self.rng == "device":
+            return self.backend.standard_normal(seed, shape) * deviation
+        numbers = np.random.default_rng(seed).standard_normal(shape)
+        numbers *= deviation
+        return self.backend.asarray(numbers)
+
+
+def draw_layers(network: Network, width: int, source: Source) -> list[Layer]:
     """The layers 1..L of one random network: ``W^l_ij ~ N(0, σ_w²/M_{l-1})``, ``b^l_i ~ N(0, σ_b²)`` (theory.md §1)."""
     widths = network.widths(width)
     layers = []
     for l in range(1, network.depth + 1):
         deviation = math.sqrt(network.weight_variance[l - 1] / widths[l - 1])
-        weight = stream(seed, WEIGHTS, l).standard_normal((widths[l], widths[l - 1]))
-        weight *= deviation
-        bias = stream(seed, BIASES, l).standard_normal(widths[l]) * math.sqrt(network.bias_variance[l - 1])
-        layers.append(Layer(backend.asarray(weight), backend.asarray(bias)))
+        weight = source.normal(WEIGHTS, l, (widths[l], widths[l - 1]), deviation)
+        bias = source.normal(BIASES, l, (widths[l],), math.sqrt(network.bias_variance[l - 1]))
+        layers.append(Layer(weight, bias))
     return layers
 
 
-def draw_inputs(samples: int, width: int, seed: SeedSequence, backend: Backend) -> Array:
+def draw_inputs(samples: int, units: int, source: Source) -> Array:
     """Inputs ``x_i ~ N(0, 1)``, (N, M_0)."""
-    return backend.asarray(stream(seed, INPUTS, 0).standard_normal((samples, width)))
+    return source.normal(INPUTS, 0, (samples, units))
 
 
 def given_inputs(inputs: Any, samples: int | None, width: int) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
 from meanfield.activations import array_functions
@@ -29,8 +30,8 @@ class Backend:
         The array-API namespace.
     device, dtype
         Where its arrays lie, and their floating-point type.
-    precision
-        The name of the dtype: ``"float64"`` or ``"float32"``.
+    precision, dtype_bytes
+        The name of the dtype, ``"float64"`` or ``"float32"``, and its size.
     """
 
     name: ClassVar[str]
@@ -40,6 +41,7 @@ class Backend:
         self.device = device
         self.precision = precision
         self.dtype = getattr(xp, precision)
+        self.dtype_bytes = np.dtype(precision).itemsize
         self.functions = array_functions(xp, self.erf)
 
     def asarray(self, host: NDArray[Any]) -> Array:
@@ -75,6 +77,29 @@ class Backend:
     def eigvalsh(self, matrix: Array) -> Array:
         """All eigenvalues of a symmetric matrix, ascending."""
         return self.xp.linalg.eigvalsh(matrix)
+
+    def eigh(self, matrix: Array) -> tuple[Array, Array]:
+        """All eigenvalues, ascending, and eigenvectors (columns) of a symmetric matrix."""
+        values, vectors = self.xp.linalg.eigh(matrix)
+        return values, vectors
+
+    def free_memory(self) -> int:
+        """Bytes that can still be taken on the device."""
+        raise NotImplementedError(f"free_memory: backend {self.name} can't tell")
+
+    def is_out_of_memory(self, error: Exception) -> bool:
+        """Whether the device had no memory left."""
+        return isinstance(error, MemoryError)
+
+    def release(self) -> None:
+        """Give cached memory back to the device."""
+
+    def synchronize(self) -> None:
+        """Wait until the device has done what it was told: before a clock is read."""
+
+    def standard_normal(self, seed: SeedSequence, shape: tuple[int, ...]) -> Array:
+        """Standard normal numbers drawn on the device (``rng="device"``)."""
+        return self.asarray(np.random.default_rng(seed).standard_normal(shape))
 
     def strict(self) -> AbstractContextManager[Any]:
         """Within it the library reports what goes wrong instead of returning rubbish."""

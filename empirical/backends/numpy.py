@@ -11,6 +11,7 @@ import scipy
 import scipy.special
 
 from empirical.backends.base import Array, Backend
+from empirical.backends.host_memory import available_bytes
 
 __all__ = ["NumpyBackend"]
 
@@ -28,6 +29,9 @@ class NumpyBackend(Backend):
 
     def gram(self, x: Array) -> Array:
         return x @ x.T  # NumPy sees that both are one array and calls BLAS's symmetric product
+
+    def free_memory(self) -> int:
+        return available_bytes()
 
     def strict(self) -> AbstractContextManager[Any]:
         # Overflow is found at the end, in the finished statistics: a warning in the middle of a sweep helps nobody.

@@ -8,7 +8,7 @@ import torch
 from numpy.random import SeedSequence
 
 from empirical.backends import make_backend
-from empirical.sampling import draw_inputs, draw_layers
+from empirical.sampling import Source, draw_inputs, draw_layers
 from meanfield.spec import FIM, NTK, InputMetric, Network
 
 PHI = {"tanh": torch.tanh, "relu": torch.relu, "erf": torch.erf, "linear": lambda u: u}
@@ -25,9 +25,9 @@ class Dense:
 
     @classmethod
     def draw(cls, network, width, samples, seed):
-        host, root = make_backend("numpy", "float64"), SeedSequence(seed)
-        layers = draw_layers(network, width, root, host)
-        x = draw_inputs(samples, network.widths(width)[0], root, host)
+        source = Source(SeedSequence(seed), make_backend("numpy", "float64"))
+        layers = draw_layers(network, width, source)
+        x = draw_inputs(samples, network.widths(width)[0], source)
         return cls(
             network, [torch.tensor(y.weight) for y in layers], [torch.tensor(y.bias) for y in layers], torch.tensor(x)
         )

@@ -6,17 +6,19 @@ from numpy.random import SeedSequence
 from empirical import gram
 from empirical.backends import make_backend
 from empirical.network import forward
-from empirical.sampling import draw_inputs, draw_layers
+from empirical.sampling import Source, draw_inputs, draw_layers
+
+
+def draw(network, width, samples, seed):
+    source = Source(SeedSequence(seed), make_backend("numpy", "float64"))
+    layers = draw_layers(network, width, source)
+    passed, _ = forward(network, layers, draw_inputs(samples, network.widths(width)[0], source), source.backend)
+    return gram.Drawn(network, layers, passed, source.backend)
 
 
 def duals_of(network, width, samples, seed, metrics):
-    backend, root = make_backend("numpy", "float64"), SeedSequence(seed)
-    layers = draw_layers(network, width, root, backend)
-    passed = forward(network, layers, draw_inputs(samples, network.widths(width)[0], root, backend), backend)
-    duals = [gram.Dual(m, network.outputs, samples, backend) for m in metrics]
-    for signal in gram.signals(metrics, layers, passed, backend):
-        gram.add_signal(signal, duals, network, passed, backend)
-    return duals
+    drawn = draw(network, width, samples, seed)
+    return gram.dual_blocks(metrics, drawn, drawn.passed, drawn.passed)
 
 
 def test_dual_matrices_are_those_of_the_dense_jacobian(case):
@@ -36,3 +38,14 @@ def test_whole_metric_is_the_sum_of_its_blocks(case):
     for whole in (d for d in duals if d.metric.layer is None):
         parts = [d.matrix for d in duals if d.metric.family == whole.metric.family and d.metric.layer is not None]
         np.testing.assert_allclose(sum(parts), whole.matrix, rtol=1e-12, atol=1e-12 * abs(whole.matrix).max())
+
+
+def test_blocks_are_those_of_the_whole(case):
+    network, width, samples, seed, _, metrics = case
+    drawn = draw(network, width, samples, seed)
+    passed = drawn.passed
+    bare = [m for m in metrics if m.loss == "mse" and not m.centered]
+    whole = gram.dual_blocks(bare, drawn, passed, passed)
+    parts = gram.dual_blocks(bare, drawn, passed.rows(4, 6), passed.rows(0, 4))
+    for dual, part in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(part.matrix, dual.matrix[:, 4:6, :, 0:4], rtol=1e-12, atol=1e-13)
