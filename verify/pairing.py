@@ -1,0 +1,134 @@
+"""Theory beside measurement: for each cell, metric and statistic, one predicted number and one value per network."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meanfield.spec import Metric
+from verify.records import Cell, Sample, Trial
+
+__all__ = ["STATISTICS", "Observation", "Pair", "Spectrum", "observations", "pair", "spectra"]
+
+STATISTICS = ("mean", "second_moment", "largest", "outliers")
+"""``outliers`` is the mean of the outliers of one network. Leading order predicts C equal ones; on a real network they
+repel each other, which lifts the largest by a relative order 1/√M and leaves their mean within 1/M."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One statistic of one metric at one cell. ``values``: one per finished network. ``reason``: why the prediction
+    is void (NaN), else empty. ``exponents``: the asymptotic ones (in M, in N), NaN where the theory names none."""
+
+    cell: Cell
+    metric: Metric
+    statistic: str
+    predicted: float
+    values: NDArray[np.float64]
+    reason: str
+    exponents: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """The non-zero eigenvalues of the networks of a cell, and where theory puts the outliers and the bulk's mean."""
+
+    cell: Cell
+    metric: Metric
+    eigenvalues: tuple[NDArray[np.float64], ...]
+    outliers: tuple[float, ...]
+    bulk: float
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A cell and a metric with what `predict` said (``None``: it refused, ``remarks`` says why) and the samples."""
+
+    cell: Cell
+    metric: Metric
+    prediction: Any
+    remarks: str
+    samples: tuple[Sample, ...]
+
+    @property
+    def outliers(self) -> NDArray[np.float64]:
+        """The predicted outliers, descending; empty where the theory has none."""
+        return np.atleast_1d(np.asarray(getattr(self.prediction, "outliers", ()), float))
+
+    def predicted(self, statistic: str) -> float:
+        """The predicted statistic; NaN where it is void."""
+        if statistic == "outliers":
+            return float(np.mean(self.outliers))
+        return float(getattr(self.prediction, statistic, math.nan))
+
+    def exponents(self, statistic: str) -> tuple[float, float]:
+        """The asymptotic exponents in M and in N."""
+        known = getattr(self.prediction, "exponents", None) or {}
+        in_width, in_samples = known.get("largest" if statistic == "outliers" else statistic, (math.nan, math.nan))
+        return float(in_width), float(in_samples)
+
+
+def pair(cells: Iterable[Cell], trials: Iterable[Trial], theory: str) -> tuple[Pair, ...]:
+    """Each cell and metric with its prediction ("leading" or "refined") and its samples, failed trials left out."""
+    samples: defaultdict[tuple[str, str], list[Sample]] = defaultdict(list)
+    for trial in sorted(trials, key=lambda t: t.index):  # sums must not depend on who finished first
+        if trial.status == "done":
+            for label, sample in trial.samples.items():
+                samples[trial.cell, label].append(sample)
+    return tuple(
+        Pair(cell, metric, *_ask(cell, metric, theory), tuple(samples[cell.key, metric.label]))
+        for cell in cells
+        for metric in cell.metrics
+    )
+
+
+def observations(pairs: Iterable[Pair]) -> tuple[Observation, ...]:
+    """Every statistic that the theory speaks of and that was measured."""
+    return tuple(o for p in pairs for s in STATISTICS for o in _observe(p, s))
+
+
+def spectra(pairs: Iterable[Pair]) -> tuple[Spectrum, ...]:
+    """The stored spectra, where there are any."""
+    return tuple(
+        Spectrum(p.cell, p.metric, full, tuple(float(x) for x in p.outliers), _bulk(p))
+        for p in pairs
+        if (full := tuple(s.eigenvalues for s in p.samples if s.eigenvalues is not None))
+    )
+
+
+def _ask(cell: Cell, metric: Metric, order: str) -> tuple[Any, str]:
+    from meanfield.prediction import predict
+
+    try:
+        prediction = predict(cell.network, metric, width=cell.width, samples=cell.samples, order=order)
+    except ValueError as refusal:
+        return None, str(refusal)
+    return prediction, "; ".join(prediction.warnings)
+
+
+def _observe(pair: Pair, statistic: str) -> Iterable[Observation]:
+    if statistic == "outliers" and pair.outliers.size < 2:
+        return
+    read = _reader(statistic, pair.outliers.size)
+    values = np.array([read(s) for s in pair.samples], float)
+    if values.size and not np.isfinite(values).any():
+        return  # the sweep asked for less: spectrum = "moments" has no eigenvalues
+    predicted = pair.predicted(statistic)
+    reason = "" if math.isfinite(predicted) and predicted != 0 else pair.remarks or f"theory gives {predicted:g}"
+    yield Observation(pair.cell, pair.metric, statistic, predicted, values, reason, pair.exponents(statistic))
+
+
+def _reader(statistic: str, outliers: int) -> Callable[[Sample], float]:
+    if statistic != "outliers":
+        return lambda sample: float(getattr(sample, statistic))
+    return lambda s: float(np.mean(s.outliers[:outliers])) if len(s.outliers) >= outliers else math.nan
+
+
+def _bulk(pair: Pair) -> float:
+    return math.nan if pair.prediction is None else float(pair.prediction.bulk[0])

@@ -1,0 +1,64 @@
+"""Measured / predicted against 1/M: the fitted curves run into a₀ on the left, which is what the theory claims is 1."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from verify.inference import mean_of
+from verify.reporting.figures import style
+from verify.reporting.figures.lines import Block, Line
+from verify.reporting.figures.ticks import plain_ticks
+from verify.reporting.names import STATISTIC_TITLES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from verify.verdict import Comparison
+
+__all__ = ["draw_extrapolation"]
+
+
+def draw_extrapolation(block: Block, comparison: Comparison) -> str:
+    """One panel a statistic, one line a network, the tolerance in grey, as SVG."""
+    with style.panels([STATISTIC_TITLES[s] for s in block.panels]) as (figure, axes):
+        for ax, panel in zip(axes, block.panels.values(), strict=True):
+            right = 1.08 * max(1 / o.cell.width for line in panel for o in line.series.observations)
+            _draw_tolerance(ax, comparison, right)
+            for number, line in enumerate(panel):
+                _draw(ax, line, right, dodge=0.008 * right * (number - (len(panel) - 1) / 2))
+            ax.set_xlabel("1 / M")
+            plain_ticks(ax.xaxis)
+            plain_ticks(ax.yaxis)
+        axes[0].set_ylabel("measured / predicted")
+        style.key(figure, {line.style: line.name for line in block.lines})
+        names = ", ".join(line.name for line in block.lines)
+        return style.svg(
+            figure,
+            f"extrapolation {block.metric}",
+            f"{block.metric}: measured over predicted against one over the width, with fits, for {names}",
+        )
+
+
+def _draw_tolerance(ax: Axes, comparison: Comparison, right: float) -> None:
+    x = np.array([0.0, right])
+    band = comparison.delta + comparison.slope * x
+    ax.fill_between(x, 1 - band, 1 + band, color=style.SHADE, alpha=0.25, linewidth=0)
+    ax.axhline(1, color=style.SHADE, linewidth=0.8, zorder=1)
+    ax.set_xlim(-0.04 * right, right)
+
+
+def _draw(ax: Axes, line: Line, right: float, dodge: float) -> None:
+    seen = line.series.observations
+    ratios = [mean_of(o.values).scaled(1 / o.predicted) for o in seen]
+    half = np.nan_to_num([r.interval()[1] - r.value for r in ratios])
+    x = np.array([1 / o.cell.width for o in seen]) + dodge
+    marks = style.marker_style(line.style)
+    ax.errorbar(x, [r.value for r in ratios], yerr=half, **marks)
+    if line.series.fit is not None:
+        limit = line.series.fit.limit
+        grid = right * np.linspace(0, 1, 50) ** 2  # denser where 1/√M is steep
+        ax.plot(grid, line.series.fit.at(grid), **style.theory_style(line.style))
+        filled = {**marks, "markerfacecolor": marks["color"]}
+        ax.errorbar([dodge], [limit.value], yerr=[limit.interval()[1] - limit.value], **filled)

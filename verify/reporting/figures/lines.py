@@ -1,0 +1,51 @@
+"""Which series go into which panel, and which line wears which style: the same in every figure of a report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from verify.pairing import STATISTICS
+from verify.reporting.names import network_names
+from verify.scaling import Series
+from verify.verdict import Comparison
+
+__all__ = ["Block", "Line", "blocks"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One series; ``style`` numbers its colour, marker and dashes."""
+
+    name: str
+    style: int
+    series: Series
+
+
+@dataclass(frozen=True)
+class Block:
+    """One metric along one axis: a panel for each statistic, a line for each network."""
+
+    metric: str
+    axis: Literal["width", "samples"]
+    panels: dict[str, list[Line]]
+
+    @property
+    def lines(self) -> list[Line]:
+        """The lines of the block, one of each style."""
+        return list({line.style: line for panel in self.panels.values() for line in panel}.values())
+
+
+def blocks(comparison: Comparison) -> list[Block]:
+    """One block for each axis and metric, in the order of the sweep."""
+    names = network_names(comparison)
+    held = {axis: {s.held for s in comparison.series if s.axis == axis} for axis in ("width", "samples")}
+    styles: dict[str, int] = {}
+    found: dict[tuple[str, str], Block] = {}
+    for s in sorted(comparison.series, key=lambda s: (s.axis != "width", STATISTICS.index(s.statistic))):
+        name = names[s.network.digest]
+        name = name if len(held[s.axis]) == 1 else f"{name}, {s.held}"
+        block = found.setdefault((s.axis, s.metric.label), Block(s.metric.label, s.axis, {}))
+        line = Line(name, styles.setdefault(name, len(styles)), s)
+        block.panels.setdefault(s.statistic, []).append(line)
+    return list(found.values())

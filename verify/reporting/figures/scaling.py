@@ -1,0 +1,59 @@
+"""Measured statistics against width (or samples) on log axes, with the theory's lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from verify.inference import mean_of
+from verify.reporting.figures import style
+from verify.reporting.figures.lines import Block, Line
+from verify.reporting.figures.ticks import log_ticks
+from verify.reporting.names import AXES, STATISTIC_TITLES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["draw_scaling"]
+
+
+def draw_scaling(block: Block) -> str:
+    """One panel a statistic, one line a network, as SVG."""
+    with style.panels([STATISTIC_TITLES[s] for s in block.panels]) as (figure, axes):
+        for ax, panel in zip(axes, block.panels.values(), strict=True):
+            for line in panel:
+                _draw(ax, line, block.axis)
+            _scale(ax, sorted({x for line in panel for x in _positions(line, block.axis)}), AXES[block.axis])
+        style.key(figure, {line.style: line.name for line in block.lines})
+        names = ", ".join(line.name for line in block.lines)
+        return style.svg(
+            figure,
+            f"scaling {block.axis} {block.metric}",
+            f"{block.metric} against {AXES[block.axis]}, theory and measurement, for {names}",
+        )
+
+
+def _positions(line: Line, axis: str) -> list[int]:
+    return [getattr(o.cell, axis) for o in line.series.observations]
+
+
+def _draw(ax: Axes, line: Line, axis: str) -> None:
+    x = _positions(line, axis)
+    measured = [mean_of(o.values) for o in line.series.observations]
+    # What is not positive (a mean over few networks of a centred spectrum, say) has no place on a log axis.
+    values = np.array([e.value if e.value > 0 else np.nan for e in measured])
+    half = np.nan_to_num([e.interval()[1] - e.value for e in measured])
+    # An interval that reaches 0 has no lower end on a log axis: it's cut well below the point.
+    below = np.minimum(half, 0.9 * values)
+    ax.plot(x, [o.predicted for o in line.series.observations], **style.theory_style(line.style))
+    ax.errorbar(x, values, yerr=np.stack([below, half]), **style.marker_style(line.style))
+
+
+def _scale(ax: Axes, ticks: list[int], label: str) -> None:
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    log_ticks(ax.yaxis)
+    ax.set_xticks(ticks, [str(t) for t in ticks])
+    ax.set_xticks([], minor=True)
+    ax.set_xlabel(label)

@@ -1,0 +1,115 @@
+"""One style for all figures: colours that the colour-blind can tell apart, doubled by marker shapes and dashes.
+
+Figures are SVG text, the same bytes for the same input. On a page of its own a figure has fixed colours; inlined in a
+report its ink is the page's (``currentColor``) and its palette the page's variables, so that light and dark both work.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "DARK_PALETTE", "INK", "PALETTE", "SHADE", "colour", "inline", "key", "marker_style", "panels", "slug", "svg",
+    "theory_style",
+]  # fmt: skip
+
+INK = "#1b1b1b"
+SHADE = "#8a8a8a"
+PAGE = 12.4
+GAP = 0.24
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#aa4499", "#56789a", "#8c6d00", "#117733", "#882255")
+DARK_PALETTE = ("#56b4e9", "#ff9e57", "#3ddba9", "#e08ad0", "#a9c4de", "#e0c040", "#7fd07f", "#e87ba5")
+_MARKERS = "os^DvPX*"
+_DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
+
+_SETTINGS = {
+    "svg.fonttype": "none", "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 9,
+    "text.parse_math": False, "text.color": INK, "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK,
+    "ytick.color": INK, "axes.titlesize": 10, "axes.titlelocation": "left", "axes.spines.top": False,
+    "axes.spines.right": False, "axes.linewidth": 0.8, "legend.frameon": False, "legend.fontsize": 9,
+    "lines.linewidth": 1.3, "lines.markersize": 4.5, "figure.facecolor": "none", "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+}  # fmt: skip
+
+
+def colour(style: int) -> str:
+    """The colour of a line style."""
+    return PALETTE[style % len(PALETTE)]
+
+
+def theory_style(style: int) -> dict[str, Any]:
+    """Plot options of a theory line: dashes tell lines apart where colours can't."""
+    return {"color": colour(style), "linestyle": _DASHES[style % len(_DASHES)], "marker": "none", "zorder": 2}
+
+
+def marker_style(style: int) -> dict[str, Any]:
+    """Error-bar options of measured points: an open marker, a whisker, no line."""
+    return {
+        "color": colour(style), "marker": _marker(style), "markerfacecolor": "none", "linestyle": "none", "capsize": 2,
+        "elinewidth": 1.1, "markeredgewidth": 1.1, "zorder": 3,
+    }  # fmt: skip
+
+
+def _marker(style: int) -> str:
+    return _MARKERS[style % len(_MARKERS)]
+
+
+@contextmanager
+def panels(titles: Sequence[str], height: float = 2.9) -> Iterator[tuple[Figure, list[Axes]]]:
+    """A row of panels with room for a legend above, to be drawn and spelled (:func:`svg`) inside the ``with``."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(_SETTINGS):  # type: ignore[arg-type]
+        count = len(titles)
+        figure = Figure(figsize=(wide := count * min(PAGE / count, PAGE / 3), height))
+        inches = {"left": 0.72 / wide, "right": 1 - 0.1 / wide, "bottom": 0.5 / height, "top": 1 - 0.58 / height}
+        axes = list(figure.subplots(1, count, squeeze=False, gridspec_kw={**inches, "wspace": GAP})[0])
+        for ax, title in zip(axes, titles, strict=True):
+            ax.set_title(title)
+        yield figure, axes
+
+
+def key(figure: Figure, names: Mapping[int, str]) -> None:
+    """The legend above the panels: the marker and dashes of each style beside its name."""
+    from matplotlib.lines import Line2D
+
+    handles = [Line2D([], [], **{**theory_style(s), "marker": _marker(s), "markerfacecolor": "none"}) for s in names]
+    figure.legend(handles, names.values(), loc="upper left", ncols=len(names), handlelength=2.8, borderaxespad=0.2)
+
+
+def svg(figure: Figure, name: str, description: str) -> str:
+    """The figure as SVG text, with ``description`` as its title for screen readers; ``name`` makes its ids unique."""
+    import matplotlib
+
+    out = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": name}):
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    text = re.sub(r"<metadata>.*?</metadata>", "", out.getvalue(), flags=re.DOTALL)
+    text = re.sub(r'<g id="[^"]*">', "<g>", text)
+    head, tail = text.split("<svg ", 1)
+    options, body = tail.split(">", 1)
+    title = f'<title id="{slug(name)}">{html.escape(description)}</title>'
+    return f'{head}<svg role="img" aria-labelledby="{slug(name)}" {options}>{title}{body}'
+
+
+def slug(text: str) -> str:
+    """A name fit for an id and for a file."""
+    return "-".join("".join(c if c.isalnum() else " " for c in text.lower()).split())
+
+
+def inline(text: str) -> str:
+    """The SVG to be put into a page: no XML prologue, the page's ink and palette."""
+    text = text[text.index("<svg ") :].replace(INK, "currentColor")
+    for number, shade in enumerate(PALETTE):
+        text = text.replace(shade, f"var(--line-{number})")
+    return text

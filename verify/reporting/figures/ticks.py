@@ -1,0 +1,39 @@
+"""Ticks in plain characters, few enough to be read."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+__all__ = ["log_ticks", "plain_ticks", "tick_text"]
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def plain_ticks(axis: Any) -> None:
+    """Matplotlib's own choice of places, spelled without mathematics markup."""
+    from matplotlib.ticker import FuncFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda x, _: tick_text(x)))
+
+
+def log_ticks(axis: Any) -> None:
+    """Powers of ten on a long log axis, 1-2-5 on a shorter one, round numbers within half a decade."""
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+
+    low, high = axis.get_view_interval()
+    decades = math.log10(high / low)
+    subdivisions = (1.0,) if decades > 3 else (1.0, 2.0, 5.0)
+    axis.set_major_locator(MaxNLocator(5) if decades < 0.7 else LogLocator(subs=subdivisions, numticks=6))
+    axis.set_minor_locator(NullLocator())
+    plain_ticks(axis)
+
+
+def tick_text(x: float) -> str:
+    """``0.02``, ``500``, ``2·10⁻⁵``."""
+    if x == 0 or 1e-3 <= abs(x) < 1e4:
+        return f"{x:g}"
+    exponent = math.floor(math.log10(abs(x)) + 1e-9)
+    digits = f"{x / 10**exponent:g}"
+    power = "10" + str(exponent).translate(_RAISED)
+    return power if digits == "1" else f"{digits}·{power}"

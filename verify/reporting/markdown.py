@@ -1,0 +1,42 @@
+"""The report as Markdown, and the verdict table for a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from verify.reporting import model
+from verify.reporting.pictures import Section
+from verify.reporting.summary import counts, headline, remarks, rule
+from verify.verdict import Comparison
+
+__all__ = ["render_markdown", "verdict_table"]
+
+
+def verdict_table(comparison: Comparison, columns: int = 100) -> str:
+    """What decides, as plain text that fits a terminal of so many columns; then counts and the headline."""
+    lines = [*_counted(counts(comparison)), *textwrap.wrap(headline(comparison), columns)]
+    return "\n".join([model.deciding_table(comparison).to_text(columns), "", *lines])
+
+
+def render_markdown(comparison: Comparison, facts: Mapping[str, Any], pictures: Sequence[Section]) -> str:
+    """The whole report; figures are links into the folder ``figures`` beside it."""
+    parts = [
+        f"# Verification report: {comparison.title}",
+        headline(comparison),
+        *remarks(comparison),
+        rule(comparison),
+        "\n".join(f"* {line}" for line in _counted(counts(comparison))),
+    ]
+    for section in pictures:
+        parts += [f"## {section.title}", section.caption]
+        parts += [f"### {p.heading}\n\n![{p.heading}](figures/{p.name}.svg)" for p in section.pictures]
+    for title, table in model.tables(comparison, facts):
+        parts += [f"## {title}", table.to_markdown(), f"*{table.caption}.*"]
+    return "\n\n".join(parts) + "\n"
+
+
+def _counted(found: Mapping[str, Mapping[str, int]]) -> list[str]:
+    titles = {"deciding": "decides", "cells": "cells"}
+    return [f"{titles[what]}: " + ", ".join(f"{n} {kind}" for kind, n in c.items()) for what, c in found.items()]

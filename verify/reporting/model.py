@@ -1,0 +1,159 @@
+"""The tables of a report."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from verify.inference import Estimate
+from verify.reporting.names import STATISTIC_TITLES, VERDICT_TITLES, network_names, sizes
+from verify.reporting.tables import Column, Table, plain
+from verify.scaling import Series
+from verify.verdict import Comparison, Limit, Row
+
+__all__ = ["cells_table", "deciding_table", "fits_table", "provenance_table", "tables", "void_table"]
+
+_COEFFICIENTS = {0.0: "a₀", 0.5: "a½", 1.0: "a₁", 2.0: "a₂"}
+_UNKNOWN = Estimate(math.nan, math.nan, math.nan)
+
+
+def deciding_table(comparison: Comparison) -> Table:
+    """The ratios that decide, with their verdicts."""
+    names = network_names(comparison)
+    columns = (
+        *_NAME, Column("at", "at"), _estimate("ratio", "ratio (95 % CI)"), _number("tolerance", "tolerance ±"),
+        _VERDICT, _NEEDS,
+    )  # fmt: skip
+    rows = tuple(
+        (*_name(d, names), sizes(d), d.ratio, _judged(d)[0], d.verdict, d.trials_needed) for d in comparison.deciding
+    )
+    return Table("What decides: measured / predicted, and how many more networks a decision needs", columns, rows)
+
+
+def fits_table(comparison: Comparison) -> Table:
+    """The series: exponents beside theory's, and the fitted ratio."""
+    names = network_names(comparison)
+    limits = {id(limit.series): limit for limit in comparison.limits}
+    used = sorted({p for s in comparison.series if s.fit for p in s.fit.powers})
+    columns = (
+        *_NAME, Column("held", "held"), _estimate("exponent", "exponent (95 % CI)"),
+        _number("asymptotic", "leading order"), _number("expected", "theory at these points", "{:.3f}"),
+        *(_estimate(f"a_{p:g}", f"{_COEFFICIENTS[p]} (95 % CI)") for p in used),
+        _number("goodness_of_fit", "goodness of fit p", "{:.2g}"), _number("detectable", "detects ±", "{:.2f}"),
+        _VERDICT,
+    )  # fmt: skip
+    rows = tuple((*_name(s, names), *_fitted(s, limits.get(id(s)), used)) for s in comparison.series)
+    return Table("Exponents, and the weighted fit measured / predicted = a₀ + Σ aₚ M⁻ᵖ", columns, rows)
+
+
+def cells_table(comparison: Comparison) -> Table:
+    """Every cell: prediction, measurement, ratio, tests, verdict."""
+    names = network_names(comparison)
+    columns = (
+        *_NAME, _whole("width", "M"), _whole("samples", "N"), _whole("trials", "networks"),
+        _number("predicted", "predicted"), _number("measured", "measured"), _number("standard_error", "s.e.", "{:.2g}"),
+        _estimate("ratio", "ratio (95 % CI)"), _number("tolerance", "tolerance ±", "{:.3f}"),
+        _number("p_equivalent", "p inside", "{:.2g}"), _number("p_outside", "p outside", "{:.2g}"), _VERDICT, _NEEDS,
+    )  # fmt: skip
+    rows = tuple(
+        (
+            *_name(r, names), r.observation.cell.width, r.observation.cell.samples, r.trials, r.observation.predicted,
+            r.measured.value, r.measured.standard_error, r.ratio, *_judged(r), r.verdict, r.trials_needed,
+        )
+        for r in comparison.rows
+    )  # fmt: skip
+    return Table("Cells: one statistic of one metric at one width and sample number", columns, rows)
+
+
+def void_table(comparison: Comparison) -> Table:
+    """Where theory says of itself that it does not hold, and why."""
+    names = network_names(comparison)
+    places: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+    for r in comparison.rows:
+        if r.judgement is None:
+            places[(*_name(r, names), r.observation.reason)].append(f"{r.observation.cell.width}")
+    rows = tuple((*key[:3], ", ".join(dict.fromkeys(at)), key[3]) for key, at in places.items())
+    columns = (*_NAME, Column("width", "M"), Column("reason", "reason"))
+    return Table("Void: the theory names no number here, and the verdict leaves it out", columns, rows)
+
+
+def provenance_table(facts: Mapping[str, Any]) -> Table:
+    """The facts as they came, nested ones with a name for each level."""
+    columns = (Column("fact", "fact"), Column("value", "value"))
+    return Table("Where the figures come from", columns, tuple(_flat("", plain(facts))))
+
+
+def tables(comparison: Comparison, facts: Mapping[str, Any]) -> list[tuple[str, Table]]:
+    """All tables that have a row, with their titles, in the order of a report."""
+    everything = {
+        "What decides": deciding_table(comparison),
+        "Fits": fits_table(comparison),
+        "Cells": cells_table(comparison),
+        "Void": void_table(comparison),
+        "Provenance": provenance_table(facts),
+    }
+    return [(title, table) for title, table in everything.items() if table.rows]
+
+
+# --------------------------------------------------------------------------------------------------------------
+# Columns and cells
+
+
+def _number(key: str, heading: str, form: str = "{:.4g}") -> Column:
+    return Column(key, heading, lambda x: "–" if math.isnan(x) else form.format(x), number=True)
+
+
+def _whole(key: str, heading: str) -> Column:
+    return Column(key, heading, number=True)
+
+
+def _estimate(key: str, heading: str) -> Column:
+    return Column(key, heading, _plus_minus, number=True, export=_parts)
+
+
+def _plus_minus(e: Estimate) -> str:
+    half = e.interval()[1] - e.value
+    return "–" if math.isnan(e.value) else f"{e.value:.3f}" if math.isnan(half) else f"{e.value:.3f} ± {half:.3f}"
+
+
+def _parts(e: Estimate) -> dict[str, float]:
+    low, high = e.interval()
+    return {"": e.value, "_se": e.standard_error, "_df": e.degrees, "_low": low, "_high": high}
+
+
+_NAME = (Column("metric", "metric"), Column("statistic", "statistic"), Column("network", "network"))
+_VERDICT = Column("verdict", "verdict", lambda v: VERDICT_TITLES.get(v, ""))
+_NEEDS = Column("trials_needed", "needs", lambda n: "> 10⁷" if n is None else f"{n}", number=True)
+
+
+def _name(what: Row | Limit | Series, names: Mapping[str, str]) -> tuple[str, str, str]:
+    return what.metric.label, STATISTIC_TITLES[what.statistic], names[what.network.digest]
+
+
+def _judged(judged: Row | Limit) -> tuple[float, float, float]:
+    j = judged.judgement
+    return (j.tolerance, j.p_equivalent, j.p_outside) if j else (math.nan,) * 3
+
+
+def _fitted(s: Series, limit: Limit | None, used: Iterable[float]) -> tuple[Any, ...]:
+    known = dict(zip(s.fit.powers, s.fit.coefficients, strict=True)) if s.fit else {}
+    return (
+        s.held, s.exponent, s.asymptotic, s.expected, *(known.get(p, _UNKNOWN) for p in used),
+        s.fit.goodness if s.fit else math.nan, limit.judgement.detectable if limit else math.nan,
+        limit.verdict if limit else "",
+    )  # fmt: skip
+
+
+def _flat(prefix: str, value: Any) -> Iterable[tuple[str, str]]:
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _flat(f"{prefix} {key}".strip(), inner)
+    elif isinstance(value, list) and any(isinstance(v, Mapping | list) for v in value):
+        for number, inner in enumerate(value, 1):
+            yield from _flat(f"{prefix} {number}", inner)
+    elif isinstance(value, list | Mapping):
+        yield prefix.replace("_", " "), ", ".join(map(str, value)) or "none"
+    else:
+        yield prefix.replace("_", " "), "unknown" if value is None else str(value)

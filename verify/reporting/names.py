@@ -1,0 +1,72 @@
+"""What things are called in a report: statistics, verdicts, networks, places of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from meanfield.spec import Network
+from verify.verdict import Comparison, Limit, Row
+
+__all__ = ["AXES", "STATISTIC_TITLES", "VERDICT_TITLES", "network_names", "place", "sizes"]
+
+STATISTIC_TITLES = {
+    "mean": "mean eigenvalue",
+    "second_moment": "second moment",
+    "largest": "largest eigenvalue",
+    "outliers": "mean outlier",
+}
+VERDICT_TITLES = {"pass": "✓ pass", "fail": "✗ fail", "unclear": "? unclear", "void": "– void"}
+AXES = {"width": "width M", "samples": "samples N"}
+
+
+def network_names(comparison: Comparison) -> dict[str, str]:
+    """A short name for each network of the sweep, by digest: what tells it from the others."""
+    networks = {r.observation.cell.network.digest: r.observation.cell.network for r in comparison.rows}
+    described = {key: _described(network) for key, network in networks.items()}
+    telling: list[str] = []
+    for field in _FIELDS:
+        if _distinct(described.values(), [*telling, field]) > _distinct(described.values(), telling):
+            telling.append(field)
+    return {key: _joined(d, telling or ["activation"]) for key, d in described.items()}
+
+
+def _distinct(described: Iterable[Mapping[str, str]], telling: Sequence[str]) -> int:
+    return len({_joined(d, telling) for d in described})
+
+
+def _joined(described: Mapping[str, str], telling: Sequence[str]) -> str:
+    return ", ".join(described[field] for field in telling if described[field])
+
+
+def sizes(judged: Row | Limit) -> str:
+    """Where on the axes of the sweep: ``"M → ∞, N = 100"`` or ``"M = 64, N = 100"``."""
+    if isinstance(judged, Limit):
+        return f"M → ∞, {judged.series.held}"
+    return f"M = {judged.observation.cell.width}, N = {judged.observation.cell.samples}"
+
+
+def place(judged: Row | Limit, names: Mapping[str, str]) -> str:
+    """Metric, statistic, network and sizes in one phrase."""
+    title = STATISTIC_TITLES[judged.statistic]
+    return f"{title} of {judged.metric.label}, {names[judged.network.digest]}, {sizes(judged)}"
+
+
+def _described(network: Network) -> dict[str, str]:
+    ratios = network.width_ratios
+    return {
+        "activation": _brief([a.name for a in network.activation] or ["linear"]),
+        "depth": f"L = {network.depth}",
+        "weight_variance": f"σ_w² = {_brief(network.weight_variance)}",
+        "bias_variance": f"σ_b² = {_brief(network.bias_variance)}",
+        "outputs": f"C = {network.outputs}",
+        "width_ratios": "" if set(ratios) == {1.0} else f"α = {_brief(ratios)}",
+    }
+
+
+_FIELDS = ("activation", "depth", "weight_variance", "bias_variance", "outputs", "width_ratios")
+
+
+def _brief(values: Sequence[Any]) -> str:
+    spelled = [v if isinstance(v, str) else f"{v:g}" for v in values]
+    return spelled[0] if len(set(spelled)) == 1 else "/".join(spelled)

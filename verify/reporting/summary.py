@@ -1,0 +1,103 @@
+"""The first screen in words and numbers: do theory and experiment agree, where not, and what could be told."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from verify.inference import POWER
+from verify.reporting.names import network_names, place
+from verify.verdict import Comparison, Limit, Row
+
+__all__ = ["counts", "headline", "remarks", "rule"]
+
+NAMED = 3
+"""How many disagreements the first sentence names."""
+
+
+def headline(comparison: Comparison) -> str:
+    """One sentence: do theory and experiment agree, and where not."""
+    found = Counter(d.verdict for d in comparison.deciding)
+    total = sum(found.values())
+    where = "in the limit of infinite width" if comparison.limits else "at the sizes measured"
+    if comparison.verdict == "fail":
+        return (
+            f"Theory and experiment disagree in {found['fail']} of {total} comparisons {where}: {_worst(comparison)}."
+        )
+    if comparison.verdict == "pass":
+        everywhere = "the one comparison" if total == 1 else f"all {total} comparisons"
+        return f"Theory and experiment agree in {everywhere} {where}, within {_percent(comparison.delta)}."
+    if not total:
+        return "Nothing is decided: no comparison has both a prediction and finished networks."
+    return (
+        f"No disagreement found, not all decided: theory and experiment agree in {found['pass']} of {total} "
+        f"comparisons {where}, within {_percent(comparison.delta)}; for {found['unclear']} there are too few networks."
+    )
+
+
+def rule(comparison: Comparison) -> str:
+    """How the verdict comes about, in two sentences."""
+    c = comparison
+    cells = f"within 1 ± ({c.delta:g} + {c.slope:g}/M)"
+    ratio = (
+        f"a₀, measured / predicted extrapolated to infinite width, within 1 ± {c.delta:g}; single cells inform, {cells}"
+        if c.limits
+        else f"measured / predicted in each cell, {cells}"
+    )
+    return (
+        f"Verdict on the {c.theory}-order theory at family-wise level {c.alpha:g} (Holm), by two one-sided t-tests "
+        f"over networks. What decides is {ratio}."
+    )
+
+
+def remarks(comparison: Comparison) -> list[str]:
+    """What the headline leaves out: how the finite widths do, and what the trials at hand could have found."""
+    return [*_finite_widths(comparison), *_sensitivity(comparison)]
+
+
+def counts(comparison: Comparison) -> dict[str, dict[str, int]]:
+    """How many pass, fail, are unclear or void: among what decides, and among the cells."""
+    decides = Counter(d.verdict for d in comparison.deciding)
+    cells = Counter(r.verdict for r in comparison.rows)
+    return {
+        "deciding": {k: decides[k] for k in ("pass", "fail", "unclear")},
+        "cells": {k: cells[k] for k in ("pass", "fail", "unclear", "void")},
+    }
+
+
+def _worst(comparison: Comparison) -> str:
+    failing = sorted((d for d in comparison.deciding if d.verdict == "fail"), key=lambda d: -_distance(d))
+    names = network_names(comparison)
+    named = [f"{place(d, names)}: {d.ratio.value:.3g} of the prediction" for d in failing[:NAMED]]
+    return "; ".join([*named, *([f"and {len(failing) - NAMED} more"] if len(failing) > NAMED else [])])
+
+
+def _finite_widths(comparison: Comparison) -> list[str]:
+    informing = [r for r in comparison.rows if r.judgement is not None and not r.decides and r.trials]
+    if not informing:
+        return []
+    found = Counter(r.verdict for r in informing)
+    worst = max(informing, key=_distance)
+    return [
+        f"At the finite widths measured, {comparison.theory}-order theory is shown to be within tolerance in "
+        f"{found['pass']} of {len(informing)} cells and outside in {found['fail']}; farthest is the "
+        f"{place(worst, network_names(comparison))}: {worst.ratio.value:.3g} of the prediction."
+    ]
+
+
+def _sensitivity(comparison: Comparison) -> list[str]:
+    detectable = sorted(d.judgement.detectable for d in comparison.deciding if d.judgement and d.trials > 1)
+    if not detectable:
+        return []
+    sharpest, median, bluntest = (_percent(detectable[i]) for i in (0, len(detectable) // 2, -1))
+    return [
+        f"What these trials can tell: with a chance of {POWER:.0%} they would refute a prediction that is off by "
+        f"{sharpest} in the sharpest comparison, {median} in the median one and {bluntest} in the bluntest."
+    ]
+
+
+def _percent(x: float) -> str:
+    return f"{100 * x:.2g} %" if x < 1 else f"{100 * x:.0f} %"
+
+
+def _distance(judged: Row | Limit) -> float:
+    return abs(judged.ratio.value - 1)

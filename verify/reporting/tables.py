@@ -1,0 +1,97 @@
+"""Plain tables: named columns of values. HTML, Markdown, text, JSON and CSV are spellings of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Column", "Table", "plain"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """``heading`` and ``show`` are for people, ``key`` and ``export`` for programs; numbers are set to the right.
+
+    ``export`` gives the parts of a value that isn't plain (an estimate, an interval), to be named ``key`` + suffix.
+    """
+
+    key: str
+    heading: str
+    show: Callable[[Any], str] = str
+    number: bool = False
+    export: Callable[[Any], Mapping[str, Any]] = lambda value: {"": value}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of values, one for each column."""
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+    def shown(self) -> list[list[str]]:
+        """The rows as people read them."""
+        return [[c.show(v) for c, v in zip(self.columns, row, strict=True)] for row in self.rows]
+
+    def records(self) -> list[dict[str, Any]]:
+        """The rows as programs read them, flat: NaN becomes ``None``."""
+        return [
+            {c.key + part: plain(v) for c, x in zip(self.columns, row, strict=True) for part, v in c.export(x).items()}
+            for row in self.rows
+        ]
+
+    def to_text(self, limit: int = 1000) -> str:
+        """Aligned columns in lines of at most ``limit`` characters: the widest columns of words are cut if need be."""
+        cells = [[c.heading for c in self.columns], *self.shown()]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        words = [i for i, c in enumerate(self.columns) if not c.number]
+        while sum(widths) + 2 * (len(widths) - 1) > limit and max(widths[i] for i in words) > 4:
+            widths[max(words, key=lambda i: widths[i])] -= 1
+        cells = [[v if len(v) <= w else v[: w - 1] + "…" for v, w in zip(row, widths, strict=True)] for row in cells]
+        lines = [
+            "  ".join(v.rjust(w) if c.number else v.ljust(w) for v, w, c in zip(row, widths, self.columns, strict=True))
+            for row in cells
+        ]
+        rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+        return "\n".join(line.rstrip() for line in [lines[0], rule, *lines[1:]])
+
+    def to_markdown(self) -> str:
+        """A pipe table."""
+        rule = ["---:" if c.number else "---" for c in self.columns]
+        rows = [[_escaped(c.heading) for c in self.columns], rule, *([_escaped(v) for v in r] for r in self.shown())]
+        return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+    def to_csv(self) -> str:
+        """Comma-separated values in full precision, nothing for NaN."""
+        records = self.records()
+        out = io.StringIO()
+        writer = csv.DictWriter(
+            out, list(records[0]) if records else [c.key for c in self.columns], lineterminator="\n"
+        )
+        writer.writeheader()
+        writer.writerows(records)
+        return out.getvalue()
+
+
+def plain(value: Any) -> Any:
+    """JSON-ready data: NumPy scalars as Python's, ``None`` for what is not finite, its text for an unknown object."""
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _escaped(text: str) -> str:
+    for sign in "\\|*_`[]#":
+        text = text.replace(sign, f"\\{sign}")
+    return text.replace("<", "&lt;").replace(">", "&gt;").replace("\n", " ")
