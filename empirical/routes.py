@@ -154,8 +154,9 @@ def _relative(pairs: RitzPairs) -> float:
 def _with_vectors(found: Statistics, pairs: RitzPairs | None, drawn: Drawn, question: Question) -> Statistics:
     if pairs is None or not question.vectors:
         return found
-    operator = DualOperator(found.metric, drawn)
-    rows = eigenvectors(operator, pairs.vectors[:, : len(found.outliers)])
+    if len(found.outliers) == 0:
+        return replace(found, vectors=np.empty((0, found.dimension)))
+    rows = eigenvectors(DualOperator(found.metric, drawn), pairs.vectors[:, : len(found.outliers)])
     return replace(found, vectors=drawn.backend.host(rows))
 
 

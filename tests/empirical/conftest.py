@@ -8,6 +8,8 @@ import torch
 from numpy.random import SeedSequence
 
 from empirical.backends import make_backend
+from empirical.gram import Drawn
+from empirical.network import forward
 from empirical.sampling import Source, draw_inputs, draw_layers
 from meanfield.spec import FIM, NTK, InputMetric, Network
 
@@ -115,3 +117,24 @@ def case(request):
     network = NETWORKS[request.param]
     width, samples, seed = 8, 6, 11
     return network, width, samples, seed, Dense.draw(network, width, samples, seed), every_metric(network)
+
+
+def draw(network, width, samples, seed, backend=None):
+    """The same network as `Dense.draw`, passed through by `empirical`."""
+    source = Source(SeedSequence(seed), backend or make_backend("numpy", "float64"))
+    layers = draw_layers(network, width, source)
+    passed, _ = forward(network, layers, draw_inputs(samples, network.widths(width)[0], source), source.backend)
+    return Drawn(network, layers, passed, source.backend)
+
+
+@pytest.fixture(scope="session")
+def drawn(case):
+    """The case's network, drawn and passed through."""
+    network, width, samples, seed, _, _ = case
+    return draw(network, width, samples, seed)
+
+
+@pytest.fixture(scope="session")
+def draw_network():
+    """The function that draws a network: (network, width, samples, seed, backend=None) → Drawn."""
+    return draw
