@@ -39,6 +39,7 @@ def write_report(
         If the directory can't be made or written.
     """
     folder = Path(directory)
+    (folder / "figures").mkdir(parents=True, exist_ok=True)
     drawn = sections(comparison)
     texts = {
         "html": ("report.html", render_html(comparison, facts, drawn)),
@@ -47,7 +48,6 @@ def write_report(
         "csv": ("cells.csv", model.cells_table(comparison).to_csv()),
         "fits": ("fits.csv", model.fits_table(comparison).to_csv()),
     }
-    (folder / "figures").mkdir(parents=True, exist_ok=True)
     for picture in (p for section in drawn for p in section.pictures):
         _write(folder / "figures" / f"{picture.name}.svg", picture.svg)
     return {kind: _write(folder / name, text) for kind, (name, text) in texts.items()}

@@ -9,6 +9,7 @@ from typing import Any
 from verify.reporting import model
 from verify.reporting.pictures import Section
 from verify.reporting.summary import counts, headline, remarks, rule
+from verify.reporting.tables import escaped
 from verify.verdict import Comparison
 
 __all__ = ["render_markdown", "verdict_table"]
@@ -23,15 +24,13 @@ def verdict_table(comparison: Comparison, columns: int = 100) -> str:
 def render_markdown(comparison: Comparison, facts: Mapping[str, Any], pictures: Sequence[Section]) -> str:
     """The whole report; figures are links into the folder ``figures`` beside it."""
     parts = [
-        f"# Verification report: {comparison.title}",
-        headline(comparison),
-        *remarks(comparison),
-        rule(comparison),
+        f"# Verification report: {escaped(comparison.title)}",
+        *(escaped(text) for text in (headline(comparison), *remarks(comparison), rule(comparison))),
         "\n".join(f"* {line}" for line in _counted(counts(comparison))),
     ]
     for section in pictures:
         parts += [f"## {section.title}", section.caption]
-        parts += [f"### {p.heading}\n\n![{p.heading}](figures/{p.name}.svg)" for p in section.pictures]
+        parts += [f"### {(name := escaped(p.heading))}\n\n![{name}](figures/{p.name}.svg)" for p in section.pictures]
     for title, table in model.tables(comparison, facts):
         parts += [f"## {title}", table.to_markdown(), f"*{table.caption}.*"]
     return "\n\n".join(parts) + "\n"

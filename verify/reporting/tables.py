@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Column", "Table", "plain"]
+__all__ = ["Column", "Table", "escaped", "plain"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Table:
     def to_markdown(self) -> str:
         """A pipe table."""
         rule = ["---:" if c.number else "---" for c in self.columns]
-        rows = [[_escaped(c.heading) for c in self.columns], rule, *([_escaped(v) for v in r] for r in self.shown())]
+        rows = [[escaped(c.heading) for c in self.columns], rule, *([escaped(v) for v in r] for r in self.shown())]
         return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
     def to_csv(self) -> str:
@@ -91,7 +91,8 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is, on one line."""
     for sign in "\\|*_`[]#":
         text = text.replace(sign, f"\\{sign}")
     return text.replace("<", "&lt;").replace(">", "&gt;").replace("\n", " ")

@@ -1,0 +1,103 @@
+"""Estimates and decisions, against SciPy, the closed-testing principle and simulation."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from verify.inference import POWER, Estimate, combination, holm, judge, mean_of
+
+
+def test_the_interval_is_the_t_interval() -> None:
+    values = np.random.default_rng(1).lognormal(size=7)
+    expected = stats.t.interval(0.9, 6, values.mean(), stats.sem(values))
+    assert mean_of(values).interval(0.9) == pytest.approx(expected)
+
+
+def test_one_network_has_no_standard_error_and_decides_nothing() -> None:
+    alone = mean_of([1.0])
+    assert alone.value == 1.0
+    assert all(math.isnan(x) for x in alone.interval())
+    (judgement,) = judge([alone], [0.5], 0.05)
+    assert (judgement.verdict, judgement.trials_needed(1)) == ("unclear", 1)
+
+
+def test_a_difference_has_welchs_degrees_of_freedom() -> None:
+    random = np.random.default_rng(2)
+    a, b = random.normal(0, 1, 5), random.normal(0.3, 4, 9)
+    difference = combination([1, -1], [mean_of(a), mean_of(b)])
+    expected = stats.ttest_ind(a, b, equal_var=False)
+    assert difference.degrees == pytest.approx(expected.df)
+    assert difference.value / difference.standard_error == pytest.approx(expected.statistic)
+
+
+def test_the_two_one_sided_tests_are_scipys() -> None:
+    ratios = np.random.default_rng(3).normal(1.01, 0.05, 12)
+    lower = stats.ttest_1samp(ratios, 0.95, alternative="greater").pvalue
+    upper = stats.ttest_1samp(ratios, 1.05, alternative="less").pvalue
+    (judgement,) = judge([mean_of(ratios)], [0.05], 0.05)
+    assert judgement.p_equivalent == pytest.approx(max(lower, upper))
+
+
+def test_without_tolerance_the_test_for_outside_is_the_two_sided_t_test() -> None:
+    ratios = np.random.default_rng(4).normal(1.05, 0.1, 9)
+    (judgement,) = judge([mean_of(ratios)], [0.0], 0.05)
+    assert judgement.p_outside == pytest.approx(stats.ttest_1samp(ratios, 1.0).pvalue)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
+def test_holm_is_the_closed_test_with_bonferroni(p: list[float]) -> None:
+    subsets = [s for r in range(1, len(p) + 1) for s in itertools.combinations(range(len(p)), r)]
+    closed = [max(min(1, len(s) * min(p[j] for j in s)) for s in subsets if i in s) for i in range(len(p))]
+    assert holm(p) == pytest.approx(closed)
+
+
+def test_an_untestable_member_still_counts_in_the_family() -> None:
+    assert holm([0.01, math.nan]) == [0.02, 1.0]
+
+
+REPEATS = 4000
+
+
+@pytest.mark.parametrize(("ratio", "verdict"), [(1.05, "pass"), (1.05, "fail"), (0.95, "pass"), (0.95, "fail")])
+def test_at_the_edge_of_the_tolerance_a_decision_is_wrong_no_more_often_than_alpha(ratio: float, verdict: str) -> None:
+    alpha = 0.05
+    samples = np.random.default_rng(5).normal(ratio, 0.02, (REPEATS, 6))
+    wrong = sum(judge([mean_of(x)], [0.05], alpha)[0].verdict == verdict for x in samples)
+    assert wrong / REPEATS < alpha + 4 * math.sqrt(alpha * (1 - alpha) / REPEATS)
+
+
+@pytest.mark.parametrize("ratio", [1.02, 1.12])
+def test_the_trials_it_asks_for_decide_as_often_as_it_says(ratio: float) -> None:
+    pilot = Estimate(ratio, 0.2 / math.sqrt(10), 9)
+    (judgement,) = judge([pilot], [0.05], 0.05)
+    more = judgement.trials_needed(10)
+    assert more is not None
+    samples = np.random.default_rng(6).normal(ratio, 0.2, (1000, 10 + more))
+    decided = np.mean([judge([mean_of(x)], [0.05], 0.05)[0].verdict != "unclear" for x in samples])
+    assert decided == pytest.approx(POWER, abs=4 * math.sqrt(POWER * (1 - POWER) / 1000) + 0.01)
+
+
+def test_a_ratio_on_the_very_edge_can_never_be_decided() -> None:
+    (judgement,) = judge([Estimate(1.5, 0.1, 9)], [0.5], 0.05)
+    assert judgement.trials_needed(10) is None
+
+
+def test_a_deviation_that_it_calls_detectable_is_detected_as_often_as_it_says() -> None:
+    pilot = mean_of(np.random.default_rng(7).normal(1, 0.1, 400))
+    (judgement,) = judge([pilot], [0.02], 0.05)
+    samples = np.random.default_rng(8).normal(1 + judgement.detectable, 0.1, (1000, 400))
+    found = np.mean([judge([mean_of(x)], [0.02], 0.05)[0].verdict == "fail" for x in samples])
+    # The pilot's own standard error is known to 1/√(2·400) = 3.5 %, which moves the power by 0.04 at most.
+    assert found == pytest.approx(POWER, abs=4 * math.sqrt(POWER * (1 - POWER) / 1000) + 0.04)
+
+
+def test_measurements_without_spread_are_decided() -> None:
+    inside, outside = Estimate(1.0, 0.0, 3), Estimate(1.2, 0.0, 3)
+    assert [j.verdict for j in judge([inside, outside], [0.1, 0.1], 0.05)] == ["pass", "fail"]
