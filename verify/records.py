@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from meanfield.spec import Metric, Network, digest
 from numpy.typing import NDArray
+
+from meanfield.spec import Metric, Network, digest
 
 __all__ = ["Cell", "Sample", "Trial"]
 

@@ -1,0 +1,165 @@
+"""Running a sweep: every trial once, whatever happens to workers, and the same figures whatever the workers."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from verify.pool import EngineError
+from verify.runner import default_path, run
+from verify.store import Store, StoreError
+
+
+def bits(store: Store) -> list[tuple]:
+    """All that is measured, so that it compares bit for bit."""
+    return [
+        (t.cell, t.index, label, s.dimension, None if s.eigenvalues is None else s.eigenvalues.tobytes(),
+         np.array([s.mean, s.second_moment, s.largest, *s.outliers]).tobytes())
+        for t in store.trials() for label, s in t.samples.items()
+    ]  # fmt: skip
+
+
+def test_one_worker_two_workers_or_threads_give_the_same_bits(tmp_path, make_sweep) -> None:
+    """With the real measurement. Threads share this process's BLAS, which the test run limits to what workers have."""
+    sweep = make_sweep(4, spectrum="full")
+    with ThreadPoolExecutor(3) as threads:
+        stores = [
+            run(sweep, tmp_path / "one.sqlite", jobs=1, progress=False),
+            run(sweep, tmp_path / "two.sqlite", jobs=2, progress=False),
+            run(sweep, tmp_path / "threads.sqlite", jobs=3, executor=threads, progress=False),
+        ]
+        assert threads.submit(int).result() == 0, "an executor of the caller's stays open"
+    first, *others = map(bits, stores)
+    assert len(first) == 4 * 4 * 2
+    assert all(other == first for other in others)
+    assert {t.provenance["backend"] for t in stores[0].trials()} == {"numpy"}
+    for store in stores:
+        assert store.counts() == {"done": 16, "failed": 0, "pending": 0}
+        store.close()
+
+
+def test_a_second_run_does_only_what_is_missing(tmp_path, make_sweep, draw) -> None:
+    path, ran = tmp_path / "a.sqlite", []
+
+    def counted(*args, seed, **kwargs):
+        ran.append(seed)
+        return draw(*args, seed=seed, **kwargs)
+
+    with ThreadPoolExecutor(1) as threads:
+        for trials, new in ((2, 8), (2, 0), (5, 12)):
+            ran.clear()
+            run(make_sweep(trials), path, executor=threads, jobs=1, progress=False, measure=counted).close()
+            assert len(ran) == new
+        run(make_sweep(5), tmp_path / "b.sqlite", executor=threads, jobs=1, progress=False, measure=draw).close()
+    with Store.open(path) as resumed, Store.open(tmp_path / "b.sqlite") as straight:
+        assert bits(resumed) == bits(straight)
+        assert len(resumed.sessions()) == 2
+
+
+def test_a_trial_that_raises_is_tried_again_and_then_becomes_a_row(tmp_path, make_sweep, draw) -> None:
+    tries = []
+
+    def faulty(network, metrics, *, seed, width, **options):
+        if width == 8 and seed.spawn_key == (1,):
+            tries.append(seed)
+            raise FloatingPointError("overflow")
+        return draw(network, metrics, seed=seed, width=width, **options)
+
+    options = {"jobs": 1, "progress": False}
+    with ThreadPoolExecutor(1) as threads:
+        with run(make_sweep(3), tmp_path / "a.sqlite", executor=threads, measure=faulty, **options) as store:
+            assert store.counts() == {"done": 10, "failed": 2, "pending": 0}
+            reasons = {(t.index, t.reason) for t in store.trials() if t.status == "failed"}
+            assert reasons == {(1, "FloatingPointError: overflow")}
+            assert len(tries) == 4
+        with run(make_sweep(3), tmp_path / "a.sqlite", executor=threads, measure=draw, **options) as store:
+            assert store.counts()["failed"] == 2
+        retried = run(
+            make_sweep(3), tmp_path / "a.sqlite", executor=threads, measure=draw, retry_failed=True, **options
+        )
+        with retried as store:
+            assert store.counts() == {"done": 12, "failed": 0, "pending": 0}
+
+
+def test_a_trial_that_kills_its_worker_costs_nobody_else(tmp_path, make_sweep, draw) -> None:
+    def deadly(network, metrics, *, seed, width, **options):
+        if width == 4 and seed.spawn_key == (3,):
+            os._exit(7)
+        return draw(network, metrics, seed=seed, width=width, **options)
+
+    with run(make_sweep(20), tmp_path / "a.sqlite", jobs=2, progress=False, measure=deadly) as store:
+        assert store.counts() == {"done": 78, "failed": 2, "pending": 0}
+        failures = [t for t in store.trials() if t.status == "failed"]
+        survivors = set(bits(store))
+    assert [t.index for t in failures] == [3, 3]
+    assert all(t.reason.startswith("worker lost: ") and "\n" not in t.reason for t in failures)
+    with run(make_sweep(20), tmp_path / "b.sqlite", jobs=1, progress=False, measure=draw) as store:
+        assert survivors < set(bits(store))
+
+
+def test_what_an_executor_of_the_callers_cannot_run_becomes_rows_with_the_reason(tmp_path, make_sweep, draw) -> None:
+    class Breaking(Executor):
+        """Runs a few tasks at once, then says what a broken pool says."""
+
+        def __init__(self) -> None:
+            self.left = 5
+
+        def submit(self, fn, /, *args, **kwargs):
+            future: Future = Future()
+            self.left -= 1
+            if self.left < 0:
+                future.set_exception(EOFError("gone"))
+            else:
+                future.set_result(fn(*args, **kwargs))
+            return future
+
+    with run(make_sweep(3), tmp_path / "a.sqlite", executor=Breaking(), jobs=1, progress=False, measure=draw) as store:
+        assert store.counts()["done"] == 4
+        assert {t.reason for t in store.trials() if t.status == "failed"} == {"worker lost: EOFError: gone"}
+
+
+def test_workers_that_cannot_start_are_one_clear_error(tmp_path, make_sweep) -> None:
+    with (
+        ProcessPoolExecutor(1, initializer=os._exit, initargs=(3,)) as executor,
+        pytest.raises(EngineError, match="engine: expected workers that start, got"),
+    ):
+        run(make_sweep(3), tmp_path / "a.sqlite", executor=executor, jobs=1, progress=False)
+    with Store.open(tmp_path / "a.sqlite") as store:
+        assert store.counts()["pending"] == 12
+
+
+def test_trials_of_other_measuring_code_are_not_mixed_in_unless_told(tmp_path, make_sweep, draw, monkeypatch) -> None:
+    path = tmp_path / "a.sqlite"
+    with ThreadPoolExecutor(1) as threads:
+        options = {"executor": threads, "jobs": 1, "progress": False, "measure": draw}
+        run(make_sweep(1), path, **options).close()
+        monkeypatch.setattr("verify.runner.code_hash", lambda: "f" * 64)
+        assert default_path(make_sweep()).name == "tiny-ffffffff.sqlite"
+        with pytest.raises(StoreError, match="store: expected trials of the measuring code ffffffff, got some of"):
+            run(make_sweep(2), path, **options)
+        with run(make_sweep(2), path, mix_code=True, **options) as store:
+            assert store.counts()["done"] == 8
+
+
+def test_tasks_grow_for_short_trials_and_start_with_the_widest_cell(tmp_path, make_sweep, draw) -> None:
+    from verify.pending import GROUP_SIZE, Pending
+    from verify.records import Trial
+
+    sweep = make_sweep(3 * GROUP_SIZE)
+    with Store.create(tmp_path / "a.sqlite", sweep) as store:
+        pending = Pending(store, measure=draw)
+        assert pending.trials == 4 * 3 * GROUP_SIZE
+        tasks = pending.tasks()
+        first = next(tasks)
+        assert (first.cell.width, first.indices) == (8, (0,))
+        pending.note([Trial(first.cell.key, 0, "done", seconds=0.01)])
+        assert next(tasks).indices == tuple(range(1, 26))
+        pending.note([Trial(first.cell.key, 0, "done", seconds=1e-7)])
+        assert len(next(tasks).indices) == GROUP_SIZE
+        pending.note([Trial(first.cell.key, 0, "done", seconds=3.0)])
+        assert len(next(tasks).indices) == 1
+        rest = [index for task in tasks if task.cell == first.cell for index in task.indices]
+        assert rest[-1] == 3 * GROUP_SIZE - 1

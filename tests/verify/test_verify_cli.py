@@ -1,0 +1,124 @@
+"""The command line, in this process."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from verify.cli import main
+from verify.store import Store
+
+TINY = """
+name = "tiny"
+[grid]
+activation = ["tanh"]
+depth = [2]
+weight_variance = [2.0]
+bias_variance = [0.5]
+width = [8]
+samples = [4]
+outputs = [2]
+metric = ["fim"]
+[run]
+trials = 4
+"""
+
+
+@pytest.fixture
+def sweep_file(tmp_path) -> Path:
+    path = tmp_path / "tiny.toml"
+    path.write_text(TINY)
+    return path
+
+
+def test_init_prints_a_preset_that_is_a_sweep_and_writes_no_file_twice(tmp_path, capsys) -> None:
+    assert main(["init", "widths"]) == 0
+    text = capsys.readouterr().out
+    out = tmp_path / "mine.toml"
+    assert main(["init", "widths", "--out", str(out)]) == 0
+    assert out.read_text() == text
+    out.write_text("kept")
+    assert main(["init", "widths", "--out", str(out)]) == 2
+    assert out.read_text() == "kept"
+
+
+def test_run_ends_with_the_table_and_the_report_and_status_agrees(tmp_path, sweep_file, capsys) -> None:
+    store = tmp_path / "a.sqlite"
+    assert main(["run", str(sweep_file), "--store", str(store), "--jobs", "1", "--quiet"]) == 0
+    printed = capsys.readouterr()
+    assert "mean eigenvalue" in printed.out
+    page = Path(printed.out.strip().splitlines()[-1].removeprefix("report: "))
+    assert page == tmp_path / "a" / page.name
+    assert page.read_text().startswith("<!")
+    assert printed.err == ""
+    assert main(["status", str(store), "--json"]) == 0
+    status = json.loads(capsys.readouterr().out)
+    assert status == {"name": "tiny", "done": 4, "failed": 0, "pending": 0, "seconds_left": 0.0, "reasons": {}}
+    assert main(["status", str(store)]) == 0
+    assert capsys.readouterr().out == "tiny: 4 done, 0 failed, 0 pending, about 0 s left\n"
+
+
+@pytest.mark.parametrize(("verdict", "code"), [("pass", 0), ("fail", 1), ("unclear", 3)])
+def test_with_check_the_verdict_is_the_exit_status(tmp_path, sweep_file, capsys, verdict, code, monkeypatch) -> None:
+    import verify.cli
+    from verify.verdict import Comparison
+
+    store = tmp_path / "a.sqlite"
+    run = ["run", str(sweep_file), "--store", str(store), "--jobs", "1", "--quiet"]
+    assert main(run) == 0
+    monkeypatch.setattr(Comparison, "verdict", verdict)
+    assert verify.cli.EXIT[verdict] == code
+    assert main([*run, "--check"]) == code
+    assert main(["report", str(store), "--out", str(tmp_path / "r"), "--check"]) == code
+    assert main(["report", str(store), "--out", str(tmp_path / "r")]) == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [], ["run"], ["run", "no-such-preset"], ["run", "quick", "--jobs", "two"], ["run", "quick", "--jobs", "0"],
+        ["run", "quick", "--store", "/proc/no/where.sqlite"], ["status", "/no/such/store.sqlite"],
+        ["report", "/no/such/store.sqlite", "--out", "/tmp/x"], ["init", "no-such-preset"], ["rnu"],
+        ["run", "quick", "--no-such-option"],
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line_and_status_2(arguments, capsys, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" or not arguments
+    assert len(printed.err.splitlines()) == 1
+    assert printed.err.startswith("verify: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_each_error_of_a_sweep_file_has_its_line(sweep_file, capsys) -> None:
+    sweep_file.write_text(TINY.replace("tanh", "tahn").replace("width =", "widht ="))
+    assert main(["run", str(sweep_file)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith(f"verify: {sweep_file}: grid.") for line in lines)
+
+
+def test_a_store_without_finished_trials_has_no_report(tmp_path, make_sweep, capsys) -> None:
+    Store.create(tmp_path / "a.sqlite", make_sweep()).close()
+    assert main(["report", str(tmp_path / "a.sqlite"), "--out", str(tmp_path / "r")]) == 2
+    assert "expected finished trials, got none" in capsys.readouterr().err
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize("command", ["init", "run", "status", "report"])
+def test_every_command_has_help_with_an_example(command, capsys) -> None:
+    assert main([command, "--help"]) == 0
+    assert "Example: verify" in capsys.readouterr().out
+
+
+def test_public_names_are_there() -> None:
+    import verify
+
+    assert sorted(verify.__all__) == verify.__all__
+    assert all(callable(getattr(verify, name)) for name in verify.__all__)
+    with pytest.raises(AttributeError):
+        verify.nothing  # noqa: B018

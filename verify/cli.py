@@ -1,0 +1,152 @@
+"""``verify init | run | status | report``: sweeps from the command line."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from meanfield.command import run_app
+
+if TYPE_CHECKING:
+    from verify.store import Store
+    from verify.sweep import Sweep
+    from verify.verdict import Comparison
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Theory held against real random networks.")
+
+EXIT = {"pass": 0, "fail": 1, "unclear": 3}
+
+SweepName = Annotated[str, typer.Argument(metavar="SWEEP", help="A TOML file, or the name of a preset.")]
+StorePath = Annotated[Path, typer.Argument(metavar="STORE", help="The SQLite file of a sweep.")]
+Check = Annotated[bool, typer.Option("--check", help="Exit with the verdict: 0 pass, 1 fail, 3 unclear.")]
+
+
+@app.command()
+def init(
+    name: Annotated[str, typer.Argument(help="Which preset.")] = "quick",
+    out: Annotated[Path | None, typer.Option(help="Write to this new file; printed if not given.")] = None,
+) -> None:
+    """Print a sweep file to start from: a preset (quick, widths, samples, depths).
+
+    Example: verify init widths --out my.toml
+    """
+    from verify.sweep import preset_text
+
+    text = preset_text(name)
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    with out.open("x", encoding="utf-8") as file:
+        file.write(text)
+
+
+@app.command()
+def run(
+    sweep: SweepName,
+    store: Annotated[Path | None, typer.Option(help="SQLite file; runs/<name>-<code>.sqlite if not given.")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Worker processes; -1: one for each processor.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Folder of the report; beside the store if not given.")] = None,
+    check: Check = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed trials once more.")] = False,
+    mix_code: Annotated[bool, typer.Option("--mix-code", help="Go on in a store of other measuring code.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+) -> int:
+    """Run a sweep, compare it with theory, write the report. Run it again to go on after an interruption.
+
+    Example: verify run quick --store quick.sqlite
+    """
+    from verify.runner import default_path
+    from verify.runner import run as run_sweep
+
+    asked = _read(sweep)
+    path = store or default_path(asked)
+    options: dict[str, Any] = {"retry_failed": retry_failed, "mix_code": mix_code, "progress": not quiet}
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        finished = run_sweep(asked, path, jobs=jobs, **options)
+    except KeyboardInterrupt:
+        typer.echo(_how_to_go_on(sweep, path), err=True)
+        return 130
+    with finished:
+        return _conclude(finished, report or path.with_suffix(""), check)
+
+
+@app.command()
+def status(store: StorePath, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Say how far a sweep is: trials done, failed, pending, and the time left.
+
+    Example: verify status quick.sqlite
+    """
+    from verify.status import status as status_of
+    from verify.store import Store
+
+    with Store.open(store) as opened:
+        found = status_of(opened)
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    left = "" if found["seconds_left"] is None else f", about {found['seconds_left']:.0f} s left"
+    typer.echo(f"{found['name']}: {found['done']} done, {found['failed']} failed, {found['pending']} pending{left}")
+    for reason, count in found["reasons"].items():
+        typer.echo(f"{count} failed: {reason}")
+
+
+@app.command()
+def report(
+    store: StorePath,
+    out: Annotated[Path, typer.Option(help="Folder of the report.")],
+    check: Check = False,
+) -> int:
+    """Write the report of a store; it may be unfinished, and still running.
+
+    Example: verify report quick.sqlite --out report
+    """
+    from verify.store import Store
+
+    with Store.open(store) as opened:
+        return _conclude(opened, out, check)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``verify`` and return its exit status."""
+    return run_app(app, "verify", arguments)
+
+
+def _read(sweep: str) -> Sweep:
+    from verify.sweep import Sweep
+
+    return Sweep.from_toml(sweep) if Path(sweep).is_file() else Sweep.preset(sweep)
+
+
+def _conclude(store: Store, directory: Path, check: bool) -> int:
+    """Print the verdict table and the path of the report; the exit status."""
+    from verify.outcome import comparison_of
+    from verify.reporting import write_report
+    from verify.reporting.markdown import verdict_table
+
+    comparison: Comparison = comparison_of(store)
+    paths = write_report(comparison, store.run_facts(), directory)
+    typer.echo(verdict_table(comparison))
+    typer.echo(f"report: {paths['html']}")
+    return EXIT[comparison.verdict] if check else 0
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _how_to_go_on(sweep: str, path: Path) -> str:
+    from verify.store import Store
+
+    with Store.open(path) as store:
+        counts = store.counts()
+    total = sum(counts.values())
+    stored = f"{total - counts['pending']} of {total} trials are stored"
+    return f"verify: interrupted; {stored}, `verify run {sweep} --store {path}` goes on"

@@ -1,0 +1,38 @@
+"""From a store to its report: read, compare, write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from verify.store import Store
+    from verify.verdict import Comparison
+
+__all__ = ["comparison_of", "report"]
+
+
+def comparison_of(store: Store) -> Comparison:
+    """The verdict on what the store holds of its sweep. Raises ``ValueError`` if that is nothing yet."""
+    from verify.verdict import compare
+
+    if not store.counts()["done"]:
+        raise ValueError(f"store: expected finished trials, got none: {store.path}")
+    return compare(store.sweep(), store.trials())
+
+
+def report(store: Store | str | Path, directory: str | Path) -> dict[str, Path]:
+    """Write the report of a store into ``directory``: paths by kind, ``html``, ``markdown``, ``json``, ``csv``.
+
+    Raises
+    ------
+    ValueError, OSError
+        If the store can't be read or has no finished trial, or the directory can't be written.
+    """
+    from verify.reporting import write_report
+    from verify.store import Store
+
+    if not isinstance(store, Store):
+        with Store.open(store) as opened:
+            return report(opened, directory)
+    return write_report(comparison_of(store), store.run_facts(), Path(directory))

@@ -1,0 +1,88 @@
+"""Tasks through an executor: a few in flight, results as they come, and what happens when a worker dies."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, as_completed, wait
+
+from verify.records import Trial
+from verify.trials import Task, failed, run_task
+
+__all__ = ["EngineError", "Pool"]
+
+
+class EngineError(ChildProcessError):
+    """The executor can't run anything; what was stored is safe."""
+
+
+class Pool:
+    """An executor that is opened anew when a dead worker broke it; a context manager.
+
+    ``slots`` tasks are in flight at most: two for each worker keep it busy while the parent writes. ``close`` ends an
+    executor.
+    """
+
+    def __init__(self, open_executor: Callable[[], Executor], close: Callable[[Executor], None], slots: int) -> None:
+        self._open, self._close, self._slots = open_executor, close, slots
+        self._executor = self._fresh()
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close(self._executor)
+
+    def run(self, tasks: Iterable[Task]) -> Iterator[list[Trial]]:
+        """The trials of each task as it finishes; tasks are drawn as slots become free.
+
+        When a worker dies, nobody knows which of the tasks in flight killed it. Their trials are run again one by one,
+        alone: the guilty one fails with its reason, the others lose nothing but time.
+        """
+        tasks = iter(tasks)
+        flying: dict[Future[list[Trial]], Task] = {}
+        while True:
+            flying |= {self._submit(task): task for task in itertools.islice(tasks, self._slots - len(flying))}
+            if not flying:
+                return
+            finished, _ = wait(flying, return_when=FIRST_COMPLETED)
+            if any(future.exception() for future in finished):
+                finished = set(as_completed(flying))
+            suspects = []
+            for future in finished:
+                task = flying.pop(future)
+                if future.exception() is None:
+                    yield future.result()
+                else:
+                    suspects.append(task)
+            for task in suspects:
+                yield from map(self._alone, task.singles())
+
+    def _alone(self, task: Task) -> list[Trial]:
+        """One trial with nothing beside it, tried again as often as a trial that raises."""
+        (index,) = task.indices
+        reason = ""
+        for _attempt in range(1 + task.retries):
+            future = self._submit(task)
+            error = future.exception()
+            if error is None:
+                return future.result()
+            reason = f"worker lost: {type(error).__name__}: {' '.join(str(error).split())}"
+        return [failed(task, index, reason, 0.0)]
+
+    def _submit(self, task: Task) -> Future[list[Trial]]:
+        try:
+            return self._executor.submit(run_task, task)
+        except BrokenExecutor:
+            self._close(self._executor)
+            self._executor = self._fresh()
+            return self._executor.submit(run_task, task)
+
+    def _fresh(self) -> Executor:
+        executor = self._open()
+        try:
+            executor.submit(os.getpid).result()
+        except Exception as error:
+            raise EngineError(f"engine: expected workers that start, got {type(error).__name__}: {error}") from error
+        return executor

@@ -1,0 +1,89 @@
+"""The tables of a store, and opening a file that may or may not be one.
+
+A store says what it is in SQLite's own header: ``application_id`` and ``user_version`` (the schema).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["APPLICATION", "SCHEMA", "StoreError", "connect", "create_tables", "plain_errors"]
+
+APPLICATION = 0x4D466C64  # "MFld"
+SCHEMA = 1
+
+_TABLES = """
+CREATE TABLE sweep (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL);
+CREATE TABLE session (
+    id INTEGER PRIMARY KEY, started TEXT NOT NULL, seconds REAL NOT NULL, facts TEXT NOT NULL
+);
+CREATE TABLE provenance (id INTEGER PRIMARY KEY, json TEXT NOT NULL UNIQUE);
+CREATE TABLE trial (
+    question TEXT NOT NULL, number INTEGER NOT NULL, cell TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL,
+    seconds REAL NOT NULL, provenance INTEGER NOT NULL REFERENCES provenance, PRIMARY KEY (question, number)
+) WITHOUT ROWID;
+CREATE TABLE sample (
+    question TEXT NOT NULL, number INTEGER NOT NULL, metric TEXT NOT NULL, mean REAL, second_moment REAL, largest REAL,
+    outliers BLOB NOT NULL, dimension INTEGER NOT NULL, eigenvalues BLOB, UNIQUE (question, number, metric)
+);
+"""
+
+
+class StoreError(ValueError):
+    """A store that can't be opened, read or written, in one sentence."""
+
+
+def connect(path: Path, *, write: bool) -> sqlite3.Connection:
+    """A connection to the store at ``path``, made if it isn't there and ``write`` is true.
+
+    Raises
+    ------
+    StoreError
+        If the file is missing, unreadable, unwritable, no SQLite file, or a store of another schema.
+    """
+    with plain_errors(path):
+        if write:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        elif not path.is_file():
+            raise StoreError(f"store: expected an existing file, got {path}")
+        address = f"{path.absolute().as_uri()}?mode={'rwc' if write else 'ro'}"
+        connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=30)
+        try:
+            _check(connection, path, write)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def create_tables(connection: sqlite3.Connection) -> None:
+    """Make the tables of a new store, all of them or none."""
+    header = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA};"
+    connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} {header} COMMIT;")
+
+
+@contextlib.contextmanager
+def plain_errors(path: Path) -> Iterator[None]:
+    """Turn what the file system or SQLite raises into a `StoreError` of one line."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        expected = "a store" if "not a database" in str(error) or "malformed" in str(error) else "a usable file"
+        raise StoreError(f"store: expected {expected}, got {path} ({error})") from error
+    except OSError as error:
+        raise StoreError(f"store: expected a usable path, got {path} ({error.strerror})") from error
+
+
+def _check(connection: sqlite3.Connection, path: Path, write: bool) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (schema,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if write and not tables and not application:
+        return
+    if application != APPLICATION:
+        raise StoreError(f"store: expected a store made by `verify run`, got another file: {path}")
+    if schema != SCHEMA:
+        raise StoreError(f"store: expected schema {SCHEMA}, got schema {schema}: {path}")

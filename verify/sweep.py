@@ -1,0 +1,198 @@
+"""A sweep: which networks to draw, what to measure on each, how often, and what counts as agreement.
+
+Written as TOML (see ``sweeps/*.toml``) or in Python with the same names. Its canonical JSON goes into the store.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import AfterValidator, Field, PrivateAttr, StrictFloat, StrictInt, ValidationError
+
+from meanfield.spec import digest
+from verify.points import Grid, Point, Table, merged
+from verify.records import Cell
+
+__all__ = ["Engine", "Run", "Sweep", "SweepError", "Verdict", "preset_names", "trial_seed"]
+
+Whole = Annotated[StrictInt, Field(ge=0)]
+_EXPECTED = {"tuple_type": "a list", "model_type": "a table", "string_pattern_mismatch": "letters, digits, -, _ and ."}
+
+
+class SweepError(ValueError):
+    """Everything that is wrong with a sweep, one line for each: field, what was expected, what came."""
+
+
+def checked_jobs(jobs: int) -> int:
+    """``jobs``, or a ``ValueError`` if it is no number of workers."""
+    if jobs < -1 or jobs == 0:
+        raise ValueError(f"jobs: expected -1 (one worker for each processor) or a positive number, got {jobs}")
+    return jobs
+
+
+class Run(Table):
+    """How each cell is measured."""
+
+    trials: Annotated[StrictInt, Field(ge=1)] = 10
+    seed: Whole = 0
+    spectrum: Literal["moments", "extremes", "full"] = "extremes"
+    backend: Literal["numpy", "torch", "cupy"] = "numpy"
+    dtype: Literal["float64", "float32"] = "float64"
+
+
+class Engine(Table):
+    """Where trials run. ``jobs = -1`` is one worker a processor; a trial that fails is tried ``retries`` times more."""
+
+    kind: Literal["local", "dask"] = "local"
+    jobs: Annotated[StrictInt, AfterValidator(checked_jobs)] = -1
+    retries: Whole = 1
+
+
+class Verdict(Table):
+    """What is compared with which tolerance: delta(M) = delta + slope / M, at the significance level alpha."""
+
+    theory: Literal["leading", "refined"] = "leading"
+    alpha: Annotated[StrictFloat, Field(gt=0, lt=1)] = 0.05
+    delta: Annotated[StrictFloat, Field(gt=0)] = 0.03
+    slope: Annotated[StrictFloat, Field(ge=0)] = 2.0
+
+
+class Sweep(Table):
+    """A sweep; ``Sweep.from_toml(path)``, ``Sweep.preset(name)`` or ``Sweep(name=..., grid={...}, run={...})``.
+
+    Raises
+    ------
+    SweepError
+        A ``ValueError`` that names all errors at once, one line each.
+    """
+
+    version: Literal[1] = Field(1, alias="schema")
+    name: Annotated[str, Field(pattern=r"^\w[\w.-]*$")]
+    grid: Grid | None = None
+    points: tuple[Point, ...] = Field((), alias="cells")
+    run: Run = Run()
+    engine: Engine = Engine()
+    verdict: Verdict = Verdict()
+
+    _cells: tuple[Cell, ...] = PrivateAttr()
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise SweepError("\n".join(_line(e) for e in error.errors())) from None
+        places = [("grid", point) for point in self._grid_points()]
+        places += [(f"cells[{i}]", point) for i, point in enumerate(self.points)]
+        object.__setattr__(self, "_cells", merged(_checked_cells(places)))
+
+    def _grid_points(self) -> tuple[Point, ...]:
+        try:
+            return () if self.grid is None else tuple(self.grid.points())
+        except ValueError as error:
+            raise SweepError(f"grid.{error}") from None
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> Sweep:
+        """The sweep that a TOML file describes. Raises ``SweepError`` also for a file that can't be read."""
+        try:
+            return cls(**tomllib.loads(Path(path).read_text("utf-8")))
+        except (OSError, UnicodeDecodeError) as error:
+            raise SweepError(f"sweep: expected a readable TOML file, got {path} ({_cause(error)})") from None
+        except tomllib.TOMLDecodeError as error:
+            raise SweepError(f"sweep: expected TOML, got in {path}: {error}") from None
+        except SweepError as error:
+            raise SweepError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from None
+
+    @classmethod
+    def preset(cls, name: str) -> Sweep:
+        """A sweep that comes with the library; see :func:`preset_names`."""
+        return cls(**tomllib.loads(preset_text(name)))
+
+    @classmethod
+    def from_json(cls, text: str) -> Sweep:
+        """The inverse of :meth:`to_json`."""
+        return cls(**json.loads(text))
+
+    def to_json(self) -> str:
+        """The sweep in its canonical spelling."""
+        plain = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return json.dumps(plain, sort_keys=True, separators=(",", ":"))
+
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells, in the order of the file, those that draw the same networks merged into one."""
+        return self._cells
+
+    def question(self, cell: Cell) -> str:
+        """Hash of all that decides what a trial of ``cell`` gives: the store's key, with the trial's number."""
+        asked = {"cell": cell.key, "metrics": [metric.to_dict() for metric in cell.metrics]}
+        return digest({**asked, **self.run.model_dump(exclude={"trials"})})
+
+
+def trial_seed(seed: int, cell: Cell, index: int) -> np.random.SeedSequence:
+    """The seed of trial ``index`` of ``cell``: a function of the physics alone, not of order, workers or engine."""
+    return np.random.SeedSequence([seed, int(cell.key, 16)], spawn_key=(index,))
+
+
+def preset_names() -> tuple[str, ...]:
+    """The names of the sweeps that come with the library, in alphabetical order."""
+    files = resources.files("verify").joinpath("sweeps").iterdir()
+    return tuple(sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml")))
+
+
+def preset_text(name: str) -> str:
+    """The TOML text of a preset. Raises ``SweepError`` if there is none of this name."""
+    if name not in preset_names():
+        raise SweepError(f"sweep: expected a TOML file or one of the presets {', '.join(preset_names())}; got {name!r}")
+    return resources.files("verify").joinpath("sweeps", f"{name}.toml").read_text("utf-8")
+
+
+def _checked_cells(places: Iterable[tuple[str, Point]]) -> list[Cell]:
+    cells, problems = [], []
+    for place, point in places:
+        try:
+            cells.append(point.cell())
+        except (ValueError, TypeError) as error:
+            problems.append(f"{place}.{error}")
+    if problems:
+        raise SweepError("\n".join(dict.fromkeys(problems)))
+    if not cells:
+        raise SweepError("grid: expected a [grid] or at least one [[cells]], got none")
+    return cells
+
+
+def _line(error: Mapping[str, Any]) -> str:
+    """One error of pydantic as "field: expected X, got Y"."""
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
+    if error["type"] == "missing":
+        return f"{where}: expected a value, got none"
+    if error["type"] == "extra_forbidden":
+        return f"{where}: expected one of the keys {', '.join(_keys(error['loc'][:-1]))}; got {error['loc'][-1]!r}"
+    text = _EXPECTED.get(error["type"], re.sub(r"^(Value error, |Input should be )", "", error["msg"]))
+    named = re.fullmatch(r"(?:(\w+)[^:]*: )?(expected .*)", text, re.DOTALL)
+    if named is None:
+        return f"{where}: expected {text}, got {error['input']!r}"
+    inner = "" if named[1] in {None, "activation", "count", "jobs", "metric"} else f".{named[1]}"
+    return f"{where}{inner}: {named[2]}"
+
+
+def _keys(location: tuple[str | int, ...]) -> tuple[str, ...]:
+    """The keys that the table at ``location`` may have."""
+    from verify.points import NetworkTable
+
+    tables: dict[tuple[str, ...], type[Table]] = {
+        (): Sweep, ("grid",): Grid, ("cells",): Point, ("grid", "network"): NetworkTable, ("run",): Run,
+        ("engine",): Engine, ("verdict",): Verdict,
+    }  # fmt: skip
+    table = tables[tuple(part for part in location if isinstance(part, str))]
+    return tuple(field.alias or name for name, field in table.model_fields.items())
+
+
+def _cause(error: OSError | UnicodeDecodeError) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else "not UTF-8 text"

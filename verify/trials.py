@@ -1,0 +1,95 @@
+"""Trials in a worker process: draw a random network, measure it, say how it went.
+
+A trial is a function of (sweep seed, cell, index): where and in which order it runs leaves no trace in its samples.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from empirical.provenance import code_hash
+from verify.records import Cell, Sample, Trial
+from verify.sweep import trial_seed
+
+__all__ = ["Measure", "Task", "failed", "run_task"]
+
+# The seed follows from sweep, cell and number, the time is the trial's: what is left is common to thousands of trials.
+_OF_ONE_TRIAL = {"seed", "seconds"}
+
+Measure = Callable[..., Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """Some trials of one cell, as they travel to a worker.
+
+    ``options`` are the keyword arguments of the measuring function (spectrum, backend, dtype).
+    """
+
+    cell: Cell
+    indices: tuple[int, ...]
+    seed: int
+    options: Mapping[str, Any]
+    retries: int
+    measure: Measure | None = None
+
+    def singles(self) -> Iterator[Task]:
+        """The same trials, each as a task of its own."""
+        return (replace(self, indices=(index,)) for index in self.indices)
+
+
+def run_task(task: Task) -> list[Trial]:
+    """Run the trials of a task. One that raises ``1 + retries`` times becomes a failed trial with its reason."""
+    return [_run_trial(task, index) for index in task.indices]
+
+
+def failed(task: Task, index: int, reason: str, seconds: float) -> Trial:
+    """A trial without samples and the reason for that."""
+    return Trial(task.cell.key, index, "failed", reason, seconds, provenance={"code": code_hash()})
+
+
+def _run_trial(task: Task, index: int) -> Trial:
+    start = time.perf_counter()
+    reason = ""
+    for _attempt in range(1 + task.retries):
+        try:
+            samples, provenance = _measured(task, index)
+        except Exception as error:  # whatever a backend raises is this trial's result, not the sweep's end
+            reason = f"{type(error).__name__}: {error}"
+        else:
+            seconds = time.perf_counter() - start
+            return Trial(task.cell.key, index, "done", "", seconds, samples, provenance)
+    return failed(task, index, reason, time.perf_counter() - start)
+
+
+def _measured(task: Task, index: int) -> tuple[dict[str, Sample], Mapping[str, Any]]:
+    cell = task.cell
+    seed = trial_seed(task.seed, cell, index)
+    measure = task.measure or _empirical_measure()
+    size = {"width": cell.width, "samples": cell.samples}
+    measurements = measure(cell.network, cell.metrics, **size, seed=seed, **task.options)
+    pairs = zip(cell.metrics, measurements, strict=True)
+    samples = {metric.label: _sample(m) for metric, m in pairs}
+    own = {key: value for key, value in measurements[0].provenance.items() if key not in _OF_ONE_TRIAL}
+    return samples, {"code": code_hash(), **own}
+
+
+def _sample(measurement: Any) -> Sample:
+    """What the store keeps of a measurement."""
+    return Sample(
+        mean=float(measurement.mean),
+        second_moment=float(measurement.second_moment),
+        largest=float(measurement.largest),
+        outliers=tuple(float(value) for value in measurement.outliers),
+        dimension=int(measurement.dimension),
+        eigenvalues=measurement.eigenvalues,
+    )
+
+
+def _empirical_measure() -> Measure:
+    from empirical import measure
+
+    return measure
