@@ -1,0 +1,89 @@
+"""One comparison with every kind of verdict in it, for all report tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from meanfield.activations import Activation
+from meanfield.spec import FIM, NTK, Network
+from verify.records import Cell, Sample, Trial
+from verify.reporting import write_report
+from verify.sweep import Sweep
+from verify.verdict import Comparison, compare
+
+HOSTILE = "<script>alert('ü|$x$')</script>&amp;"
+
+FACTS = {
+    "trials": 24,
+    "failures": 0,
+    "wall_seconds": 12.5,
+    "versions": {"numpy": "2.0", "python": "<b>3.11</b>"},
+    "seeds": {"sweep": 7},
+    "reasons": [],
+    "sessions": [{"workers": 2}, {"workers": 4}],
+    "gpu": None,
+}
+
+
+@pytest.fixture(scope="session")
+def facts() -> dict[str, Any]:
+    return FACTS
+
+
+@pytest.fixture(scope="session")
+def agreeing(world: Callable[..., list[Trial]]) -> Comparison:
+    """A small sweep over widths and sample numbers in which theory holds."""
+    sweep = _sweep()
+    return compare(sweep, world(sweep, bias=0.0, spread=0.02))
+
+
+@pytest.fixture(scope="session")
+def disagreeing(world: Callable[..., list[Trial]]) -> Comparison:
+    """The same with the measured mean 1.3 times the predicted one."""
+    sweep = _sweep()
+    return compare(sweep, world(sweep, {"mean": 1.3}, bias=0.0, spread=0.02))
+
+
+def _sweep() -> Sweep:
+    grid = {
+        "activation": ["linear", "relu"], "depth": [2], "weight_variance": [1.5], "bias_variance": [0.2],
+        "width": [64, 128, 256], "samples": [20, 40], "outputs": [3], "metric": ["fim"],
+    }  # fmt: skip
+    return Sweep(name="agreeing", grid=grid, run={"trials": 6}, verdict={"delta": 0.05})
+
+
+@pytest.fixture(scope="session")
+def written(agreeing: Comparison, facts: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The report of the agreeing comparison, in a folder that had to be made."""
+    return write_report(agreeing, facts, tmp_path_factory.mktemp("report") / "made" / "here")
+
+
+class Hostile:
+    """A sweep whose names are meant to break a page, with stored spectra and a void prediction (K₂ = 0)."""
+
+    name = HOSTILE
+    title = HOSTILE
+    verdict = _sweep().verdict
+
+    def cells(self) -> tuple[Cell, ...]:
+        network = Network(2, Activation(HOSTILE, "u"), 1.5, 0.0, 3)
+        return tuple(Cell(network, m, 20, (FIM(), NTK())) for m in (32, 64, 128))
+
+
+@pytest.fixture(scope="session")
+def hostile() -> Comparison:
+    random = np.random.default_rng(3)
+    return compare(Hostile(), [t for cell in Hostile().cells() for t in _spectra(cell, random)])
+
+
+def _spectra(cell: Cell, random: np.random.Generator) -> list[Trial]:
+    def sample() -> Sample:
+        spectrum = np.sort(random.exponential(size=60))[::-1]
+        return Sample(float(random.normal()), -1.0, float(spectrum[0]), tuple(spectrum[:3]), 60, spectrum)
+
+    return [Trial(cell.key, i, "done", samples={m.label: sample() for m in cell.metrics}) for i in range(3)]

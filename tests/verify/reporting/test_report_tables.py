@@ -1,0 +1,60 @@
+"""The tables of a report against the comparison they tell of."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from verify.reporting import model
+from verify.reporting.markdown import verdict_table
+from verify.verdict import Comparison
+
+
+def test_cells_carry_prediction_measurement_and_verdict(agreeing: Comparison) -> None:
+    records = model.cells_table(agreeing).records()
+    assert len(records) == len(agreeing.rows)
+    for record, row in zip(records, agreeing.rows, strict=True):
+        assert record["predicted"] == row.observation.predicted
+        assert record["measured"] / record["predicted"] == pytest.approx(record["ratio"])
+        assert record["ratio_low"] < record["ratio"] < record["ratio_high"]
+        assert record["verdict"] == row.verdict
+
+
+def test_fits_show_exponent_theory_and_limit(agreeing: Comparison) -> None:
+    records = model.fits_table(agreeing).records()
+    assert len(records) == len(agreeing.series)
+    along_width = [r for r in records if r["held"].startswith("N")]
+    assert all(r["a_0"] == pytest.approx(1, abs=0.05) for r in along_width)
+    mean_of_fim = next(r for r in along_width if (r["metric"], r["statistic"]) == ("FIM", "mean eigenvalue"))
+    assert mean_of_fim["asymptotic"] == -1
+    assert mean_of_fim["exponent"] == pytest.approx(mean_of_fim["expected"], abs=0.02)
+
+
+def test_void_rows_give_their_reason_once(hostile: Comparison) -> None:
+    rows = model.void_table(hostile).rows
+    assert rows
+    assert all(row[3] == "32, 64, 128" and row[4] for row in rows)
+
+
+def test_provenance_spells_nested_facts(facts: dict[str, Any]) -> None:
+    rows = dict(model.provenance_table(facts).rows)
+    assert rows["failures"] == "0"
+    assert rows["versions numpy"] == "2.0"
+    assert rows["sessions 2 workers"] == "4"
+    assert rows["reasons"] == "none"
+    assert rows["gpu"] == "unknown"
+
+
+def test_the_verdict_table_fits_a_terminal(agreeing: Comparison, disagreeing: Comparison, hostile: Comparison) -> None:
+    for comparison in (agreeing, disagreeing, hostile):
+        assert max(len(line) for line in verdict_table(comparison).splitlines()) <= 100
+    assert "✗ fail" in verdict_table(disagreeing)
+    assert not any("nan" in line for line in verdict_table(hostile).splitlines())
+
+
+def test_no_number_in_print_is_nan(hostile: Comparison) -> None:
+    shown = [cell for _, table in model.tables(hostile, {"x": math.nan}) for row in table.shown() for cell in row]
+    assert shown
+    assert not {"nan", "None"} & set(shown)

@@ -1,0 +1,58 @@
+"""The first screen in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from verify.reporting.names import network_names
+from verify.reporting.summary import counts, headline, remarks, rule
+from verify.verdict import Comparison
+
+
+def test_agreement_is_said_with_its_tolerance(agreeing: Comparison) -> None:
+    assert agreeing.verdict == "pass"
+    limits = len(agreeing.limits)
+    assert headline(agreeing) == (
+        f"Theory and experiment agree in all {limits} comparisons in the limit of infinite width, within 5 %."
+    )
+
+
+def test_disagreement_is_said_with_its_places_and_sizes(disagreeing: Comparison) -> None:
+    said = headline(disagreeing)
+    assert said.startswith("Theory and experiment disagree in 4 of 16 comparisons in the limit of infinite width: ")
+    assert "mean eigenvalue of" in said
+    assert ": 1.3 of the prediction" in said
+    assert said.endswith("and 1 more.")
+
+
+def test_too_few_networks_are_no_disagreement(disagreeing: Comparison) -> None:
+    passing = tuple(x for x in disagreeing.limits if x.verdict == "pass")
+    open_ = replace(passing[0], judgement=replace(passing[0].judgement, verdict="unclear"))
+    said = headline(replace(disagreeing, limits=(*passing[1:], open_)))
+    assert said.startswith("No disagreement found, not all decided")
+    assert "for 1 there are too few networks" in said
+
+
+def test_nothing_measured_is_said_plainly(agreeing: Comparison) -> None:
+    assert headline(replace(agreeing, limits=(), rows=())).startswith("Nothing is decided")
+
+
+def test_counts_are_those_of_the_rows(agreeing: Comparison, hostile: Comparison) -> None:
+    assert counts(agreeing)["deciding"] == {"pass": len(agreeing.limits), "fail": 0, "unclear": 0}
+    assert sum(counts(hostile)["cells"].values()) == len(hostile.rows)
+    assert counts(hostile)["cells"]["void"] == sum(r.judgement is None for r in hostile.rows) > 0
+
+
+def test_remarks_say_what_the_trials_could_tell(agreeing: Comparison) -> None:
+    finite, telling = remarks(agreeing)
+    assert "leading-order theory" in finite
+    assert "they would refute a prediction that is off by" in telling
+
+
+def test_the_rule_names_level_and_tolerance(agreeing: Comparison) -> None:
+    assert "0.05" in rule(agreeing)
+    assert "a₀" in rule(agreeing)
+
+
+def test_networks_are_named_by_what_tells_them_apart(agreeing: Comparison) -> None:
+    assert sorted(network_names(agreeing).values()) == ["linear", "relu"]

@@ -1,0 +1,64 @@
+"""Tables in their spellings."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+
+import numpy as np
+
+from verify.reporting.tables import Column, Table, plain
+
+TABLE = Table(
+    "caption",
+    (
+        Column("name", "name"),
+        Column("x", "x", lambda x: f"{x[0]:.1f}", number=True, export=lambda x: {"_low": x[0], "_high": x[1]}),
+    ),
+    (("a|b\n<i>", (1.0, math.nan)), ("long name", (np.float64(22.25), 3.0))),
+)
+
+
+def test_csv_reads_back_with_full_precision_and_nothing_for_nan() -> None:
+    rows = list(csv.DictReader(io.StringIO(TABLE.to_csv())))
+    assert rows == [
+        {"name": "a|b\n<i>", "x_low": "1.0", "x_high": ""},
+        {"name": "long name", "x_low": "22.25", "x_high": "3.0"},
+    ]
+
+
+def test_records_are_json() -> None:
+    assert json.loads(json.dumps(TABLE.records(), allow_nan=False))[0] == {
+        "name": "a|b\n<i>",
+        "x_low": 1,
+        "x_high": None,
+    }
+
+
+def test_markdown_escapes_what_would_break_a_table() -> None:
+    lines = TABLE.to_markdown().splitlines()
+    assert len(lines) == 4
+    assert lines[1] == "| --- | ---: |"
+    assert lines[2] == "| a\\|b &lt;i&gt; | 1.0 |"
+
+
+def test_text_is_aligned_and_cut_to_the_limit() -> None:
+    table = Table("", (Column("a", "a"), Column("b", "b", number=True)), (("x" * 90, 1), ("y", 22)))
+    wide, narrow = table.to_text().splitlines(), table.to_text(40).splitlines()
+    assert len(wide[2]) == len(wide[3]) == 94
+    assert max(map(len, narrow)) == 40
+    assert narrow[2].endswith("…   1")
+    assert narrow[3].endswith("  22")
+
+
+def test_an_empty_table_has_a_header() -> None:
+    empty = Table("", TABLE.columns, ())
+    assert empty.to_csv() == "name,x\n"
+    assert empty.to_text().splitlines()[0] == "name  x"
+
+
+def test_plain_data_has_no_numpy_no_nan_and_no_objects() -> None:
+    given = {1: np.float64(2), "b": [np.int64(3), math.inf, None, True], "c": (np.bool_(False), object)}
+    assert plain(given) == {"1": 2.0, "b": [3, None, None, True], "c": [False, "<class 'object'>"]}
