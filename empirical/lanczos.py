@@ -60,7 +60,7 @@ def largest_pairs(
         block, column, tail = _extend(basis[:, :stop], apply(block), backend)
         reduced[:stop, start:stop] = column
         values, small = np.linalg.eigh(reduced[:stop, :stop], UPLO="U")
-        values, small = values[::-1][:count], small[:, ::-1][:, :count]
+        values, small = values[::-1][:count].copy(), small[:, ::-1][:, :count].copy()
         estimate = np.linalg.norm(tail @ small[-width:], axis=0)
         if len(values) == count and estimate.max() <= 0.5 * tolerance(backend.precision) * abs(values[0]):
             return _measured(apply, values, basis[:, :stop] @ backend.asarray(small), backend)
@@ -80,7 +80,7 @@ def _measured(
     apply: Callable[[Array], Array], values: NDArray[np.float64], vectors: Array, backend: Backend
 ) -> RitzPairs:
     defect = apply(vectors) - vectors * backend.asarray(values)
-    residuals = np.sqrt(backend.host(backend.xp.vecdot(defect, defect, axis=0)))
+    residuals = np.sqrt(backend.host(backend.xp.vecdot(defect, defect, axis=-2)))
     if not residuals.max() <= tolerance(backend.precision) * abs(values[0]):
         raise NotConverged(
             f"Lanczos: expected residuals up to {tolerance(backend.precision):g}, got {residuals.max():g}"

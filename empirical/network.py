@@ -11,8 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-
 from empirical.backends.base import Array, Backend
 from empirical.sampling import Layer
 from meanfield.spec import Network
@@ -81,8 +79,7 @@ class Sums:
         xp = self._backend.xp
         cross = xp.sum(self._total * self._total) - self._same
         pairs = samples * (samples - 1) or math.nan
-        counts = self._backend.asarray(np.array([samples, pairs], dtype=np.float64) * self._leading)
-        return xp.stack([self._same, cross]) / counts
+        return xp.stack([self._same / float(samples * self._leading), cross / float(pairs * self._leading)])
 
 
 def forward(network: Network, layers: Sequence[Layer], inputs: Array, backend: Backend) -> tuple[Forward, list[Array]]:

@@ -51,9 +51,9 @@ class Projection:
             block -= of_columns[:, :, :, None]
             block += grand[:, None, :, None]
         if self.metric.loss == "cross_entropy":
-            g = self.probabilities().T
-            _sandwich(block, g[:, rows, None, None], self.backend)
-            _sandwich(self.backend.xp.permute_dims(block, (2, 3, 0, 1)), g[:, columns, None, None], self.backend)
+            g, swap = self.probabilities().T, self.backend.xp.permute_dims
+            block = _sandwich(block, g[:, rows, None, None], self.backend)
+            block = swap(_sandwich(swap(block, (2, 3, 0, 1)), g[:, columns, None, None], self.backend), (2, 3, 0, 1))
         return block
 
     def enter(self, vectors: Array) -> Array:
@@ -78,8 +78,9 @@ class Projection:
         return vectors - self.backend.xp.mean(vectors, axis=1, keepdims=True)
 
 
-def _sandwich(dual: Array, g: Array, backend: Backend) -> None:
-    """``Rᵀ G`` in place, ``Rᵀ x = √g (x - g·x)`` on the first axis; g is (C, I, 1, 1)."""
+def _sandwich(dual: Array, g: Array, backend: Backend) -> Array:
+    """``Rᵀ G``, overwriting G: ``Rᵀ x = √g (x - g·x)`` on the first axis; g is (C, I, 1, 1)."""
     mean = sum(g[k, ...] * dual[k, ...] for k in range(dual.shape[0]))
     for k in range(dual.shape[0]):
         dual[k, ...] = backend.xp.sqrt(g[k, ...]) * (dual[k, ...] - mean)
+    return dual

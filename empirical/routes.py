@@ -269,7 +269,7 @@ def probe_moments(
         return x - pairs.vectors @ (pairs.vectors.T @ x)
 
     image = outside(apply(outside(signs)))
-    totals, squares = backend.host(xp.stack([xp.vecdot(signs, image, axis=0), xp.vecdot(image, image, axis=0)]))
+    totals, squares = backend.host(xp.stack([xp.vecdot(signs, image, axis=-2), xp.vecdot(image, image, axis=-2)]))
     total, square = float(pairs.values.sum() + totals.mean()), float(pairs.values @ pairs.values + squares.mean())
     errors = [float(x.std(ddof=1)) / probes**0.5 for x in (totals, squares)]
     return Moments(eigen.finite(total), eigen.finite(square), eigen.floor(size, square, backend.precision), *errors)

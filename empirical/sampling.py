@@ -120,7 +120,7 @@ def given_inputs(inputs: Any, samples: int | None, width: int) -> NDArray[np.flo
         If they are not numbers, not of shape (samples, M_0), empty, or not finite.
     """
     try:
-        array = np.asarray(inputs, dtype=np.float64)
+        array = np.array(inputs, dtype=np.float64, order="C")
     except (TypeError, ValueError):
         raise TypeError(f"inputs: expected an array of numbers, got {type(inputs).__name__}") from None
     if array.ndim != 2 or array.shape[1] != width or array.shape[0] == 0:

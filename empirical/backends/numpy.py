@@ -21,7 +21,9 @@ class NumpyBackend(Backend):
 
     name = "numpy"
 
-    def __init__(self, precision: str) -> None:
+    def __init__(self, precision: str, device: str = "cpu") -> None:
+        if device != "cpu":
+            raise ValueError(f"backend: expected numpy on cpu, got numpy:{device}")
         super().__init__(xp, "cpu", precision)
 
     def erf(self, x: Array) -> Array:
