@@ -34,105 +34,126 @@ _Q_NODES = 18
 _THETA_NODES = (18, 24, 32, 48, 64, 96)  # near and far: the first that is enough
 _ENOUGH = 3e-12  # of the last coefficients, relative to the first
 THETA_CUT = math.pi / 3
-_WIDEST = 2.0**40
+_WIDEST_LINE = 2.0**22  # largest q of a single input's moments
+_WIDEST_PAIR = 2.0**12  # and of a pair's, whose quadrature grows with q
 
 
 @dataclass(frozen=True)
-class Panel:
-    """Chebyshev coefficients on one interval of q, for order 0 and 1 on the first axis."""
+class LinePanel:
+    """Chebyshev coefficients of ``square`` and ``mean`` on one interval of q: (2, Q), for φ and then φ'."""
 
-    square: Floats  # (2, Q)
-    mean: Floats  # (2, Q)
-    near: Floats  # (2, Q, T_near)
-    far: Floats  # (2, Q, T_far)
+    square: Floats
+    mean: Floats
     error: float
 
 
 @dataclass(frozen=True)
-class _Row:
-    """The tabulated functions at one q, for one order, at the nodes in θ."""
+class PairPanel:
+    """Chebyshev coefficients of ``near`` and ``far`` on one interval of q: (2, Q, T), for φ and then φ'."""
 
-    square: float
-    mean: float
     near: Floats
     far: Floats
+    error: float
 
 
 class MomentTable:
-    """The moments of φ and φ' for arrays of (q, gap): see :meth:`moments`. Panels are made when first needed."""
+    """The moments of φ and φ' for arrays of q and gap. Panels are made when first needed."""
 
     def __init__(self, activation: Activation) -> None:
         self.activation = activation
         self._origin = tuple(float(activation.function(order=k)(np.zeros(1))[0]) ** 2 for k in (0, 1))
-        self._panels: dict[int, Panel] = {}
+        self._lines: dict[int, LinePanel] = {}
+        self._pairs: dict[int, PairPanel] = {}
 
     def moments(self, q: Floats, gap: Floats) -> tuple[Floats, Floats, Floats]:
         """square, product and gap, each of shape ``(2, *q.shape)``: for φ, then for φ'.
 
-        NaN where q is not finite, above 2⁴⁰, or the covariance q - gap is negative.
+        NaN where q is not in (0, 2¹²] or the covariance q - gap is negative.
         """
         from meanfield.compiled import table_moments
 
-        good = np.isfinite(q) & (q <= _WIDEST) & (q > 0) & (gap >= 0) & (gap <= q * (1 + 1e-12))
+        good = (q <= _WIDEST_PAIR) & (q > 0) & (gap >= 0) & (gap <= q * (1 + 1e-12))
         q_flat, gap_flat = np.where(good, q, 1.0).ravel(), np.where(good, gap, 0.0).ravel()
         index = _panel_index(q_flat)
         used = np.unique(index)
-        panels = [self.panel(int(p)) for p in used]
-        out = np.empty((3, 2, q_flat.size))
-        stacked = [_stacked([getattr(p, name) for p in panels]) for name in ("square", "mean", "near", "far")]
-        place = np.searchsorted(used, index)
+        lines, pairs = [self._line(int(p)) for p in used], [self._pair(int(p)) for p in used]
+        stacked = [_stacked([getattr(p, name) for p in lines]) for name in ("square", "mean")]
+        stacked += [_stacked([getattr(p, name) for p in pairs]) for name in ("near", "far")]
+        place, out = np.searchsorted(used, index), np.empty((3, 2, q_flat.size))
         table_moments(q_flat, gap_flat, _panel_coordinate(q_flat, index), place, *stacked, np.array(self._origin), out)
         square, product, difference = np.where(good, out.reshape(3, 2, *q.shape), np.nan)
         return square, product, difference
 
-    def panel(self, index: int) -> Panel:
-        """The panel of this index, computed if it isn't there yet."""
-        if index not in self._panels:
-            self._panels[index] = self._filled(index)
-        return self._panels[index]
+    def squares(self, q: Floats) -> tuple[Floats, Floats, Floats]:
+        """E[φ²], E[φ'²] and d E[φ²]/dq (of the interpolant) at an array of q; NaN where q is not in (0, 2²²]."""
+        good = (q <= _WIDEST_LINE) & (q > 0)
+        flat = np.where(good, q, 1.0).ravel()
+        index = _panel_index(flat)
+        x, out = _panel_coordinate(flat, index), np.empty((3, flat.size))
+        for p in np.unique(index):
+            here = index == p
+            of_phi, of_slope = self._line(int(p)).square
+            columns = np.stack([of_phi, of_slope, _differentiated(of_phi)], axis=1)
+            value, slope, change = np.polynomial.chebyshev.chebval(x[here], columns)
+            size = flat[here] + self._origin[0]
+            out[:, here] = (
+                value * size,
+                slope * (flat[here] + self._origin[1]),
+                value + size * change * _coordinate_slope(flat[here], int(p)),
+            )
+        square, slope_square, rate = np.where(good, out.reshape(3, *q.shape), np.nan)
+        return square, slope_square, rate
 
     @property
     def error(self) -> float:
         """The largest truncation error of the panels in use, relative to the square."""
-        return max((p.error for p in self._panels.values()), default=0.0)
+        errors = [p.error for p in self._lines.values()] + [p.error for p in self._pairs.values()]
+        return max(errors, default=0.0)
 
-    def _filled(self, index: int) -> Panel:
-        q = _panel_nodes(index)
-        thetas = self._thetas(float(q[0]))
-        rows = [[self._row(float(x), order, thetas) for x in q] for order in (0, 1)]
-        square = np.array([[row.square for row in of_order] for of_order in rows])
-        mean = np.array([[row.mean for row in of_order] for of_order in rows])
-        near = np.array([[row.near for row in of_order] for of_order in rows])
-        far = np.array([[row.far for row in of_order] for of_order in rows])
-        tables = tuple(_coefficients(x, tuple(range(1, x.ndim))) for x in (square, mean, near, far))
-        return Panel(tables[0], tables[1], tables[2], tables[3], error=max(map(_tail, tables)))
+    def _line(self, index: int) -> LinePanel:
+        if index not in self._lines:
+            rows = [[self._single(float(q), order) for q in _panel_nodes(index)] for order in (0, 1)]
+            square, mean = (_coefficients(x, (1,)) for x in np.moveaxis(np.array(rows), -1, 0))
+            self._lines[index] = LinePanel(square, mean, max(_tail(square), _tail(mean)))
+        return self._lines[index]
+
+    def _pair(self, index: int) -> PairPanel:
+        if index not in self._pairs:
+            q = _panel_nodes(index)
+            thetas = self._thetas(float(q[0]))
+            near, far = (
+                _coefficients(np.array([[values(float(x), k, t) for x in q] for k in (0, 1)]), (1, 2))
+                for values, t in zip((self._near, self._far), thetas, strict=True)
+            )
+            self._pairs[index] = PairPanel(near, far, max(_tail(near), _tail(far)))
+        return self._pairs[index]
 
     def _thetas(self, q: float) -> list[Floats]:
         """Nodes near and far: as many as φ' needs at the panel's largest variance, the hardest row of the panel."""
         chosen = []
-        for which, ends in enumerate(_theta_panels()):
+        for values, ends in zip((self._near, self._far), _theta_panels(), strict=True):
             for count in _THETA_NODES:
-                nodes = [np.full(2, (ends[0] + ends[1]) / 2)] * 2
-                nodes[which] = _mapped(_chebyshev_nodes(count), *ends)
-                row = self._row(q, 1, nodes)
-                if _tail(_coefficients((row.near, row.far)[which][None, :], (1,))) < _ENOUGH:
+                nodes = _mapped(_chebyshev_nodes(count), *ends)
+                if _tail(_coefficients(values(q, 1, nodes)[None, :], (1,))) < _ENOUGH:
                     break
-            chosen.append(nodes[which])
+            chosen.append(nodes)
         return chosen
 
-    def _row(self, q: float, order: int, thetas: list[Floats]) -> _Row:
-        # 1 - cos θ without cancellation: the gap is what the recursion hands on.
-        distance = [2 * np.sin(t / 2) ** 2 for t in thetas]
-        near, far = ([gaussian_moments(self.activation, q, q * d, order) for d in row] for row in distance)
-        square = near[0].square
+    def _single(self, q: float, order: int) -> tuple[float, float]:
         mean = gaussian_mean(self.activation, q, self.activation.function(order=order))[0]
-        scale = square if square > 0 else 1.0
-        return _Row(
-            square / (q + self._origin[order]),
-            mean,
-            np.array([m.gap for m in near]) / (scale * (distance[0] if order == 0 else np.sqrt(distance[0]))),
-            np.array([m.product - mean**2 for m in far]) / (scale * np.cos(thetas[1])),
-        )
+        return gaussian_moments(self.activation, q, 0.0, order).square / (q + self._origin[order]), mean
+
+    def _near(self, q: float, order: int, theta: Floats) -> Floats:
+        # 1 - cos θ without cancellation: the gap is what the recursion hands on.
+        distance = 2 * np.sin(theta / 2) ** 2
+        moments = [gaussian_moments(self.activation, q, q * d, order) for d in distance]
+        scale = (moments[0].square or 1.0) * (distance if order == 0 else np.sqrt(distance))
+        return np.array([m.gap for m in moments]) / scale
+
+    def _far(self, q: float, order: int, theta: Floats) -> Floats:
+        moments = [gaussian_moments(self.activation, q, q * d, order) for d in 2 * np.sin(theta / 2) ** 2]
+        mean = gaussian_mean(self.activation, q, self.activation.function(order=order))[0]
+        return np.array([m.product - mean**2 for m in moments]) / ((moments[0].square or 1.0) * np.cos(theta))
 
 
 @functools.lru_cache(maxsize=32)
@@ -162,6 +183,15 @@ def _panel_coordinate(q: Floats, index: NDArray[np.int64]) -> Floats:
     """Where in its panel q lies, in [-1, 1]."""
     upper = LOWEST * RATIO ** index.astype(np.float64)
     return np.where(index == 0, 2 * np.sqrt(q / LOWEST) - 1, 1 + 2 * np.log(q / upper) / math.log(RATIO))
+
+
+def _coordinate_slope(q: Floats, index: int) -> Floats:
+    return 1 / np.sqrt(q * LOWEST) if index == 0 else 2 / (q * math.log(RATIO))
+
+
+def _differentiated(coefficients: Floats) -> Floats:
+    derivative = np.polynomial.chebyshev.chebder(coefficients)
+    return np.pad(derivative, (0, len(coefficients) - len(derivative)))
 
 
 def _panel_nodes(index: int) -> Floats:
