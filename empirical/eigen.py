@@ -72,7 +72,7 @@ def floor(size: int, squares: float, precision: str) -> float:
 
 
 def check_close(what: str, got: float, expected: float, scale: float, size: int, precision: str) -> None:
-    """That two ways to one number agree to rounding: within ``16 max(√n, 16) ε`` of ``scale``.
+    """That two ways to one number agree to rounding: within ``4 max(n, 64) ε`` of ``scale``.
 
     Raises
     ------
@@ -96,4 +96,5 @@ def check_part(what: str, part: float, whole: float, size: int, precision: str) 
 
 
 def _rounding(size: int, precision: str) -> float:
-    return 16 * max(math.sqrt(size), 16.0) * float(np.finfo(precision).eps)
+    """‖G‖²_F is a sum of n² terms, whose rounding errors add up like √(n²); measured at n = 1000: up to 0.9 n ε."""
+    return 4 * max(size, 64) * float(np.finfo(precision).eps)

@@ -20,7 +20,7 @@ from empirical.record import Measurement, OrderParameters, Spectrum, Statistics
 from empirical.routes import Question, take
 from meanfield.spec import Metric, Network, as_metric, positive_integer
 
-__all__ = ["MetricLike", "measure"]
+__all__ = ["MetricLike", "check_options", "check_outputs", "measure"]
 
 T = TypeVar("T")
 MetricLike = Metric | str | Mapping[str, Any]
@@ -115,7 +115,7 @@ def measure(
     single = isinstance(metric, Metric | str | Mapping)
     metrics = _metrics(network, [metric] if single else metric)
     units = network.widths(width)[0]
-    _check_options(spectrum, vectors, rng)
+    check_options(spectrum, vectors, rng)
     root = sampling.as_seed(seed)
     machine = make_backend(backend, dtype)
     given = None if inputs is None else sampling.given_inputs(inputs, samples, units)
@@ -167,7 +167,8 @@ def check_outputs(metric: Metric, outputs: int) -> None:
         raise ValueError("outputs: expected at least 2 for cross_entropy (with 1 the metric is zero), got 1")
 
 
-def _check_options(spectrum: object, vectors: object, rng: object) -> None:
+def check_options(spectrum: object, vectors: object, rng: object) -> None:
+    """Raise ``ValueError`` or ``TypeError`` for an option that is not one of its values."""
     if spectrum not in get_args(Spectrum):
         raise ValueError(f"spectrum: expected one of {', '.join(get_args(Spectrum))}, got {spectrum!r}")
     if rng not in get_args(sampling.Rng):

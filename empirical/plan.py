@@ -24,7 +24,7 @@ from typing import Any, Literal
 from empirical.record import Spectrum
 from meanfield.spec import Metric, Network
 
-__all__ = ["EXACTNESS", "PROBES", "Plan", "Size", "TooLarge", "choose"]
+__all__ = ["EXACTNESS", "PROBES", "Plan", "Size", "TooLarge", "choose", "gibibytes"]
 
 Route = Literal["dense", "blocks", "probes"]
 EXACTNESS = 10.0
@@ -110,8 +110,9 @@ def choose(size: Size, budget: int) -> Plan:
     if not options:
         smallest = dense[-1] if size.spectrum == "full" else min(_blocks(size, budget), _probes(size), key=_bytes)
         raise TooLarge(
-            f"memory: expected a measurement that fits into {_gib(budget)}, got width {max(size.widths)}, samples "
-            f"{size.samples}, outputs {size.widths[-1]}, spectrum {size.spectrum}, which needs {_gib(smallest.bytes)}"
+            f"memory: expected a measurement that fits into {gibibytes(budget)}, got width {max(size.widths)}, "
+            f"samples {size.samples}, outputs {size.widths[-1]}, spectrum {size.spectrum}, which needs "
+            f"{gibibytes(smallest.bytes)}"
         )
     return min(options, key=lambda p: p.flops / (EXACTNESS if p.route != "probes" else 1.0))
 
@@ -192,5 +193,6 @@ def _bytes(plan: Plan) -> int:
     return plan.bytes
 
 
-def _gib(count: int) -> str:
+def gibibytes(count: int) -> str:
+    """As people read it."""
     return f"{count / 2**30:.3g} GiB"
