@@ -53,7 +53,8 @@ class Positions(nn.Module):
 def convolution():
     return nn.Sequential(
         nn.Conv2d(2, 4, 3, stride=2, padding=1), nn.Tanh(), nn.BatchNorm2d(4),
-        nn.Conv2d(4, 3, 2, dilation=2, bias=False), nn.SiLU(), nn.Conv2d(3, 3, 1, groups=3), nn.Flatten(), nn.Linear(3 * 4, 3),
+        nn.Conv2d(4, 3, 2, dilation=2, bias=False), nn.SiLU(),
+        nn.Conv2d(3, 3, 1, groups=3), nn.Flatten(), nn.Linear(3 * 4, 3),
     )  # fmt: skip
 
 
@@ -200,7 +201,7 @@ def with_nan():
         (with_nan().eval(), {}, ValueError, "model: expected finite parameters, got NaN or infinity in weight"),
         (nn.Flatten().eval(), {}, ValueError, "model: expected parameters, got none"),
         (Mixing().eval(), {}, ValueError, "model: expected outputs of one sample each"),
-        (Overwriting().eval(), {}, ValueError, "model: expected one that keeps"),
+        (Overwriting().eval(), {}, ValueError, "model: expected a model that keeps"),
         (nn.Unflatten(1, (5, 1)), {}, ValueError, "model: expected"),
         (nn.Linear(5, 3).eval(), {"inputs": torch.zeros(0, 5)}, ValueError, "inputs: expected shape"),
         (nn.Linear(5, 3).eval(), {"inputs": torch.full((2, 5), torch.nan)}, ValueError, "inputs: expected finite"),
