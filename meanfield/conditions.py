@@ -1,11 +1,12 @@
 """Where the theory holds (theory.md §3, Conditions): judge the metric asked, not the network.
 
-A statistic outside its conditions becomes NaN, with a warning that says why and what to use instead.
+A statistic outside its conditions becomes NaN, with a warning that says why and what to use instead. The conditions
+were validated by simulation: ``benchmarks/bench_conditions.py``, docs/what_holds_where.md.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,53 +15,37 @@ from meanfield.kernels import ExchangeableKernel
 from meanfield.spec import Metric
 from meanfield.spectra import Spectrum
 
-__all__ = ["Judged", "judge", "outlier_margin"]
+__all__ = ["judge", "outlier_margin"]
 
 Floats = NDArray[np.float64]
 
 _NEGLIGIBLE_NOISE = 0.2  # CN/M below which the entries' noise, neglected in s, is at most about 5 % of it
 
 
-@dataclass(frozen=True)
-class Judged:
-    """The statistics that need conditions, NaN where void, and the reasons."""
-
-    second_moment: Floats
-    outlier: Floats
-    warnings: tuple[str, ...]
-
-
-def judge(metric: Metric, kernel: ExchangeableKernel, spectrum: Spectrum) -> Judged:
-    """Void the outlier where the noise of the kernel's entries swallows it, and with it s unless CN ≪ M."""
-    swallowed = outlier_margin(kernel) <= 1
+def judge(metric: Metric, kernel: ExchangeableKernel, spectrum: Spectrum) -> tuple[Spectrum, tuple[str, ...]]:
+    """``spectrum`` with NaN where it is void, and the reasons."""
+    margin = outlier_margin(kernel)
+    crowded = (kernel.outputs >= kernel.gradient_width) & (kernel.same > 0)
+    swallowed = margin <= 1
     noisy = swallowed & (kernel.outputs * kernel.samples > _NEGLIGIBLE_NOISE * kernel.narrowest)
-    warnings = []
-    if np.any(swallowed):
-        warnings.append(_CENTERED if metric.centered else _swallowed(metric))
-    if np.any(noisy):
-        warnings.append(
-            "second_moment: void where the outlier is, unless C N is far below M: the neglected noise of the dual's "
-            "off-diagonal entries adds a relative order C N/M (about a quarter of it); measure it instead"
-        )
-    return Judged(
-        second_moment=np.where(noisy, np.nan, spectrum.second_moment),
-        outlier=np.where(swallowed, np.nan, spectrum.outlier),
-        warnings=tuple(warnings),
+    low = _below(margin, spectrum.outliers)
+    merged = np.isnan(spectrum.outliers) & ~swallowed[..., None]
+    reasons = {
+        _CENTERED: kernel.projected,
+        _swallowed(metric): np.any(swallowed) and not kernel.projected,
+        _CROWDED: np.any(crowded) and not kernel.projected,
+        _MERGED: np.any((merged | low) & ~(swallowed | crowded)[..., None]),
+        _NOISY: np.any(noisy),
+        _MANY: np.any(crowded),
+    }
+    outliers = np.where((swallowed | crowded)[..., None] | low, np.nan, spectrum.outliers)
+    second_moment = np.where(noisy | crowded, np.nan, spectrum.second_moment)
+    bounds = spectrum.bounds and (
+        np.where(swallowed | crowded, np.nan, spectrum.bounds[0]),
+        np.where(noisy | crowded, np.nan, spectrum.bounds[1]),
     )
-
-
-def _swallowed(metric: Metric) -> str:
-    return (
-        f"largest, outliers: void for {metric.label}: K₂, the part of the kernel common to all samples, is not above "
-        "the noise of its entries (K₂/K₁ <= 1/M + 2/√(N M)), as in centred networks (odd φ, σ_b = 0) and in the FIM's "
-        "first block; λ_max is then the edge of a random-matrix bulk; measure it instead"
-    )
-
-
-_CENTERED = (
-    "largest, outliers: mean subtraction removes the C outliers, so λ_max is the edge of a broad bulk, which the "
-    "two-value kernel does not give; it is O(1) in M at fixed N/M (FIM), O(1) in N at fixed N/M (NTK)"
-)
+    judged = replace(spectrum, outliers=outliers, second_moment=second_moment, bounds=bounds)
+    return judged, tuple(reason for reason, applies in reasons.items() if applies)
 
 
 def outlier_margin(kernel: ExchangeableKernel) -> Floats:
@@ -74,3 +59,36 @@ def outlier_margin(kernel: ExchangeableKernel) -> Floats:
     noise = np.abs(kernel.same) * (rho + 2 * np.sqrt(rho))
     margin = np.divide(kernel.samples * kernel.other, noise, out=np.full_like(noise, np.inf), where=noise > 0)
     return np.where(kernel.samples == 1, np.inf, margin)
+
+
+def _below(margin: Floats, outliers: Floats) -> NDArray[np.bool_]:
+    """Outliers of unequal height (softmax): noise reaches as high for all, so the lower ones stand less above it."""
+    below: NDArray[np.bool_] = outliers * np.minimum(margin, 1e100)[..., None] <= outliers[..., :1]
+    return below & (outliers > 0)
+
+
+def _swallowed(metric: Metric) -> str:
+    return (
+        f"largest, outliers: void for {metric.label}: K₂, the part of the kernel common to all samples, is not above "
+        "the noise of its entries (K₂/K₁ <= 1/M + 2/√(N M)), as in centred networks (odd φ, σ_b = 0) and in the FIM's "
+        "first block; λ_max is then the edge of a random-matrix bulk; measure it instead"
+    )
+
+
+_CENTERED = (
+    "largest, outliers: mean subtraction removes the outliers, so λ_max is the edge of a broad bulk, which the "
+    "two-value kernel does not give; it is O(1) in M at fixed N/M (FIM), O(1) in N at fixed N/M (NTK)"
+)
+_CROWDED = (
+    "largest, outliers: void for as many outputs as a hidden layer has units, since the gradients of different "
+    "outputs are no longer orthogonal; measure it instead"
+)
+_MERGED = (
+    "outliers: the lower ones have merged with the bulk (softmax probabilities leave them too little variance); NaN "
+    "stands for them"
+)
+_NOISY = (
+    "second_moment: void where the outlier is, unless C N is far below M: the neglected noise of the dual's "
+    "off-diagonal entries adds a relative order C N/M (about a quarter of it); measure it instead"
+)
+_MANY = "second_moment: void for as many outputs as a hidden layer has units; measure it instead"

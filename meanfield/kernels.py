@@ -7,8 +7,8 @@ same for all and stands in :mod:`meanfield.spectra`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +88,11 @@ class ExchangeableKernel:
         C and N.
     narrowest
         The smallest layer width, which sets the noise of the kernel's entries.
+    gradient_width
+        The smallest width that the gradients of two outputs pass, which must hold C of them orthogonal; ``inf`` where
+        they pass no layer.
+    projected
+        Whether every output's mean over the samples is projected out, and C dimensions with it.
     """
 
     same: Floats
@@ -98,13 +103,22 @@ class ExchangeableKernel:
     outputs: int
     samples: Floats
     narrowest: Floats
+    gradient_width: Floats
+    projected: bool = False
+
+    def cells(self) -> Iterator[ExchangeableKernel]:
+        """The kernels at each width and sample number, in C order, with 0-dimensional arrays."""
+        arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("outputs", "projected")}
+        for index in np.ndindex(self.same.shape):
+            yield replace(self, **{name: values[index] for name, values in arrays.items()})
 
     def centered(self) -> ExchangeableKernel:
         """Project every output's mean over the samples out: ``I_C ⊗ (I - 1 1ᵀ/N)`` from both sides.
 
         The projection of an exchangeable kernel is one: K₁' = (K₁ - K₂)(1 - 1/N), K₂' = -(K₁ - K₂)/N.
         """
-        return replace(self, same=self.gap * (1 - 1 / self.samples), other=-self.gap / self.samples)
+        same, other = self.gap * (1 - 1 / self.samples), -self.gap / self.samples
+        return replace(self, same=same, other=other, projected=True)
 
 
 def exchangeable_kernel(
@@ -140,7 +154,14 @@ def exchangeable_kernel(
         outputs=network.outputs,
         samples=sizes.samples,
         narrowest=np.min(sizes.fan_in, axis=0),
+        gradient_width=np.min(_passed(widths, mask, row), axis=0, initial=np.inf),
     )
+
+
+def _passed(widths: Floats, mask: Floats, row: Row) -> Floats:
+    """The widths from the lowest layer asked for up to the last hidden one, ``inf`` below."""
+    layers = widths[row.first : -1]
+    return np.where(np.maximum.accumulate(mask, axis=0)[: len(layers)] > 0, layers, np.inf)
 
 
 def _mask(row: Row, metric: Metric, depth: int) -> Floats:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from meanfield.conditions import Judged, judge
+from meanfield.asymptotics import asymptotic_exponents
+from meanfield.conditions import judge
 from meanfield.kernels import ExchangeableKernel, exchangeable_kernel
+from meanfield.logits import Ensemble, draw_ensemble, given_logits
 from meanfield.recursion import OrderParameters, order_parameters
 from meanfield.spec import Metric, Network
-from meanfield.spectra import Spectrum, spectrum_statistics
+from meanfield.spectra import Spectrum, softmax_spectrum, spectrum_statistics
 
 if TYPE_CHECKING:
     import pandas
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
 __all__ = ["Prediction", "predict"]
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 ASSUMPTIONS = (
     "widths M → ∞ at fixed depth and outputs; one network differs from the mean over networks by a relative order 1/√M",
     "inputs x_i ~ N(0, 1) i.i.d., independent samples",
     "weights and biases independent Gaussians (random initialisation)",
 )
+LAW_OF_LOGITS = "logits Gaussian over networks; std and interval are the spread that this makes, without finite width's"
 
 
 @dataclass(frozen=True)
@@ -36,77 +39,101 @@ class Prediction:
     """What theory says of one metric of one network (leading order in the width).
 
     Arrays have the broadcast shape of ``width`` and ``samples`` (numbers are 0-dimensional); ``outliers`` has one more
-    axis, of length C, descending. NaN means that the theory is void there; ``warnings`` says why.
+    axis, descending: C of them for "mse", C - 1 for "cross_entropy", none where ``centered``. NaN means that the theory
+    is void there; ``warnings`` says why.
 
     ``mean`` and ``second_moment`` are Σλ/P and Σλ²/P with P = ``dimension``. ``bulk`` is the mean of the non-zero
     eigenvalues that are no outliers, and their number. ``exponents`` gives, for each statistic, its asymptotic
     exponents in M (at fixed N) and in N (at fixed M). ``critical_learning_rate`` is the local stability edge of
-    gradient descent on ``(1/2N) Σ |f - y|²``: 2/λ_max of the FIM, 2N/λ_max of the NTK, ``None`` for other metrics.
-    ``error`` estimates the relative numerical error of the order parameters. Equations: theory.md §3.
+    gradient descent on ``(1/2N) Σ |f - y|²``: 2/λ_max of the FIM, 2N/λ_max of the NTK, ``None`` for other metrics and
+    losses. ``condition_number`` is λ_max over the smallest eigenvalue of the whole NTK, M → ∞ at fixed N; ``None`` for
+    others. ``bounds`` are those of Theorem 3.3 on the largest, for "cross_entropy". ``error`` estimates the relative
+    numerical error. Equations: theory.md §3, §4.
+
+    ``std`` is the spread over networks of each statistic, where the theory gives one (``None`` otherwise): at leading
+    order for "cross_entropy" without logits. ``networks`` holds the law behind it, one network a row.
     """
 
     network: Network
     metric: Metric
-    width: NDArray[np.int64]
-    samples: NDArray[np.int64]
+    width: Integers
+    samples: Integers
     mean: Floats
     second_moment: Floats
     largest: Floats
     outliers: Floats
-    bulk: tuple[Floats, NDArray[np.int64]]
-    dimension: NDArray[np.int64]
+    bulk: tuple[Floats, Integers]
+    dimension: Integers
     exponents: Mapping[str, tuple[float, float]]
     critical_learning_rate: Floats | None
+    condition_number: Floats | None
     order_parameters: OrderParameters
     error: float
     order: str = "leading"
     bounds: tuple[Floats, Floats] | None = None
+    networks: Mapping[str, Floats] | None = field(default=None, repr=False)
     assumptions: tuple[str, ...] = ASSUMPTIONS
     warnings: tuple[str, ...] = field(default=())
 
+    @property
+    def std(self) -> dict[str, Floats] | None:
+        """Standard deviation over networks of mean, second_moment, largest and outliers; ``None`` if unknown."""
+        if self.networks is None:
+            return None
+        return {name: values.std(axis=0, ddof=1)[()] for name, values in self.networks.items()}
+
+    def interval(self, level: float = 0.95, networks: int = 1) -> dict[str, Floats] | None:
+        """Where the mean of so many networks lies with probability ``level``: arrays (..., 2); ``None`` if unknown.
+
+        Quantiles of the law for one network, the normal approximation for more.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If ``level`` is not between 0 and 1 or ``networks`` no positive integer.
+        """
+        from meanfield.intervals import interval
+
+        return None if self.networks is None else interval(self.networks, level, networks)
+
     def to_dict(self) -> dict[str, Any]:
         """The prediction as JSON-ready plain data; NaN becomes ``None``."""
-        return {
-            "network": self.network.to_dict(),
-            "metric": self.metric.to_dict(),
-            "order": self.order,
-            "width": self.width.tolist(),
-            "samples": self.samples.tolist(),
-            "dimension": self.dimension.tolist(),
-            "mean": _plain(self.mean),
-            "second_moment": _plain(self.second_moment),
-            "largest": _plain(self.largest),
-            "outliers": _plain(self.outliers),
-            "bulk": {"mean": _plain(self.bulk[0]), "multiplicity": self.bulk[1].tolist()},
-            "exponents": {k: {"width": _plain(m), "samples": _plain(n)} for k, (m, n) in self.exponents.items()},
-            "critical_learning_rate": None
-            if self.critical_learning_rate is None
-            else _plain(self.critical_learning_rate),
-            "error": self.error,
-            "assumptions": list(self.assumptions),
-            "warnings": list(self.warnings),
-        }
+        from meanfield.tables import prediction_record
+
+        return prediction_record(self)
 
     def to_frame(self) -> pandas.DataFrame:
         """One row for each width and sample number. Needs pandas."""
-        import pandas
+        from meanfield.tables import prediction_frame
 
-        columns = {
-            "width": self.width, "samples": self.samples, "dimension": self.dimension, "mean": self.mean,
-            "second_moment": self.second_moment, "largest": self.largest, "bulk": self.bulk[0],
-        }  # fmt: skip
-        return pandas.DataFrame({name: np.ravel(values) for name, values in columns.items()})
+        return prediction_frame(self)
 
     def __str__(self) -> str:
         from meanfield.tables import prediction_table
 
         return prediction_table(self)
 
+    def _repr_html_(self) -> str:
+        from meanfield.markup import prediction_html
+
+        return prediction_html(self)
+
+    def _repr_latex_(self) -> str:
+        from meanfield.markup import prediction_latex
+
+        return prediction_latex(self)
+
 
 def predict(
-    network: Network, metric: Metric, *, width: ArrayLike, samples: ArrayLike, order: str = "leading"
+    network: Network,
+    metric: Metric,
+    *,
+    width: ArrayLike,
+    samples: ArrayLike,
+    order: str = "leading",
+    logits: ArrayLike | None = None,
 ) -> Prediction:
-    """Predict the eigenvalue statistics of ``metric`` for wide random networks: theory.md §3.
+    """Predict the eigenvalue statistics of ``metric`` for wide random networks: theory.md §3, §4.
 
     Parameters
     ----------
@@ -116,79 +143,93 @@ def predict(
         M and N: positive integers or arrays of them, which broadcast.
     order
         ``"leading"`` in the width.
+    logits
+        The outputs f (N × C) of one network, for the loss "cross_entropy": its outliers instead of means over networks.
 
     Raises
     ------
     ValueError, TypeError
         For a layer the network lacks, sizes that are no positive integers, an activation whose derivative has no finite
-        second moment, or order parameters that overflow.
+        second moment, order parameters that overflow, a softmax of one output, or logits of another shape.
     """
     _check(network, metric, order)
     widths, counts = _broadcast(_sizes("width", width), _sizes("samples", samples))
+    given = None if logits is None else _logits(logits, network, metric, counts)
     parameters = _usable(order_parameters(network))
-    solve = functools.partial(_solve, network, metric, parameters)
-    kernel, spectrum, judged = solve(_layer_widths(network, widths), counts.astype(np.float64))
+    kernel_at = functools.partial(_kernel, network, metric, parameters)
+    kernel = kernel_at(_layer_widths(network, widths), counts.astype(np.float64))
+    spectrum, warnings = judge(metric, kernel, _spectrum(kernel, metric, parameters, given))
+    largest = spectrum.outliers[..., 0] if spectrum.outliers.shape[-1] else np.full(widths.shape, np.nan)
     return Prediction(
         network=network,
         metric=metric,
         width=widths[()],
         samples=counts[()],
         mean=spectrum.mean[()],
-        second_moment=judged.second_moment[()],
-        largest=judged.outlier[()],
-        outliers=np.repeat(judged.outlier[..., None], 0 if metric.centered else network.outputs, axis=-1),
+        second_moment=spectrum.second_moment[()],
+        largest=largest[()],
+        outliers=spectrum.outliers,
         bulk=(spectrum.bulk[()], spectrum.multiplicity.astype(np.int64)[()]),
         dimension=kernel.dimension.astype(np.int64)[()],
-        exponents=_exponents(solve, network, counts),
-        critical_learning_rate=_critical_learning_rate(metric, judged.outlier, counts),
+        exponents=asymptotic_exponents(network, metric, kernel_at, counts),
+        critical_learning_rate=_critical_learning_rate(metric, largest, counts),
+        condition_number=_condition_number(metric, kernel, largest),
         order_parameters=parameters,
-        error=parameters.error,
-        warnings=judged.warnings,
+        error=max(parameters.error, spectrum.error),
+        bounds=spectrum.bounds,
+        networks=None if given is not None else _law(spectrum),
+        assumptions=(*ASSUMPTIONS, LAW_OF_LOGITS) if spectrum.networks and given is None else ASSUMPTIONS,
+        warnings=warnings,
     )
 
 
-def _solve(
+def _kernel(
     network: Network, metric: Metric, parameters: OrderParameters, widths: Floats, samples: Floats
-) -> tuple[ExchangeableKernel, Spectrum, Judged]:
+) -> ExchangeableKernel:
     kernel = exchangeable_kernel(network, metric, parameters, widths, samples)
-    kernel = kernel.centered() if metric.centered else kernel
-    spectrum = spectrum_statistics(kernel)
-    return kernel, spectrum, judge(metric, kernel, spectrum)
+    return kernel.centered() if metric.centered else kernel
 
 
-def _exponents(
-    solve: Callable[[Floats, Floats], tuple[ExchangeableKernel, Spectrum, Judged]],
-    network: Network,
-    samples: NDArray[np.int64],
-) -> dict[str, tuple[float, float]]:
-    """Asymptotic exponents in M at fixed N and in N at fixed M: the slopes of the formulas themselves, far out."""
-    ratios = np.array([*network.width_ratios, 0.0])[:, None]
-    outputs = np.array([*[0.0] * network.depth, network.outputs])[:, None]
-    one_two = np.array([1.0, 2.0])
-    in_width = solve(ratios * 2.0**40 * one_two + outputs, np.full(2, float(samples.max())))
-    in_samples = solve(ratios * 2.0**20 * np.ones(2) + outputs, 2.0**60 * one_two)
+def _spectrum(
+    kernel: ExchangeableKernel, metric: Metric, parameters: OrderParameters, logits: Floats | None
+) -> Spectrum:
+    if metric.loss == "mse":
+        return spectrum_statistics(kernel)
 
-    def of(solution: tuple[ExchangeableKernel, Spectrum, Judged]) -> dict[str, Floats]:
-        _, spectrum, judged = solution
-        return {"mean": spectrum.mean, "second_moment": judged.second_moment, "largest": judged.outlier}
+    def ensemble(samples: int) -> Ensemble:
+        if logits is not None:
+            return given_logits(logits, metric.centered)
+        return draw_ensemble(parameters, kernel.outputs, samples, metric.centered)
 
-    far = zip(of(in_width).items(), of(in_samples).values(), strict=True)
-    return {name: (_slope(wide), _slope(many)) for (name, wide), many in far}
+    return softmax_spectrum(kernel, ensemble)
 
 
-def _slope(pair: Floats) -> float:
-    if not (np.all(np.isfinite(pair)) and np.all(pair > 0)):
-        return math.nan
-    return round(math.log2(pair[1] / pair[0]), 3) + 0.0
+def _law(spectrum: Spectrum) -> dict[str, Floats] | None:
+    """The law over networks: the statistics of each, NaN where judged void."""
+    if spectrum.networks is None:
+        return None
+    void = {"second_moment": np.isnan(spectrum.second_moment), "outliers": np.isnan(spectrum.outliers)}
+    law = {k: np.where(void.get(k, False), np.nan, values) for k, values in spectrum.networks.items()}
+    largest = law["outliers"][..., 0] if law["outliers"].shape[-1] else np.full(law["mean"].shape, np.nan)
+    return {**law, "largest": largest}
 
 
-def _critical_learning_rate(metric: Metric, outlier: Floats, samples: NDArray[np.int64]) -> Floats | None:
+def _critical_learning_rate(metric: Metric, largest: Floats, samples: Integers) -> Floats | None:
     """Of gradient descent on (1/2N) Σ |f - y|²: 2/λ_max in the parameterisation whose metric is asked."""
     scales = {"fim": np.ones(()), "ntk": samples.astype(np.float64)}
-    if metric.family not in scales or metric.layer is not None or metric.centered:
+    if metric.family not in scales or metric.loss != "mse" or metric.layer is not None or metric.centered:
         return None
     with np.errstate(divide="ignore"):  # a metric that is zero bears every learning rate
-        return (2 * scales[metric.family] / outlier)[()]
+        return (2 * scales[metric.family] / largest)[()]
+
+
+def _condition_number(metric: Metric, kernel: ExchangeableKernel, largest: Floats) -> Floats | None:
+    """λ_max/λ_min of Θ, whose other eigenvalues are all K₁ - K₂ as M → ∞ at fixed N: theory.md §3."""
+    if metric.family != "ntk" or metric.loss != "mse" or metric.layer is not None or metric.centered:
+        return None
+    smallest = np.where(kernel.samples > 1, kernel.normaliser * kernel.gap, largest)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (largest / smallest)[()]
 
 
 def _check(network: Network, metric: Metric, order: str) -> None:
@@ -198,8 +239,8 @@ def _check(network: Network, metric: Metric, order: str) -> None:
         raise TypeError(f"metric: expected a metric such as FIM(), got {metric!r}")
     if order != "leading":
         raise ValueError(f"order: expected 'leading', got {order!r}")
-    if metric.loss != "mse":
-        raise ValueError(f"loss: expected 'mse', got {metric.loss!r}")
+    if metric.loss == "cross_entropy" and network.outputs == 1:
+        raise ValueError("outputs: expected at least 2 for cross_entropy, since the softmax of one is constant, got 1")
     metric.check(network)
 
 
@@ -223,6 +264,20 @@ def _sizes(field: str, value: ArrayLike) -> NDArray[np.int64]:
     return array.astype(np.int64)
 
 
+def _logits(value: ArrayLike, network: Network, metric: Metric, samples: Integers) -> Floats:
+    if metric.loss != "cross_entropy":
+        raise ValueError(f"logits: expected none for the loss {metric.loss!r}, got an array")
+    try:
+        logits = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"logits: expected an array of numbers, got {type(value).__name__}") from None
+    if logits.ndim != 2 or logits.shape[1] != network.outputs or np.any(samples != len(logits)):
+        raise ValueError(f"logits: expected the shape (samples, {network.outputs}), got {logits.shape}")
+    if not np.all(np.isfinite(logits)):
+        raise ValueError("logits: expected finite numbers, got inf or nan")
+    return logits
+
+
 def _layer_widths(network: Network, width: NDArray[np.int64]) -> Floats:
     """M_0..M_L on the first axis."""
     different, which = np.unique(width, return_inverse=True)
@@ -236,12 +291,3 @@ def _broadcast(width: NDArray[np.int64], samples: NDArray[np.int64]) -> tuple[ND
     except ValueError:
         raise ValueError(f"samples: expected a shape that broadcasts with {width.shape}, got {samples.shape}") from None
     return widths, counts
-
-
-def _plain(values: Any) -> Any:
-    """Numbers for JSON, which has no NaN."""
-    if isinstance(values, list):
-        return [_plain(v) for v in values]
-    if hasattr(values, "tolist"):
-        return _plain(values.tolist())
-    return values if math.isfinite(values) else None

@@ -1,44 +1,136 @@
-"""From an exchangeable kernel to its spectrum: every theorem of theory.md §3 in one piece of code."""
+"""From an exchangeable kernel to its spectrum: every theorem of theory.md §3 in one piece of code, §4 in another."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.kernels import ExchangeableKernel
+from meanfield.logits import Ensemble
+from meanfield.softmax import bulk_edge, mean_covariance, outlier_roots, softmax_moments
 
-__all__ = ["Spectrum", "spectrum_statistics"]
+__all__ = ["Spectrum", "softmax_spectrum", "spectrum_statistics"]
 
 Floats = NDArray[np.float64]
+
+_SEARCH = {True: 1e-12, False: 1e-3}  # relative tolerance of the outliers of one network, and of many
 
 
 @dataclass(frozen=True)
 class Spectrum:
     """Statistics of a metric's eigenvalues; arrays over the widths and samples asked for.
 
-    ``mean`` and ``second_moment`` are Σλ/P and Σλ²/P over all P eigenvalues; ``outlier`` is the C-fold largest one;
-    ``bulk`` the mean of the other non-zero eigenvalues, of which there are ``multiplicity``.
+    ``mean`` and ``second_moment`` are Σλ/P and Σλ²/P over all P eigenvalues; ``outliers`` are the largest ones,
+    descending on the last axis; ``bulk`` is the mean of the other non-zero eigenvalues, of which there are
+    ``multiplicity``. ``bounds`` enclose the largest, where it is not known exactly. ``networks`` holds the
+    statistics of each network of an ensemble, on the first axis, and ``error`` the relative error of their means.
     """
 
     mean: Floats
     second_moment: Floats
-    outlier: Floats
+    outliers: Floats
     bulk: Floats
     multiplicity: Floats
+    bounds: tuple[Floats, Floats] | None = None
+    networks: Mapping[str, Floats] | None = None
+    error: float = 0.0
 
 
 def spectrum_statistics(kernel: ExchangeableKernel) -> Spectrum:
     """The spectrum of ``ν · I_C ⊗ [(K₁ - K₂) I_N + K₂ 1 1ᵀ]``: trace, squared Frobenius norm and top eigenvalue."""
     nu, n, c, p = kernel.normaliser, kernel.samples, kernel.outputs, kernel.dimension
-    multiplicity = np.maximum(np.minimum(p, c * n) - c, 0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        bulk = nu * c * (n - 1) * kernel.gap / multiplicity
+    multiplicity = _multiplicity(kernel, kernel.outputs)
+    bulk = np.divide(nu * c * (n - 1) * kernel.gap, multiplicity, out=np.full(n.shape, np.nan), where=multiplicity > 0)
+    outlier = nu * (kernel.same + (n - 1) * kernel.other)
     return Spectrum(
         mean=nu * c * n * kernel.same / p,
         second_moment=nu**2 * c * n * (kernel.same**2 + (n - 1) * kernel.other**2) / p,
-        outlier=nu * (kernel.same + (n - 1) * kernel.other),
-        bulk=np.where(multiplicity > 0, bulk, np.nan),
+        outliers=np.repeat(outlier[..., None], 0 if kernel.projected else c, axis=-1),
+        bulk=bulk,
         multiplicity=multiplicity,
     )
+
+
+def softmax_spectrum(kernel: ExchangeableKernel, ensemble: Callable[[int], Ensemble]) -> Spectrum:
+    """The spectrum of ``Rᵀ (ν I_C ⊗ [(K₁ - K₂) I_N + K₂ 1 1ᵀ]) R``, averaged over an ensemble of networks.
+
+    ``ensemble`` gives the networks' probabilities for N samples. Theory.md §4 and, for ``bounds``, Theorem 3.3.
+    """
+    shape = kernel.samples.shape
+    ensembles = {n: ensemble(n) for n in np.unique(kernel.samples).astype(int).tolist()}
+    cells = [(cell, ensembles[int(cell.samples)]) for cell in kernel.cells()]
+    each = [_softmax_networks(cell, e.g) for cell, e in cells]
+    networks = {name: np.stack([x[name] for x in each], axis=1) for name in each[0]}
+    error = max(_relative_error(e, x) for (_, e), x in zip(cells, each, strict=True))
+    networks = {name: x.reshape(len(x), *shape, *x.shape[2:]) for name, x in networks.items()}
+    mean = {name: _nanmean(x) for name, x in networks.items()}
+    outlying = np.sum(np.isfinite(mean["outliers"]), axis=-1)
+    multiplicity = _multiplicity(kernel, kernel.outputs - 1) + (
+        0 if kernel.projected else kernel.outputs - 1 - outlying
+    )
+    rest = mean["mean"] * kernel.dimension - np.nansum(mean["outliers"], axis=-1)
+    return Spectrum(
+        mean=mean["mean"],
+        second_moment=mean["second_moment"],
+        outliers=mean["outliers"],
+        bulk=np.divide(rest, multiplicity, out=np.full(shape, np.nan), where=multiplicity > 0),
+        multiplicity=multiplicity,
+        bounds=(mean.pop("lower"), mean.pop("upper")),
+        networks={name: networks[name] for name in ("mean", "second_moment", "outliers")},
+        error=error,
+    )
+
+
+def _multiplicity(kernel: ExchangeableKernel, outputs: int) -> Floats:
+    """Non-zero eigenvalues beside one for each output, which is either an outlier or projected out."""
+    available = kernel.dimension + (outputs if kernel.projected else 0)
+    count: Floats = np.maximum(np.minimum(available, outputs * kernel.samples) - outputs, 0.0)
+    return count
+
+
+def _softmax_networks(cell: ExchangeableKernel, g: Floats) -> dict[str, Floats]:
+    """The statistics of each network of an ensemble, at one width and sample number."""
+    nu, n, p = cell.normaliser, cell.samples, cell.dimension
+    q = softmax_moments(g)
+    second_moment = nu**2 * n * (q.square * cell.same**2 + (n - 1) * q.product * cell.other**2) / p
+    return {
+        "mean": nu * n * cell.same * q.trace / p,
+        "second_moment": second_moment,
+        "outliers": _softmax_outliers(cell, g),
+        "lower": nu * (cell.same + (n - 1) * cell.other) * q.variance,
+        "upper": np.sqrt(p * second_moment),
+    }
+
+
+def _softmax_outliers(cell: ExchangeableKernel, g: Floats) -> Floats:
+    outlying = 0 if cell.projected else cell.outputs - 1
+    if outlying == 0 or (cell.other <= 0 < cell.gap):
+        return np.full((len(g), outlying), np.nan)
+    if cell.samples == 1 or cell.same == 0:
+        # No second sample, no bulk: the spectrum is that of Q.
+        return cell.normaliser * cell.same * np.linalg.eigvalsh(mean_covariance(g))[:, :0:-1]
+    epsilon = float(cell.gap / (cell.samples * cell.other))
+    roots = outlier_roots(g, epsilon, bulk_edge(g, epsilon), _SEARCH[len(g) == 1])
+    return cell.normaliser * cell.samples * cell.other * roots
+
+
+def _nanmean(values: Floats) -> Floats:
+    """Over the first axis; NaN where nothing is left."""
+    there = np.isfinite(values)
+    count = np.sum(there, axis=0)
+    total = np.sum(np.where(there, values, 0.0), axis=0)
+    mean: Floats = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return mean
+
+
+def _relative_error(ensemble: Ensemble, statistics: Mapping[str, Floats]) -> float:
+    """The largest relative standard error of any mean; merged outliers have none."""
+    worst = 0.0
+    for name in ("mean", "second_moment", "outliers"):
+        errors, means = ensemble.standard_error(statistics[name]), np.abs(statistics[name].mean(axis=0))
+        ratios = np.divide(errors, means, out=np.zeros_like(errors), where=means > 0)
+        worst = max(worst, float(np.max(ratios[np.isfinite(ratios)], initial=0.0)))
+    return worst

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    import pandas
+
     from meanfield.prediction import Prediction
 
-__all__ = ["format_table", "prediction_table"]
+__all__ = ["format_table", "prediction_frame", "prediction_record", "prediction_rows", "prediction_table"]
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -24,27 +27,65 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(header), "  ".join("-" * w for w in widths), *map(line, rows)])
 
 
+def prediction_rows(prediction: Prediction) -> tuple[list[str], list[list[str]]]:
+    """Header, and one row of numbers for each width and sample number."""
+    statistics = ("mean", "second_moment", "largest")
+    columns = [prediction.width, prediction.samples, *(getattr(prediction, s) for s in statistics)]
+    columns += [np.sum(np.isfinite(prediction.outliers), axis=-1), prediction.bulk[0], prediction.dimension]
+    rows = [
+        [str(m), str(n), *(f"{x:.5g}" for x in values), str(count), f"{bulk:.5g}", str(p)]
+        for m, n, *values, count, bulk, p in zip(*map(np.ravel, columns), strict=True)
+    ]
+    return ["width", "samples", *statistics, "outliers", "bulk", "dimension"], rows
+
+
 def prediction_table(prediction: Prediction) -> str:
     """One row for each width and sample number, then exponents and warnings."""
-    statistics = ("mean", "second_moment", "largest")
-    header = ("width", "samples", *statistics, "outliers", "bulk", "dimension")
-    columns = [
-        np.ravel(x)
-        for x in (
-            prediction.width, prediction.samples, *(getattr(prediction, s) for s in statistics), prediction.bulk[0],
-            prediction.dimension,
-        )
-    ]  # fmt: skip
-    count = str(prediction.outliers.shape[-1])
-    rows = [
-        [str(m), str(n), *(f"{x:.5g}" for x in values), count, f"{bulk:.5g}", str(p)]
-        for m, n, *values, bulk, p in zip(*columns, strict=True)
-    ]
     exponents = ", ".join(f"{k} M^{_power(m)} N^{_power(n)}" for k, (m, n) in prediction.exponents.items())
-    lines = [f"{prediction.metric.label}, {prediction.order} order", format_table(header, rows)]
+    lines = [f"{prediction.metric.label}, {prediction.order} order", format_table(*prediction_rows(prediction))]
     lines += [f"exponents: {exponents}", *(f"warning: {w}" for w in prediction.warnings)]
     return "\n".join(lines)
 
 
 def _power(exponent: float) -> str:
     return "?" if np.isnan(exponent) else f"{exponent:g}"
+
+
+def prediction_record(prediction: Prediction) -> dict[str, Any]:
+    """The prediction as JSON-ready plain data; NaN becomes ``None``."""
+    p = prediction
+    arrays = ("width", "samples", "dimension", "mean", "second_moment", "largest", "outliers")
+    optional = ("critical_learning_rate", "condition_number", "std", "bounds")
+    return {
+        "network": p.network.to_dict(),
+        "metric": p.metric.to_dict(),
+        "order": p.order,
+        **{name: _plain(getattr(p, name)) for name in arrays},
+        "bulk": {"mean": _plain(p.bulk[0]), "multiplicity": _plain(p.bulk[1])},
+        "exponents": {k: {"width": _plain(m), "samples": _plain(n)} for k, (m, n) in p.exponents.items()},
+        **{name: _plain(getattr(p, name)) for name in optional},
+        "error": _plain(p.error),
+        "assumptions": list(p.assumptions),
+        "warnings": list(p.warnings),
+    }
+
+
+def prediction_frame(prediction: Prediction) -> pandas.DataFrame:
+    """One row for each width and sample number. Needs pandas."""
+    import pandas
+
+    names = ("width", "samples", "dimension", "mean", "second_moment", "largest")
+    columns = {name: getattr(prediction, name) for name in names} | {"bulk": prediction.bulk[0]}
+    columns |= {f"outlier_{k + 1}": prediction.outliers[..., k] for k in range(prediction.outliers.shape[-1])}
+    return pandas.DataFrame({name: np.ravel(values) for name, values in columns.items()})
+
+
+def _plain(values: Any) -> Any:
+    """Numbers for JSON, which has neither NaN nor infinity."""
+    if isinstance(values, dict):
+        return {k: _plain(v) for k, v in values.items()}
+    if isinstance(values, list | tuple):
+        return [_plain(v) for v in values]
+    if hasattr(values, "tolist"):
+        return _plain(values.tolist())
+    return None if isinstance(values, float) and not math.isfinite(values) else values

@@ -1,0 +1,33 @@
+"""Intervals from a law over networks that is known by a sample of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meanfield.spec import positive_integer
+
+__all__ = ["interval"]
+
+Floats = NDArray[np.float64]
+
+
+def interval(law: Mapping[str, Floats], level: float, networks: int) -> dict[str, Floats]:
+    """Lower and upper end (last axis) of the interval that holds the mean of so many networks.
+
+    Quantiles of the law for one network; for more the mean's normal approximation, mean ± z std/√networks. ``law`` has
+    the networks on the first axis.
+    """
+    count = positive_integer("networks", networks)
+    if isinstance(level, str | bool) or not 0 < float(level) < 1:
+        raise ValueError(f"level: expected a number between 0 and 1, got {level!r}")
+    tail = (1 - float(level)) / 2
+    if count == 1:
+        return {name: np.moveaxis(np.quantile(x, [tail, 1 - tail], axis=0), 0, -1) for name, x in law.items()}
+    from scipy.special import ndtri
+
+    ends = -ndtri(tail) / math.sqrt(count) * np.array([-1.0, 1.0])
+    return {name: x.mean(axis=0)[..., None] + x.std(axis=0, ddof=1)[..., None] * ends for name, x in law.items()}

@@ -1,0 +1,138 @@
+"""The cross-entropy metrics: an exchangeable kernel in the softmax sandwich (theory.md §4).
+
+With g(n) = softmax(f(n)) and Q_n = diag(g) - g gᵀ = R_n R_nᵀ, the dual is ``Rᵀ (ν I_C ⊗ [(K₁ - K₂) I + K₂ 1 1ᵀ]) R``.
+Everything here is a function of the probabilities g, whether of one real network or of an ensemble drawn from the law
+of the logits (:mod:`meanfield.logits`).
+
+Axes of ``g``: networks × outputs × samples. Eigenvalues are in units of ν N K₂, so that all that is left of the kernel
+is one number, ``ε = (K₁ - K₂) / (N K₂)``: how high the bulk's unit stands against the outliers'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["SoftmaxMoments", "bulk_edge", "mean_covariance", "outlier_roots", "probabilities", "softmax_moments"]
+
+Floats = NDArray[np.float64]
+
+_MERGED = 0.01  # share of networks
+_STEPS = 60  # of the root search; it needs two or three where outliers stand well above the bulk
+
+
+@dataclass(frozen=True)
+class SoftmaxMoments:
+    """What moments and bounds need to know of the Q_n; arrays over networks.
+
+    ``trace`` is E_n[tr Q_n], ``square`` E_n[tr Q_n²], ``product`` the mean of tr(Q_n Q_m) over n ≠ m (0 for one
+    sample), and ``variance`` max_k E_n[g_k (1 - g_k)].
+    """
+
+    trace: Floats
+    square: Floats
+    product: Floats
+    variance: Floats
+
+
+def probabilities(logits: Floats) -> Floats:
+    """g = softmax(f) over the outputs (second last axis)."""
+    g: Floats = np.exp(logits - np.max(logits, axis=-2, keepdims=True))
+    g /= np.sum(g, axis=-2, keepdims=True)
+    return g
+
+
+def softmax_moments(g: Floats) -> SoftmaxMoments:
+    """The moments of the Q_n."""
+    samples = g.shape[2]
+    variances = g * (1 - g)
+    squares = np.sum(g**2, axis=1)
+    square = squares - 2 * np.sum(g**3, axis=1) + squares**2
+    together = samples**2 * np.sum(mean_covariance(g) ** 2, axis=(1, 2))
+    return SoftmaxMoments(
+        trace=np.mean(np.sum(variances, axis=1), axis=1),
+        square=np.mean(square, axis=1),
+        product=(together - np.sum(square, axis=1)) / (samples * (samples - 1)) if samples > 1 else np.zeros(len(g)),
+        variance=np.max(np.mean(variances, axis=2), axis=1),
+    )
+
+
+def mean_covariance(g: Floats) -> Floats:
+    """Q̄ = E_n[diag(g) - g gᵀ/Σ_k g_k], one C × C matrix a network; probabilities sum to 1."""
+    share = g / np.sum(g, axis=1, keepdims=True)
+    diagonal = np.sum(g, axis=2)[:, None, :] * np.eye(g.shape[1])
+    matrix: Floats = (diagonal - g @ np.swapaxes(share, 1, 2)) / g.shape[2]
+    return matrix
+
+
+def _secular(g: Floats, epsilon: float, x: Floats) -> Floats:
+    """T(x) = E_n[Q_n (I - (ε/x) Q_n)⁻¹], one C × C matrix a network.
+
+    Q_n is a diagonal plus a rank one, and so is the inverse (Sherman-Morrison): with h = g / (1 - (ε/x) g) the product
+    is diag(h) - h hᵀ/Σh, which is Q_n with h in place of g.
+    """
+    return mean_covariance(g / (1 - (epsilon / x)[:, None, None] * g))
+
+
+def bulk_edge(g: Floats, epsilon: float) -> Floats:
+    """ε max_n eig(Q_n), one number a network: where the bulk of the exchangeable kernel ends (from above, to 1e-3).
+
+    The largest eigenvalue of diag(g) - g gᵀ lies between the two largest probabilities b <= a and solves
+    Σ_k g_k/(x - g_k) = 0. Each step replaces all terms but a's by one with its pole at b. It descends from x = a.
+    """
+    ordered = np.sort(g, axis=1)
+    rest, b, a = ordered[:, :-1], ordered[:, -2], ordered[:, -1]
+    x = a
+    for _ in range(3):
+        gap = (x - b)[:, None] + np.finfo(np.float64).tiny
+        weight = np.sum(rest * (gap / (gap + (b[:, None] - rest))), axis=1)
+        x = a * (weight + b) / (weight + a)
+    edge: Floats = epsilon * np.max(x, axis=1)
+    return edge
+
+
+def outlier_roots(g: Floats, epsilon: float, edge: Floats, tolerance: float) -> Floats:
+    """Eigenvalues above the bulk, in units of ν N K₂: networks × (C - 1), descending; NaN where they have merged.
+
+    An eigenvalue x > ``edge`` solves det(I - E_n[Q_n (x I - ε Q_n)⁻¹]) = 0, that is μ_k(T(x)) = x for an eigenvalue μ_k
+    of the matrix function T, which decreases: at most one x for each k = 1..C-1 (the last has T(x) 1 = 0). For ε → 0
+    these are the eigenvalues of Q̄. Where one has merged in a network, so have the lower ones; where it has in more than
+    1 % of the networks it is NaN in all.
+    """
+    floor = np.maximum(edge * (1 + 1e-9), 1e-300)
+    start = np.linalg.eigvalsh(mean_covariance(g))
+    roots = np.full((len(g), g.shape[1] - 1), np.nan)
+    for column, k in enumerate(range(g.shape[1] - 1, 0, -1)):
+
+        def excess(x: Floats, k: int = k) -> Floats:
+            return np.linalg.eigvalsh(_secular(g, epsilon, x))[:, k] - x
+
+        low = np.maximum(start[:, k], floor)
+        height = excess(low)
+        merged = height < -tolerance * low - 1e-290
+        if np.mean(merged) > _MERGED:
+            break
+        roots[:, column] = np.where(merged, np.nan, _root(excess, low, np.maximum(height, 0.0), tolerance))
+    return roots
+
+
+def _root(f: Callable[[Floats], Floats], low: Floats, f_low: Floats, tolerance: float) -> Floats:
+    """The root at or above ``low`` of f, elementwise, where f(x) and f(x) + x both decrease and f(low) >= 0.
+
+    It lies between ``low`` and ``low + f(low)``: regula falsi with the Illinois rule.
+    """
+    x = high = low + f_low
+    f_high = np.minimum(f(high), 0.0)
+    for _ in range(_STEPS):
+        span = f_low - f_high
+        new = high - (high - low) * np.divide(-f_high, span, out=np.zeros_like(span), where=span > 0)
+        if np.all(np.abs(new - x) <= tolerance * new):
+            return new
+        x, f_new = new, f(new)
+        below = f_new > 0
+        f_low, f_high = np.where(below, f_new, 0.5 * f_low), np.where(below, 0.5 * f_high, f_new)
+        low, high = np.where(below, x, low), np.where(below, high, x)
+    return x
