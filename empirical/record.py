@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -104,3 +105,17 @@ class Measurement(Statistics):
     spectrum: Spectrum
     seconds: float
     provenance: dict[str, Any] = field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready plain data: arrays as lists, NaN as ``None``; the seed is in ``provenance``."""
+        plain = {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name != "seed"}
+        parameters = {name: _plain(x) for name, x in vars(self.order_parameters).items()}
+        return {**plain, "metric": self.metric.to_dict(), "order_parameters": parameters, "provenance": self.provenance}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return [_plain(x) for x in value.tolist()]
+    if isinstance(value, list):
+        return [_plain(x) for x in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,5 @@
+"""``python -m empirical``."""
+
+from empirical.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,136 @@
+"""``empirical measure | doctor``: measurement from the command line."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+
+from meanfield.command import run_app
+from meanfield.spec import Network, as_metric, positive_integer
+
+if TYPE_CHECKING:
+    from empirical.record import Measurement
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Measurement of real random networks.")
+
+Activations = Annotated[
+    list[str], typer.Option("--activation", help="A registered name; once, or once per hidden layer.")
+]
+WeightVariances = Annotated[list[float], typer.Option("--weight-variance", help="σ_w²; once, or once per layer.")]
+BiasVariances = Annotated[list[float], typer.Option("--bias-variance", help="σ_b²; once, or once per layer.")]
+WidthRatios = Annotated[list[float], typer.Option("--width-ratio", help="α_0..α_{L-1}; all 1 if not given.")]
+
+
+@app.command()
+def measure(
+    activation: Activations,
+    weight_variance: WeightVariances,
+    depth: Annotated[int, typer.Option(help="L, the number of weight layers.")],
+    width: Annotated[int, typer.Option(help="M.")],
+    samples: Annotated[int, typer.Option(help="N.")],
+    bias_variance: BiasVariances = [0.0],  # noqa: B006 - typer reads it, nobody changes it
+    outputs: Annotated[int, typer.Option(help="C.")] = 1,
+    width_ratio: WidthRatios = [],  # noqa: B006
+    metric: Annotated[str, typer.Option(help="fim, ntk or input_metric.")] = "fim",
+    layer: Annotated[int | None, typer.Option(help="One diagonal block; the whole tensor if not given.")] = None,
+    loss: Annotated[str, typer.Option(help="mse or cross_entropy.")] = "mse",
+    centered: Annotated[bool, typer.Option("--centered", help="Subtract each output's mean over the samples.")] = False,
+    spectrum: Annotated[str, typer.Option(help="moments, extremes or full.")] = "extremes",
+    seed: Annotated[int, typer.Option(help="The first network is that of measure(seed=SEED) if TRIALS is 1.")] = 0,
+    trials: Annotated[int, typer.Option(help="Networks to draw.")] = 1,
+    backend: Annotated[str, typer.Option(help="See `empirical doctor`.")] = "numpy",
+    dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Draw random networks and measure a metric of each.
+
+    Example: empirical measure --activation tanh --weight-variance 3 --bias-variance 0.64 --depth 3 --outputs 10
+    --width 1000 --samples 100
+    """
+    from empirical.measurement import measure as compute
+    from empirical.sampling import as_seed
+
+    network = Network(
+        depth=depth,
+        activation=_one_or_all(activation),
+        weight_variance=_one_or_all(weight_variance),
+        bias_variance=_one_or_all(bias_variance),
+        outputs=outputs,
+        width_ratios=width_ratio or None,
+    )
+    question = as_metric({"family": metric, "layer": layer, "loss": loss, "centered": centered})
+    root, count = as_seed(seed), positive_integer("trials", trials)
+    seeds = [root] if count == 1 else root.spawn(count)
+    asked: dict[str, Any] = {
+        "width": width, "samples": samples, "backend": backend, "dtype": dtype, "spectrum": spectrum,
+    }  # fmt: skip
+    results = [compute(network, question, seed=s, **asked) for s in _progress(seeds)]
+    typer.echo(json.dumps([r.to_dict() for r in results], ensure_ascii=False) if as_json else _table(results))
+
+
+@app.command()
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Tell which backends can be used here, and why the others can't."""
+    from empirical.backends import examine
+
+    found = examine()
+    if as_json:
+        typer.echo(json.dumps([p.to_dict() for p in found]))
+        return
+    for p in found:
+        typer.echo(f"{p.backend:<12}{p.code:<16}{p.detail}")
+
+
+def _progress(seeds: Sequence[Any]) -> Any:
+    """A bar on a terminal, and nothing elsewhere."""
+    from tqdm import tqdm
+
+    return tqdm(seeds, desc="networks", unit="", disable=None if len(seeds) > 1 else True, leave=False)
+
+
+def _table(results: Sequence[Measurement]) -> str:
+    """Each statistic: mean over the networks, with its standard error where there are several."""
+    first = results[0]
+    rows: list[tuple[str, list[float]]] = [
+        (name, [getattr(r, name) for r in results])
+        for name in ("mean", "second_moment", "largest", "bulk_largest")
+        if not math.isnan(getattr(first, name))
+    ]
+    rows += [(f"outlier {i + 1}", [float(r.outliers[i]) for r in results]) for i in range(len(first.outliers))]
+    parameters = vars(first.order_parameters)
+    rows += [
+        (
+            f"{name} l={i + (not name.startswith('forward'))}",
+            [float(getattr(r.order_parameters, name)[i]) for r in results],
+        )
+        for name, values in parameters.items()
+        for i in range(len(values))
+    ]
+    title = f"{first.metric}: {len(results)} network(s), width {first.width}, samples {first.samples}"
+    lines = [f"{name:<16}{np.mean(values):>14.6g}{_error(values)}" for name, values in rows]
+    return "\n".join([title, *lines, f"{'dimension':<16}{first.dimension:>14}"])
+
+
+def _error(values: Sequence[float]) -> str:
+    return f"  ± {np.std(values, ddof=1) / len(values) ** 0.5:.2g}" if len(values) > 1 else ""
+
+
+def _one_or_all(values: Sequence[Any]) -> Any:
+    return values[0] if len(values) == 1 else values
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``empirical`` and return its exit status: 1 where a network couldn't be measured (it overflowed, say)."""
+    try:
+        return run_app(app, "empirical", arguments)
+    except ArithmeticError as error:
+        print(f"empirical: {error}", file=sys.stderr)
+        return 1
