@@ -15,7 +15,8 @@ Where the theory says of itself that it is void (NaN), the row carries the reaso
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -124,7 +125,8 @@ class Limit:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A sweep held against theory: everything a report shows, in the order of the sweep."""
+    """A sweep held against theory: everything a report shows. ``finished`` counts the trials that are, ``failures``
+    those that failed by their reason, the commonest first."""
 
     name: str
     title: str
@@ -136,6 +138,8 @@ class Comparison:
     series: tuple[Series, ...]
     limits: tuple[Limit, ...]
     spectra: tuple[Spectrum, ...]
+    finished: int
+    failures: Mapping[str, int]
 
     @property
     def deciding(self) -> tuple[Row | Limit, ...]:
@@ -159,6 +163,8 @@ def compare(sweep: SweepLike, trials: Iterable[Trial], alpha: float | None = Non
     """
     settings = sweep.verdict
     level = settings.alpha if alpha is None else alpha
+    trials = list(trials)
+    failures = Counter(sorted(t.reason for t in trials if t.status == "failed"))
     pairs = pair(sweep.cells(), trials, settings.theory)
     # As people read: metric by metric, statistic by statistic, and within these in the order of the sweep.
     metrics = list(dict.fromkeys(p.metric for p in pairs))
@@ -170,6 +176,7 @@ def compare(sweep: SweepLike, trials: Iterable[Trial], alpha: float | None = Non
     return Comparison(
         sweep.name, getattr(sweep, "title", None) or sweep.name, settings.theory, level, settings.delta,
         settings.slope, rows, lines, limits, spectra(pairs),
+        len(trials) - failures.total(), dict(failures.most_common()),
     )  # fmt: skip
 
 

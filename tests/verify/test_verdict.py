@@ -101,7 +101,9 @@ def test_the_order_in_which_trials_finished_changes_no_bit(world: World) -> None
 def test_failed_trials_are_left_out(world: World) -> None:
     trials = world(sweep())
     failed = [Trial(t.cell, 99, "failed", "out of memory") for t in trials[:3]]
-    assert repr(compare(sweep(), [*failed, *trials]).rows) == repr(compare(sweep(), trials).rows)
+    comparison = compare(sweep(), [*failed, *trials])
+    assert repr(comparison.rows) == repr(compare(sweep(), trials).rows)
+    assert (comparison.finished, comparison.failures) == (len(trials), {"out of memory": 3})
 
 
 def test_a_void_prediction_says_why_and_is_in_no_family(world: World) -> None:

@@ -68,6 +68,7 @@ def as_json(comparison: Comparison, facts: Mapping[str, Any]) -> str:
         "series": model.fits_table(c).records(),
         "cells": model.cells_table(c).records(),
         "void": model.void_table(c).records(),
+        "failures": c.failures,
         "provenance": plain(facts),
     }
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

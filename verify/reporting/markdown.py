@@ -18,7 +18,8 @@ __all__ = ["render_markdown", "verdict_table"]
 def verdict_table(comparison: Comparison, columns: int = 100) -> str:
     """What decides, as plain text that fits a terminal of so many columns; then counts and the headline."""
     lines = [*_counted(counts(comparison)), *textwrap.wrap(headline(comparison), columns)]
-    return "\n".join([model.deciding_table(comparison).to_text(columns), "", *lines])
+    table = model.deciding_table(comparison).without("tolerance")
+    return "\n".join([table.to_text(columns), "", *lines])
 
 
 def render_markdown(comparison: Comparison, facts: Mapping[str, Any], pictures: Sequence[Section]) -> str:

@@ -13,9 +13,10 @@ from verify.reporting.tables import Column, Table, plain
 from verify.scaling import Series
 from verify.verdict import Comparison, Limit, Row
 
-__all__ = ["cells_table", "deciding_table", "fits_table", "provenance_table", "tables", "void_table"]
+__all__ = ["cells_table", "deciding_table", "failures_table", "fits_table", "provenance_table", "tables", "void_table"]
 
 _COEFFICIENTS = {0.0: "a₀", 0.5: "a½", 1.0: "a₁", 2.0: "a₂"}
+REASONS = 20
 _UNKNOWN = Estimate(math.nan, math.nan, math.nan)
 
 
@@ -79,10 +80,20 @@ def void_table(comparison: Comparison) -> Table:
     return Table("Void: the theory names no number here, and the verdict leaves it out", columns, rows)
 
 
+def failures_table(comparison: Comparison) -> Table:
+    """Why trials failed, the commonest reasons first."""
+    columns = (_whole("trials", "trials"), Column("reason", "reason"))
+    named = [(count, reason) for reason, count in comparison.failures.items()]
+    rest = sum(count for count, _ in named[REASONS:])
+    rows = [*named[:REASONS], *([(rest, f"{len(named) - REASONS} other reasons")] if rest else [])]
+    return Table("Trials that failed and are in no figure", columns, tuple(rows))
+
+
 def provenance_table(facts: Mapping[str, Any]) -> Table:
-    """The facts as they came, nested ones with a name for each level."""
+    """The facts as they came, nested ones with a name for each level; of a list of records, each different value."""
     columns = (Column("fact", "fact"), Column("value", "value"))
-    return Table("Where the figures come from", columns, tuple(_flat("", plain(facts))))
+    rows = tuple((name.replace("_", " "), "; ".join(values)) for name, values in _flat("", plain(facts)).items())
+    return Table("Where the figures come from", columns, rows)
 
 
 def tables(comparison: Comparison, facts: Mapping[str, Any]) -> list[tuple[str, Table]]:
@@ -92,6 +103,7 @@ def tables(comparison: Comparison, facts: Mapping[str, Any]) -> list[tuple[str, 
         "Fits": fits_table(comparison),
         "Cells": cells_table(comparison),
         "Void": void_table(comparison),
+        "Failures": failures_table(comparison),
         "Provenance": provenance_table(facts),
     }
     return [(title, table) for title, table in everything.items() if table.rows]
@@ -146,14 +158,17 @@ def _fitted(s: Series, limit: Limit | None, used: Iterable[float]) -> tuple[Any,
     )  # fmt: skip
 
 
-def _flat(prefix: str, value: Any) -> Iterable[tuple[str, str]]:
+def _flat(prefix: str, value: Any) -> dict[str, dict[str, None]]:
+    """Names of leaves with their different values, in the order in which they come."""
+    found: defaultdict[str, dict[str, None]] = defaultdict(dict)
     if isinstance(value, Mapping) and value:
-        for key, inner in value.items():
-            yield from _flat(f"{prefix} {key}".strip(), inner)
+        inner = [(f"{prefix} {key}".strip(), v) for key, v in value.items()]
     elif isinstance(value, list) and any(isinstance(v, Mapping | list) for v in value):
-        for number, inner in enumerate(value, 1):
-            yield from _flat(f"{prefix} {number}", inner)
-    elif isinstance(value, list | Mapping):
-        yield prefix.replace("_", " "), ", ".join(map(str, value)) or "none"
+        inner = [(prefix, v) for v in value]
     else:
-        yield prefix.replace("_", " "), "unknown" if value is None else str(value)
+        words = value if isinstance(value, list | Mapping) else ["unknown" if value is None else value]
+        return {prefix: {", ".join(map(str, words)) or "none": None}}
+    for name, v in inner:
+        for leaf, values in _flat(name, v).items():
+            found[leaf] |= values
+    return found

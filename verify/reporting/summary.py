@@ -50,8 +50,8 @@ def rule(comparison: Comparison) -> str:
 
 
 def remarks(comparison: Comparison) -> list[str]:
-    """What the headline leaves out: how the finite widths do, and what the trials at hand could have found."""
-    return [*_finite_widths(comparison), *_sensitivity(comparison)]
+    """What the headline leaves out: how many networks, how the finite widths do, what these trials could have found."""
+    return [_trials(comparison), *_finite_widths(comparison), *_sensitivity(comparison)]
 
 
 def counts(comparison: Comparison) -> dict[str, dict[str, int]]:
@@ -69,6 +69,12 @@ def _worst(comparison: Comparison) -> str:
     names = network_names(comparison)
     named = [f"{place(d, names)}: {d.ratio.value:.3g} of the prediction" for d in failing[:NAMED]]
     return "; ".join([*named, *([f"and {len(failing) - NAMED} more"] if len(failing) > NAMED else [])])
+
+
+def _trials(comparison: Comparison) -> str:
+    failed = sum(comparison.failures.values())
+    left_out = " (left out; a table below gives the reasons)" if failed else ""
+    return f"{comparison.finished} random networks measured, {failed} failed trials{left_out}."
 
 
 def _finite_widths(comparison: Comparison) -> list[str]:

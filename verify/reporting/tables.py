@@ -34,6 +34,12 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Any, ...], ...]
 
+    def without(self, key: str) -> Table:
+        """The table less the column of this key."""
+        kept = [i for i, c in enumerate(self.columns) if c.key != key]
+        rows = tuple(tuple(row[i] for i in kept) for row in self.rows)
+        return Table(self.caption, tuple(self.columns[i] for i in kept), rows)
+
     def shown(self) -> list[list[str]]:
         """The rows as people read them."""
         return [[c.show(v) for c, v in zip(self.columns, row, strict=True)] for row in self.rows]

@@ -25,6 +25,7 @@ FACTS = {
     "versions": {"numpy": "2.0", "python": "<b>3.11</b>"},
     "seeds": {"sweep": 7},
     "reasons": [],
+    "nothing": {},
     "sessions": [{"workers": 2}, {"workers": 4}],
     "gpu": None,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -42,9 +43,18 @@ def test_provenance_spells_nested_facts(facts: dict[str, Any]) -> None:
     rows = dict(model.provenance_table(facts).rows)
     assert rows["failures"] == "0"
     assert rows["versions numpy"] == "2.0"
-    assert rows["sessions 2 workers"] == "4"
+    assert rows["sessions workers"] == "2; 4"
     assert rows["reasons"] == "none"
+    assert rows["nothing"] == "none"
     assert rows["gpu"] == "unknown"
+
+
+def test_failures_are_counted_by_reason_and_the_rare_ones_together(agreeing: Comparison) -> None:
+    reasons = {f"reason {i}": 1 for i in range(model.REASONS + 2)}
+    table = model.failures_table(replace(agreeing, failures={"often": 7, **reasons}))
+    assert table.rows[0] == (7, "often")
+    assert table.rows[-1] == (3, "3 other reasons")
+    assert sum(count for count, _ in table.rows) == 7 + len(reasons)
 
 
 def test_the_verdict_table_fits_a_terminal(agreeing: Comparison, disagreeing: Comparison, hostile: Comparison) -> None:
