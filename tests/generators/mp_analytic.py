@@ -66,9 +66,9 @@ def _step(sigma: mpf, rho: mpf, nats: mpf) -> mpf:
 def _nodes(reach: mpf, step: mpf, shifted: bool) -> list[mpf]:
     """Equidistant nodes, symmetric to 0."""
     count = int(reach / step) + 1
-    return [(k + mpf(0.5)) * step for k in range(-count, count)] if shifted else [
-        k * step for k in range(-count, count + 1)
-    ]  # fmt: skip
+    if shifted:
+        return [(k + mpf(0.5)) * step for k in range(-count, count)]
+    return [k * step for k in range(-count, count + 1)]
 
 
 class _Line:
