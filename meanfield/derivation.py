@@ -16,7 +16,7 @@ from sympy import S
 from meanfield.activations import Activation, as_activation
 from meanfield.price import Law, expectation
 from meanfield.spec import ActivationLike
-from meanfield.terms import NoClosedFormError, Term, activation_terms, square_terms
+from meanfield.terms import NoClosedFormError, Term, activation_terms, jumps, square_terms
 from meanfield.tidy import tidy
 
 __all__ = ["Derivation", "derive", "q", "q_s", "q_st", "q_t"]
@@ -100,8 +100,8 @@ def _derive(activation: Activation) -> Derivation:
     pair, forward_st, forward, reason = _second_moments(activation, terms, 0)
     slopes = [slope for term in terms for slope in term.derivative()]
     pair_backward, backward_st, backward, backward_reason = _second_moments(activation, slopes, 1)
-    if activation.jumps:
-        at = ", ".join(f"{x:g}" for x in activation.jumps)
+    if points := jumps(activation):
+        at = ", ".join(str(x) for x in points)
         backward, backward_reason = sympy.oo, f"E[φ'(u)²] is infinite: φ jumps at u = {at}."
     reasons = dict.fromkeys(r for r in (reason, backward_reason) if r)
     return Derivation(

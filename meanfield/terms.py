@@ -22,7 +22,7 @@ from sympy.codegen.cfunctions import expm1
 
 from meanfield.activations import Activation
 
-__all__ = ["Bell", "NoClosedFormError", "Term", "activation_terms", "square_terms"]
+__all__ = ["Bell", "NoClosedFormError", "Term", "activation_terms", "jumps", "square_terms"]
 
 Expr: TypeAlias = sympy.Expr
 Sign: TypeAlias = Callable[[Expr], Expr]
@@ -81,6 +81,13 @@ def activation_terms(activation: Activation) -> list[Term]:
 def square_terms(activation: Activation, order: int) -> list[Term]:
     """φ² (``order=0``), or φ'² without deltas, as a sum of terms: for expectations over one variable."""
     return _terms(activation, [piece.diff(_U, order) ** 2 for piece in _pieces(activation)])
+
+
+def jumps(activation: Activation) -> list[Expr]:
+    """The points where φ jumps."""
+    steps = [right - left for left, right in pairwise(_pieces(activation))]
+    heights = [sympy.N(step.subs(_U, at)) for at, step in zip(_breakpoints(activation), steps, strict=True)]
+    return [at for at, height in zip(_breakpoints(activation), heights, strict=True) if abs(height) > 1e-12]
 
 
 # --------------------------------------------------------------------------------------------------------------

@@ -246,7 +246,7 @@ def test_limits(activation):
         assert value(d.backward_st, v, v, v) == pytest.approx(value(d.backward, v, v, v), rel=1e-14)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.lists(st.integers(-5, 5), min_size=1, max_size=6),
     st.floats(0.1, 3), st.floats(0.1, 3), st.floats(-1, 1),
