@@ -142,6 +142,11 @@ class Comparison:
     failures: Mapping[str, int]
 
     @property
+    def networks(self) -> tuple[Network, ...]:
+        """The networks of the sweep, each once."""
+        return tuple(dict.fromkeys(r.network for r in self.rows))
+
+    @property
     def deciding(self) -> tuple[Row | Limit, ...]:
         """The judged ratios on which the verdict rests."""
         return (*self.limits, *(r for r in self.rows if r.decides))

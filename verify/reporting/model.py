@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from verify.difference import Difference
 from verify.inference import Estimate
 from verify.reporting.names import STATISTIC_TITLES, VERDICT_TITLES, network_names, sizes
 from verify.reporting.tables import Column, Table, plain
@@ -22,7 +23,7 @@ _UNKNOWN = Estimate(math.nan, math.nan, math.nan)
 
 def deciding_table(comparison: Comparison) -> Table:
     """The ratios that decide, with their verdicts."""
-    names = network_names(comparison)
+    names = network_names(comparison.networks)
     columns = (
         *_NAME, Column("at", "at"), _estimate("ratio", "ratio (95 % CI)"), _number("tolerance", "tolerance ±"),
         _VERDICT, _NEEDS,
@@ -35,12 +36,12 @@ def deciding_table(comparison: Comparison) -> Table:
 
 def fits_table(comparison: Comparison) -> Table:
     """The series: exponents beside theory's, and the fitted ratio."""
-    names = network_names(comparison)
+    names = network_names(comparison.networks)
     limits = {id(limit.series): limit for limit in comparison.limits}
     used = sorted({p for s in comparison.series if s.fit for p in s.fit.powers})
     columns = (
         *_NAME, Column("held", "held"), _estimate("exponent", "exponent (95 % CI)"),
-        _number("asymptotic", "leading order"), _number("expected", "theory at these points", "{:.3f}"),
+        _number("asymptotic", "leading order"), _number("expected", "theory at these points", "{:z.3f}"),
         *(_estimate(f"a_{p:g}", f"{_COEFFICIENTS[p]} (95 % CI)") for p in used),
         _number("goodness_of_fit", "goodness of fit p", "{:.2g}"), _number("detectable", "detects ±", "{:.2f}"),
         _VERDICT,
@@ -51,7 +52,7 @@ def fits_table(comparison: Comparison) -> Table:
 
 def cells_table(comparison: Comparison) -> Table:
     """Every cell: prediction, measurement, ratio, tests, verdict."""
-    names = network_names(comparison)
+    names = network_names(comparison.networks)
     columns = (
         *_NAME, _whole("width", "M"), _whole("samples", "N"), _whole("trials", "networks"),
         _number("predicted", "predicted"), _number("measured", "measured"), _number("standard_error", "s.e.", "{:.2g}"),
@@ -70,7 +71,7 @@ def cells_table(comparison: Comparison) -> Table:
 
 def void_table(comparison: Comparison) -> Table:
     """Where theory says of itself that it does not hold, and why."""
-    names = network_names(comparison)
+    names = network_names(comparison.networks)
     places: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
     for r in comparison.rows:
         if r.judgement is None:
@@ -82,10 +83,10 @@ def void_table(comparison: Comparison) -> Table:
 
 def failures_table(comparison: Comparison) -> Table:
     """Why trials failed, the commonest reasons first."""
-    columns = (_whole("trials", "trials"), Column("reason", "reason"))
-    named = [(count, reason) for reason, count in comparison.failures.items()]
-    rest = sum(count for count, _ in named[REASONS:])
-    rows = [*named[:REASONS], *([(rest, f"{len(named) - REASONS} other reasons")] if rest else [])]
+    columns = (Column("reason", "reason"), _whole("trials", "trials"))
+    named = [(reason, count) for reason, count in comparison.failures.items()]
+    rest = sum(count for _, count in named[REASONS:])
+    rows = [*named[:REASONS], *([(f"{len(named) - REASONS} other reasons", rest)] if rest else [])]
     return Table("Trials that failed and are in no figure", columns, tuple(rows))
 
 
@@ -109,12 +110,31 @@ def tables(comparison: Comparison, facts: Mapping[str, Any]) -> list[tuple[str, 
     return [(title, table) for title, table in everything.items() if table.rows]
 
 
+def difference_table(differences: Iterable[Difference], names: Mapping[str, str]) -> Table:
+    """Two stores side by side; ``names`` are those of the networks, by digest."""
+    columns = (
+        *_NAME, _whole("width", "M"), _whole("samples", "N"), Column("networks", "networks", number=True),
+        _estimate("first", "A (95 % CI)"), _estimate("second", "B (95 % CI)"), _estimate("ratio", "B / A (95 % CI)"),
+        _number("p", "p equal", "{:.2g}"), _number("farthest", "same network, farthest", "{:.1e}"),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            d.metric.label, STATISTIC_TITLES[d.statistic], names[d.cell.network.digest], d.cell.width, d.cell.samples,
+            "{} / {}".format(*d.networks), d.first, d.second, d.ratio, d.p, d.farthest,
+        )
+        for d in differences
+    )  # fmt: skip
+    return Table("What both stores have measured: A first, B second", columns, rows)
+
+
 # --------------------------------------------------------------------------------------------------------------
 # Columns and cells
 
 
 def _number(key: str, heading: str, form: str = "{:.4g}") -> Column:
-    return Column(key, heading, lambda x: "–" if math.isnan(x) else form.format(x), number=True)
+    return Column(
+        key, heading, lambda x: "–" if math.isnan(x) else form.format(x).replace("-0.000", "0.000"), number=True
+    )
 
 
 def _whole(key: str, heading: str) -> Column:
@@ -126,8 +146,12 @@ def _estimate(key: str, heading: str) -> Column:
 
 
 def _plus_minus(e: Estimate) -> str:
+    """With two significant digits of the error, within reason."""
     half = e.interval()[1] - e.value
-    return "–" if math.isnan(e.value) else f"{e.value:.3f}" if math.isnan(half) else f"{e.value:.3f} ± {half:.3f}"
+    if not half > 0:
+        return "–" if math.isnan(e.value) else f"{e.value:.4g}"
+    decimals = min(6, max(0, 1 - math.floor(math.log10(half))))
+    return f"{e.value:.{decimals}f} ± {half:.{decimals}f}"
 
 
 def _parts(e: Estimate) -> dict[str, float]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from meanfield.spec import Network
-from verify.verdict import Comparison, Limit, Row
+from verify.verdict import Limit, Row
 
 __all__ = ["AXES", "STATISTIC_TITLES", "VERDICT_TITLES", "network_names", "place", "sizes"]
 
@@ -20,10 +20,9 @@ VERDICT_TITLES = {"pass": "✓ pass", "fail": "✗ fail", "unclear": "? unclear"
 AXES = {"width": "width M", "samples": "samples N"}
 
 
-def network_names(comparison: Comparison) -> dict[str, str]:
-    """A short name for each network of the sweep, by digest: what tells it from the others."""
-    networks = {r.observation.cell.network.digest: r.observation.cell.network for r in comparison.rows}
-    described = {key: _described(network) for key, network in networks.items()}
+def network_names(networks: Iterable[Network]) -> dict[str, str]:
+    """A short name for each network, by digest: what tells it from the others."""
+    described = {network.digest: _described(network) for network in networks}
     telling: list[str] = []
     for field in _FIELDS:
         if _distinct(described.values(), [*telling, field]) > _distinct(described.values(), telling):

@@ -72,7 +72,7 @@ def _extrapolation(drawn: Sequence[Block], comparison: Comparison) -> Iterable[P
 
 
 def _spectra(comparison: Comparison) -> Iterable[Picture]:
-    names = network_names(comparison)
+    names = network_names(comparison.networks)
     found: defaultdict[str, dict[str, Spectrum]] = defaultdict(dict)
     for spectrum in sorted(comparison.spectra, key=lambda s: (s.cell.width, s.cell.samples)):
         found[spectrum.metric.label][spectrum.cell.network.digest] = spectrum

@@ -66,7 +66,7 @@ def counts(comparison: Comparison) -> dict[str, dict[str, int]]:
 
 def _worst(comparison: Comparison) -> str:
     failing = sorted((d for d in comparison.deciding if d.verdict == "fail"), key=lambda d: -_distance(d))
-    names = network_names(comparison)
+    names = network_names(comparison.networks)
     named = [f"{place(d, names)}: {d.ratio.value:.3g} of the prediction" for d in failing[:NAMED]]
     return "; ".join([*named, *([f"and {len(failing) - NAMED} more"] if len(failing) > NAMED else [])])
 
@@ -86,7 +86,7 @@ def _finite_widths(comparison: Comparison) -> list[str]:
     return [
         f"At the finite widths measured, {comparison.theory}-order theory is shown to be within tolerance in "
         f"{found['pass']} of {len(informing)} cells and outside in {found['fail']}; farthest is the "
-        f"{place(worst, network_names(comparison))}: {worst.ratio.value:.3g} of the prediction."
+        f"{place(worst, network_names(comparison.networks))}: {worst.ratio.value:.3g} of the prediction."
     ]
 
 

@@ -37,6 +37,11 @@ def facts() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
+def small() -> Sweep:
+    return _sweep()
+
+
+@pytest.fixture(scope="session")
 def agreeing(world: Callable[..., list[Trial]]) -> Comparison:
     """A small sweep over widths and sample numbers in which theory holds."""
     sweep = _sweep()

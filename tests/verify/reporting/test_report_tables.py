@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from verify.difference import difference
+from verify.records import Trial
 from verify.reporting import model
 from verify.reporting.markdown import verdict_table
+from verify.reporting.names import network_names
+from verify.sweep import Sweep
 from verify.verdict import Comparison
 
 
@@ -52,9 +57,9 @@ def test_provenance_spells_nested_facts(facts: dict[str, Any]) -> None:
 def test_failures_are_counted_by_reason_and_the_rare_ones_together(agreeing: Comparison) -> None:
     reasons = {f"reason {i}": 1 for i in range(model.REASONS + 2)}
     table = model.failures_table(replace(agreeing, failures={"often": 7, **reasons}))
-    assert table.rows[0] == (7, "often")
-    assert table.rows[-1] == (3, "3 other reasons")
-    assert sum(count for count, _ in table.rows) == 7 + len(reasons)
+    assert table.rows[0] == ("often", 7)
+    assert table.rows[-1] == ("3 other reasons", 3)
+    assert sum(count for _, count in table.rows) == 7 + len(reasons)
 
 
 def test_the_verdict_table_fits_a_terminal(agreeing: Comparison, disagreeing: Comparison, hostile: Comparison) -> None:
@@ -68,3 +73,12 @@ def test_no_number_in_print_is_nan(hostile: Comparison) -> None:
     shown = [cell for _, table in model.tables(hostile, {"x": math.nan}) for row in table.shown() for cell in row]
     assert shown
     assert not {"nan", "None"} & set(shown)
+
+
+def test_two_stores_stand_side_by_side(world: Callable[..., list[Trial]], small: Sweep) -> None:
+    trials = world(small)
+    rows = difference(small, trials, small, trials)
+    table = model.difference_table(rows, network_names([cell.network for cell in small.cells()]))
+    record = table.records()[0]
+    assert (record["networks"], record["ratio"], record["farthest"], record["p"]) == ("6 / 6", 1.0, 0.0, 1.0)
+    assert table.shown()[0][-1] == "0.0e+00"

@@ -56,4 +56,4 @@ def test_the_rule_names_level_and_tolerance(agreeing: Comparison) -> None:
 
 
 def test_networks_are_named_by_what_tells_them_apart(agreeing: Comparison) -> None:
-    assert sorted(network_names(agreeing).values()) == ["linear", "relu"]
+    assert sorted(network_names(agreeing.networks).values()) == ["linear", "relu"]

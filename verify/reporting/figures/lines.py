@@ -38,7 +38,7 @@ class Block:
 
 def blocks(comparison: Comparison) -> list[Block]:
     """One block for each axis and metric, in the order of the sweep."""
-    names = network_names(comparison)
+    names = network_names(comparison.networks)
     held = {axis: {s.held for s in comparison.series if s.axis == axis} for axis in ("width", "samples")}
     styles: dict[str, int] = {}
     found: dict[tuple[str, str], Block] = {}
