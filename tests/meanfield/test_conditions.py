@@ -75,6 +75,52 @@ def test_mean_subtraction_leaves_no_outliers(metric):
     assert void(few) == {"largest"}
 
 
+@pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
+@pytest.mark.parametrize("metric", [FIM, NTK, InputMetric])
+def test_more_outputs_than_units_are_void(metric, loss):
+    network = Network(3, "tanh", 3.0, 0.64, outputs=12)
+    crowded = predict(network, metric(loss=loss), width=12, samples=50)
+    assert void(crowded) == {"second_moment", "largest"}
+    assert any("as many outputs" in w for w in crowded.warnings)
+
+
+def test_last_block_bears_any_number_of_outputs():
+    # Its gradients pass no layer, so those of two outputs are orthogonal whatever C.
+    network = Network(3, "tanh", 3.0, 0.64, outputs=12)
+    assert predict(network, FIM(layer=3), width=12, samples=50).warnings == ()
+    assert predict(network, InputMetric(layer=2), width=12, samples=50).warnings
+
+
+def test_softmax_outliers_that_merged_are_flagged():
+    prediction = predict(replace_outputs(BIASED, 10), FIM(loss="cross_entropy"), width=1000, samples=100)
+    finite = np.isfinite(prediction.outliers)
+    assert 0 < finite.sum() < 9
+    assert np.all(np.diff(finite.astype(int)) <= 0)  # the lower ones
+    assert any("merged" in w for w in prediction.warnings)
+    assert prediction.bulk[1] == 9 * 100 - finite.sum()
+    many = predict(replace_outputs(BIASED, 10), FIM(loss="cross_entropy"), width=10**6, samples=10**4)
+    assert np.isfinite(many.outliers).all()
+    assert many.warnings == ()
+
+
+@pytest.mark.parametrize("metric", [FIM, NTK])
+def test_softmax_of_a_centred_network_has_no_outliers(metric):
+    prediction = predict(CENTRED, metric(loss="cross_entropy"), width=200, samples=100)
+    assert void(prediction) == {"second_moment", "largest"}
+    assert np.isnan(prediction.bounds).all()
+
+
+def test_softmax_of_one_sample_is_exact():
+    prediction = predict(replace_outputs(BIASED, 4), NTK(loss="cross_entropy"), width=200, samples=1)
+    assert prediction.outliers.sum() == pytest.approx(prediction.mean * prediction.dimension)
+    assert prediction.bulk[1] == 0
+    assert prediction.warnings == ()
+
+
+def replace_outputs(network, outputs):
+    return Network.from_dict({**network.to_dict(), "outputs": outputs})
+
+
 def test_only_the_void_cells_of_an_array_are_void():
     weak = Network(3, "tanh", weight_variance=2.0, bias_variance=0.005)
     prediction = predict(weak, NTK(), width=[50, 10**6], samples=[[10], [10**5]])

@@ -10,10 +10,13 @@ import pytest
 import torch
 
 from meanfield.activations import Activation
+from meanfield.kernels import exchangeable_kernel
+from meanfield.logits import Ensemble
 from meanfield.prediction import predict
-from meanfield.spec import FIM, METRICS, NTK, InputMetric, Network
+from meanfield.spec import FIM, LOSSES, METRICS, NTK, InputMetric, Network
+from meanfield.spectra import softmax_spectrum
 
-C, N = 2, 12
+C, N = 3, 10
 NARROW, WIDE = 64, 192
 COUNT = {NARROW: 120, WIDE: 40}
 SETTINGS = {
@@ -25,12 +28,14 @@ SETTINGS = {
     },
 }  # fmt: skip
 ALL = [
-    kind(layer=layer, centered=centered)
+    kind(layer=layer, loss=loss, centered=centered)
     for kind in METRICS.values()
     for layer in (None, *kind().layers(3))
+    for loss in LOSSES
     for centered in (False, True)
 ]
-CASES = [(name, metric) for name in SETTINGS for metric in ALL]
+# The sandwich doesn't know the activation: two settings are enough for it.
+CASES = [(name, metric) for name in SETTINGS for metric in ALL if name != "relu" or metric.loss == "mse"]
 DEFAULT = Network(3, "tanh", weight_variance=3.0, bias_variance=0.64, outputs=10)
 
 
@@ -51,16 +56,39 @@ def ratios(networks, name, width, metric):
     """measured / predicted, one a network, for each statistic that is predicted."""
     network, drawn = networks[name, width]
     prediction = predict(network, metric, width=width, samples=N)
-    eigenvalues = np.linalg.eigvalsh(drawn.dual(metric.family, metric.layer, centered=metric.centered))
+    dual = drawn.dual(metric.family, metric.layer, metric.loss, metric.centered)
+    eigenvalues = np.linalg.eigvalsh(dual)
     dimension = drawn.dimension(metric.family, metric.layer)
     assert prediction.dimension == dimension
+    outliers = C if metric.loss == "mse" else C - 1
+    predicted = statistics(prediction) if metric.loss == "mse" else given_logits_of(drawn, prediction)
     measured = {
         "mean": eigenvalues.sum(1) / dimension,
         "second_moment": (eigenvalues**2).sum(1) / dimension,
         # The C outliers of one network are spread by finite width; their mean is what leading order speaks of.
-        "largest": eigenvalues[:, -C:].mean(1),
+        "largest": eigenvalues[:, -outliers:].mean(1),
     }
-    return {k: v / getattr(prediction, k) for k, v in measured.items() if getattr(prediction, k) > 0}
+    return {k: v / predicted[k] for k, v in measured.items() if np.all(predicted[k] > 0)}
+
+
+def statistics(prediction):
+    return {k: getattr(prediction, k) for k in ("mean", "second_moment", "largest")}
+
+
+def given_logits_of(drawn, prediction):
+    """The same statistics for each network from its own logits; NaN where the prediction over all networks is void."""
+    network, metric = prediction.network, prediction.metric
+    widths = np.array(network.widths(int(prediction.width)), float)
+    kernel = exchangeable_kernel(network, metric, prediction.order_parameters, widths, np.array(float(N)))
+    kernel = kernel.centered() if metric.centered else kernel
+    logits = drawn.logits - (drawn.logits.mean(1, keepdims=True) if metric.centered else 0)
+    g = np.exp(logits.swapaxes(1, 2))
+    g /= g.sum(1, keepdims=True)
+    each = softmax_spectrum(kernel, lambda _: Ensemble(g, replicates=1)).networks
+    largest = each["outliers"].mean(1) if prediction.outliers.size else np.full(len(g), np.nan)
+    void = np.isnan(prediction.outliers).any()
+    each = {**each, "largest": np.where(void, np.nan, largest)}
+    return {k: np.where(np.isnan(getattr(prediction, k)), np.nan, each[k]) for k in statistics(prediction)}
 
 
 # The declared finite-width error of measured / predicted at width M: a₁/M with |a₁| at most this. Products of L random
@@ -181,6 +209,67 @@ def test_a_metric_that_is_zero_is_predicted_to_be_zero(metric):
         assert p.warnings == ()
 
 
+CROSS = FIM(loss="cross_entropy")
+
+
+def test_given_logits_decide_the_outliers():
+    f = np.random.default_rng(0).normal(size=(50, 10))
+    given = predict(DEFAULT, CROSS, width=[500, 1000], samples=50, logits=f)
+    assert given.outliers.shape == (2, 9)
+    assert given.std is None
+    assert given.interval() is None
+    # Uniform probabilities: every outlier is 1/C of the FIM's.
+    flat = predict(DEFAULT, CROSS, width=1000, samples=50, logits=np.zeros((50, 10)))
+    mse = predict(DEFAULT, FIM(), width=1000, samples=50)
+    assert flat.outliers == pytest.approx(np.full(9, mse.largest / 10))
+    assert flat.mean == pytest.approx(mse.mean * 0.9 / 10)
+    assert np.all(given.bounds[0] <= given.largest)
+    assert np.all(given.largest <= given.bounds[1])
+
+
+def test_large_sample_limit_of_the_softmax_outliers():
+    f = np.random.default_rng(0).normal(size=(20_000, 10))
+    p = predict(DEFAULT, CROSS, width=10**7, samples=20_000, logits=f)
+    g = np.exp(f) / np.exp(f).sum(1, keepdims=True)
+    mean = np.diag(g.mean(0)) - g.T @ g / len(g)
+    limit = predict(DEFAULT, FIM(), width=10**7, samples=20_000).largest * np.linalg.eigvalsh(mean)[:0:-1]
+    assert p.outliers == pytest.approx(limit, rel=1e-3)
+
+
+def test_spread_over_networks_comes_from_the_logits():
+    p = predict(DEFAULT, CROSS, width=[[500], [1000]], samples=[50, 100])
+    assert p.outliers.shape == p.std["outliers"].shape == (2, 2, 9)
+    assert p.std["mean"].shape == (2, 2)
+    interval = p.interval(0.9)
+    assert interval["outliers"].shape == (2, 2, 9, 2)
+    assert np.all(interval["largest"][..., 0] < p.largest)
+    assert np.all(p.largest < interval["largest"][..., 1])
+    share = np.mean(
+        (p.networks["largest"] > interval["largest"][..., 0]) & (p.networks["largest"] < interval["largest"][..., 1])
+    )
+    assert share == pytest.approx(0.9, abs=0.02)
+    mean_of_100 = p.interval(0.9, networks=100)["largest"]
+    assert np.ptp(mean_of_100, axis=-1) == pytest.approx(2 * 1.6448536 * p.std["largest"] / 10)
+    assert 0 < p.error < 0.03
+    assert predict(DEFAULT, FIM(), width=100, samples=10).interval() is None
+    again = predict(DEFAULT, CROSS, width=1000, samples=100)
+    np.testing.assert_array_equal(again.outliers, p.outliers[1, 1])
+
+
+@pytest.mark.parametrize(("level", "networks"), [(0, 1), (1.0, 1), ("most", 1), (0.9, 0), (0.9, 1.5)])
+def test_interval_refuses(level, networks):
+    with pytest.raises((ValueError, TypeError), match=r"^(level|networks): expected"):
+        predict(DEFAULT, CROSS, width=100, samples=10).interval(level, networks)
+
+
+def test_condition_number_of_the_kernel():
+    few, one = (predict(DEFAULT, NTK(), width=10**6, samples=n) for n in (20, 1))
+    # The NTK's two eigenvalues as M → ∞ at fixed N.
+    assert few.condition_number == pytest.approx(few.largest / few.bulk[0])
+    assert one.condition_number == 1
+    assert predict(DEFAULT, FIM(), width=100, samples=20).condition_number is None
+
+
 def test_record_survives_json():
     plain = predict(DEFAULT, FIM(layer=1), width=[100, 200], samples=10).to_dict()
     again = json.loads(json.dumps(plain, allow_nan=False))
@@ -204,6 +293,16 @@ def test_prints_as_a_table():
     assert "warning: largest" in text
 
 
+def test_notebooks_show_a_table_and_formulas():
+    p = predict(DEFAULT, FIM(layer=1), width=[100, 200], samples=10)
+    html = p._repr_html_()
+    assert html.count("<tr>") == 3
+    assert "warning: largest" in html
+    latex = p._repr_latex_()
+    assert r"\lambda_{\max} &= \text{void},\,\text{void}" in latex
+    assert r"\propto M^{-1} N^{0}" in latex
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -216,6 +315,11 @@ def test_prints_as_a_table():
         ({"width": [10, 20], "samples": [1, 2, 3]}, r"samples: expected a shape that broadcasts with \(2,\)"),
         ({"samples": True}, "samples: expected positive integers"),
         ({"order": "next"}, "order: expected"),
+        ({"metric": CROSS, "network": Network(2, "tanh", 1.0)}, "outputs: expected at least 2 for cross_entropy"),
+        ({"logits": np.zeros((10, 10))}, "logits: expected none for the loss 'mse'"),
+        ({"metric": CROSS, "logits": np.zeros((9, 10))}, r"logits: expected the shape \(samples, 10\), got \(9, 10\)"),
+        ({"metric": CROSS, "logits": np.full((10, 10), np.nan)}, "logits: expected finite numbers"),
+        ({"metric": CROSS, "logits": "many"}, "logits: expected an array of numbers"),
         ({"metric": FIM(layer=4)}, "layer: expected 1..3"),
         ({"network": Network(2, Activation("jump", "sign(u)"), 1.0)}, "activation: expected one without jumps"),
         ({"network": Network(3, "exp", 400.0)}, "weight_variance: expected order parameters below"),

@@ -1,0 +1,123 @@
+"""The softmax sandwich, held against the sandwich itself: a dense matrix and its eigenvalues."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meanfield.softmax import bulk_edge, mean_covariance, outlier_roots, probabilities, softmax_moments
+
+
+def draw(seed, networks, outputs, samples, scale=1.5):
+    return np.random.default_rng(seed).normal(0, scale, (networks, outputs, samples))
+
+
+def covariances(g):
+    """Q_n of one network (samples × C × C)."""
+    return np.array([np.diag(p) - np.outer(p, p) for p in g.T])
+
+
+def dense(g, epsilon):
+    """Rᵀ (ε I + 1 1ᵀ/N ⊗ I_C) R of one network, sample-major."""
+    outputs, samples = g.shape
+    root = np.zeros((samples, outputs, samples, outputs))
+    for n, p in enumerate(g.T):
+        root[n, :, n, :] = np.diag(np.sqrt(p)) - np.outer(p, np.sqrt(p))
+    root = root.reshape(samples * outputs, -1)
+    kernel = epsilon * np.eye(samples * outputs) + np.kron(np.ones((samples, samples)) / samples, np.eye(outputs))
+    return root.T @ kernel @ root
+
+
+def test_probabilities_at_any_scale():
+    f = draw(0, 2, 4, 5)
+    expected = np.exp(f) / np.exp(f).sum(1, keepdims=True)
+    np.testing.assert_allclose(probabilities(f), expected, rtol=1e-14)
+    np.testing.assert_allclose(probabilities(f + 1e5), expected, rtol=1e-9)
+    assert probabilities(1e6 * f).max(axis=1) == pytest.approx(1.0)
+
+
+@given(st.integers(0, 100), st.integers(2, 5), st.integers(1, 6))
+@settings(max_examples=30)
+def test_moments_are_those_of_the_matrices(seed, outputs, samples):
+    g = probabilities(draw(seed, 3, outputs, samples))
+    found = softmax_moments(g)
+    for s in range(3):
+        q = covariances(g[s])
+        pairs = np.einsum("nij,mji->nm", q, q)
+        assert found.trace[s] == pytest.approx(np.trace(q, axis1=1, axis2=2).mean())
+        assert found.square[s] == pytest.approx(np.trace(pairs) / samples)
+        mixed = (pairs.sum() - np.trace(pairs)) / (samples * (samples - 1)) if samples > 1 else 0
+        assert found.product[s] == pytest.approx(mixed, abs=1e-15)
+        assert found.variance[s] == pytest.approx(np.diagonal(q.mean(0)).max())
+        np.testing.assert_allclose(mean_covariance(g)[s], q.mean(0), atol=1e-15)
+
+
+@given(st.integers(0, 100), st.integers(2, 5), st.floats(0.1, 6))
+@settings(max_examples=30)
+def test_edge_is_the_largest_eigenvalue_of_any_sample(seed, outputs, scale):
+    g = probabilities(draw(seed, 3, outputs, 8, scale))
+    found = bulk_edge(g, 0.3)
+    expected = [0.3 * max(np.linalg.eigvalsh(q)[-1] for q in covariances(g[s])) for s in range(3)]
+    assert found == pytest.approx(expected, rel=1e-3)
+    assert np.all(found >= np.array(expected) * (1 - 1e-12))  # never below: the root search starts there
+
+
+def test_edge_of_equal_probabilities():
+    assert bulk_edge(np.full((1, 4, 3), 0.25), 1.0) == pytest.approx(0.25)
+    assert bulk_edge(np.eye(3)[None], 1.0) == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize("epsilon", [1e-6, 1e-3, 0.02, 0.3])
+@pytest.mark.parametrize(("outputs", "samples"), [(2, 40), (4, 30), (6, 60)])
+def test_roots_are_the_eigenvalues_of_the_sandwich(epsilon, outputs, samples):
+    g = probabilities(draw(1, 5, outputs, samples))
+    edge = bulk_edge(g, epsilon)
+    found = outlier_roots(g, epsilon, edge, 1e-13)
+    assert found.shape == (5, outputs - 1)
+    for s in range(5):
+        eigenvalues = np.linalg.eigvalsh(dense(g[s], epsilon))[::-1]
+        assert found[s] == pytest.approx(eigenvalues[: outputs - 1], rel=1e-10)
+        assert eigenvalues[outputs - 1] <= edge[s]  # C - 1 outliers, not C
+
+
+def test_merged_roots_are_flagged_and_the_others_not():
+    g = probabilities(draw(1, 1, 4, 30))
+    flags = []
+    for epsilon in np.geomspace(0.1, 10, 12):
+        edge = bulk_edge(g, epsilon)
+        eigenvalues = np.linalg.eigvalsh(dense(g[0], epsilon))[::-1][:3]
+        found = outlier_roots(g, epsilon, edge, 1e-12)[0]
+        above = eigenvalues > edge[0]
+        assert np.isfinite(found).tolist() == above.tolist()
+        assert found[above] == pytest.approx(eigenvalues[above], rel=1e-9)
+        flags.append(int(above.sum()))
+    assert flags[0] == 3
+    assert flags[-1] < 3
+
+
+def test_many_equal_samples_leave_the_eigenvalues_of_the_mean():
+    # ε → 0, the limit of many samples: λ_FIM × eigenvalues of Q̄.
+    g = probabilities(draw(3, 2, 5, 400))
+    found = outlier_roots(g, 1e-9, bulk_edge(g, 1e-9), 1e-13)
+    assert found == pytest.approx(np.linalg.eigvalsh(mean_covariance(g))[:, :0:-1], rel=1e-7)
+
+
+def test_uniform_softmax():
+    # Q = (I - 11ᵀ/C)/C for every sample: all C - 1 outliers are 1/C times those of the kernel.
+    outputs, epsilon = 5, 0.02
+    g = probabilities(np.zeros((1, outputs, 30)))
+    found = outlier_roots(g, epsilon, bulk_edge(g, epsilon), 1e-13)
+    assert found == pytest.approx(np.full((1, outputs - 1), (1 + epsilon) / outputs))
+    moments = softmax_moments(g)
+    assert moments.trace == pytest.approx(1 - 1 / outputs)
+    assert moments.square == pytest.approx((outputs - 1) / outputs**2)
+    assert moments.product == pytest.approx((outputs - 1) / outputs**2)
+
+
+def test_saturated_softmax_is_zero():
+    g = probabilities(1e5 * draw(0, 1, 4, 20))
+    found = outlier_roots(g, 0.02, bulk_edge(g, 0.02), 1e-12)
+    assert softmax_moments(g).trace == pytest.approx(0, abs=1e-12)
+    assert np.nan_to_num(found) == pytest.approx(0, abs=1e-12)
