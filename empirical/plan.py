@@ -6,7 +6,8 @@
 
 Flops (a multiplication and an addition are two), S = Σ_l M_l M_{l-1}, n = CN, w = Σ widths of the signals contracted:
 
-    passes     2 N S + 2 n S             forward; backward for every output
+    passes     2 N S + 2 n S'            forward; backward for every output: S' has l = 2..L-1 alone (layer L's signal
+                                         is the identity), and l = 1 for the input metric's h^0
     Gram       n² w                      half of each product: it is symmetric
     Lanczos    25 (k + 2) vectors        2 n² a vector with the matrix, 8 N S without (k eigenvalues sought)
     LAPACK     3 n³                      "full"
@@ -64,12 +65,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class Size:
-    """The numbers a cost depends on. ``widths`` are M_0..M_L."""
+    """The numbers a cost depends on. ``widths`` are M_0..M_L; ``parameters`` and ``features`` tell which signals are
+    contracted, ∂f/∂u or ∂f/∂h."""
 
     widths: tuple[int, ...]
     samples: int
     metrics: int
-    signals: tuple[int, ...]
+    parameters: bool
+    features: bool
     spectrum: Spectrum
     itemsize: int
 
@@ -78,11 +81,9 @@ class Size:
         cls, network: Network, metrics: Sequence[Metric], width: int, samples: int, spectrum: Spectrum, itemsize: int
     ) -> Size:
         """The size of a measurement."""
-        widths = network.widths(width)
         features = any(m.family == "input_metric" for m in metrics)
         parameters = any(m.family != "input_metric" for m in metrics)
-        signals = widths[1:-1] * parameters + widths[:-2] * features
-        return cls(widths, samples, len(metrics), signals, spectrum, itemsize)
+        return cls(network.widths(width), samples, len(metrics), parameters, features, spectrum, itemsize)
 
     @property
     def order(self) -> int:
@@ -93,6 +94,11 @@ class Size:
     def edges(self) -> int:
         """S = Σ_l M_l M_{l-1}."""
         return sum(a * b for a, b in zip(self.widths[1:], self.widths[:-1], strict=True))
+
+    @property
+    def work(self) -> float:
+        """Flops of the dual matrices: both passes and the Gram products."""
+        return _forward(self) + _backward(self) + _gram(self)
 
 
 def choose(size: Size, budget: int) -> Plan:
@@ -178,11 +184,13 @@ def _forward(size: Size) -> float:
 
 
 def _backward(size: Size) -> float:
-    return 2.0 * size.order * size.edges
+    inner = size.widths[0 if size.features else 1 : -1]
+    return 2.0 * size.order * sum(a * b for a, b in zip(inner[1:], inner[:-1], strict=True))
 
 
 def _gram(size: Size) -> float:
-    return float(size.order) ** 2 * sum(size.signals)
+    signals = size.widths[1:-1] * size.parameters + size.widths[:-2] * size.features
+    return float(size.order) ** 2 * sum(signals)
 
 
 def _implicit(size: Size, vectors: float) -> float:
