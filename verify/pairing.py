@@ -24,7 +24,8 @@ repel each other, which lifts the largest by a relative order 1/√M and leaves 
 @dataclass(frozen=True)
 class Observation:
     """One statistic of one metric at one cell. ``values``: one per finished network. ``reason``: why the prediction
-    is void (NaN), else empty. ``exponents``: the asymptotic ones (in M, in N), NaN where the theory names none."""
+    is void (NaN), else empty. ``exponents``: the asymptotic ones (in M, in N), NaN where the theory names none.
+    ``bounds``: lower and upper ones of the largest eigenvalue, where the theory proves any (cross-entropy)."""
 
     cell: Cell
     metric: Metric
@@ -33,6 +34,7 @@ class Observation:
     values: NDArray[np.float64]
     reason: str
     exponents: tuple[float, float]
+    bounds: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,21 @@ class Pair:
 
     @property
     def outliers(self) -> NDArray[np.float64]:
-        """The predicted outliers, descending; empty where the theory has none."""
-        return np.atleast_1d(np.asarray(getattr(self.prediction, "outliers", ()), float))
+        """The predicted outliers, descending; empty where the theory has none, NaNs where it is void. Those that theory
+        says have merged with the bulk (NaN behind the others) are left out."""
+        values = np.atleast_1d(np.asarray(getattr(self.prediction, "outliers", ()), float))
+        return values[np.isfinite(values)] if np.isfinite(values).any() else values
 
     def predicted(self, statistic: str) -> float:
         """The predicted statistic; NaN where it is void."""
         if statistic == "outliers":
             return float(np.mean(self.outliers))
         return float(getattr(self.prediction, statistic, math.nan))
+
+    def bounds(self, statistic: str) -> tuple[float, float] | None:
+        """The bounds of the largest eigenvalue; ``None`` for another statistic or without any."""
+        found = getattr(self.prediction, "bounds", None)
+        return None if found is None or statistic != "largest" else (float(found[0]), float(found[1]))
 
     def exponents(self, statistic: str) -> tuple[float, float]:
         """The asymptotic exponents in M and in N."""
@@ -121,7 +130,8 @@ def _observe(pair: Pair, statistic: str) -> Iterable[Observation]:
         return  # the sweep asked for less: spectrum = "moments" has no eigenvalues
     predicted = pair.predicted(statistic)
     reason = "" if math.isfinite(predicted) and predicted != 0 else pair.remarks or f"theory gives {predicted:g}"
-    yield Observation(pair.cell, pair.metric, statistic, predicted, values, reason, pair.exponents(statistic))
+    exponents, bounds = pair.exponents(statistic), pair.bounds(statistic)
+    yield Observation(pair.cell, pair.metric, statistic, predicted, values, reason, exponents, bounds)
 
 
 def _reader(statistic: str, outliers: int) -> Callable[[Sample], float]:

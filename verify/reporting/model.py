@@ -44,7 +44,6 @@ def fits_table(comparison: Comparison) -> Table:
         _number("asymptotic", "leading order"), _number("expected", "theory at these points", "{:z.3f}"),
         *(_estimate(f"a_{p:g}", f"{_COEFFICIENTS[p]} (95 % CI)") for p in used),
         _number("goodness_of_fit", "goodness of fit p", "{:.2g}"), _number("detectable", "detects ±", "{:.2f}"),
-        _VERDICT,
     )  # fmt: skip
     rows = tuple((*_name(s, names), *_fitted(s, limits.get(id(s)), used)) for s in comparison.series)
     return Table("Exponents, and the weighted fit measured / predicted = a₀ + Σ aₚ M⁻ᵖ", columns, rows)
@@ -132,9 +131,7 @@ def difference_table(differences: Iterable[Difference], names: Mapping[str, str]
 
 
 def _number(key: str, heading: str, form: str = "{:.4g}") -> Column:
-    return Column(
-        key, heading, lambda x: "–" if math.isnan(x) else form.format(x).replace("-0.000", "0.000"), number=True
-    )
+    return Column(key, heading, lambda x: "–" if math.isnan(x) else form.format(x), number=True)
 
 
 def _whole(key: str, heading: str) -> Column:
@@ -151,7 +148,7 @@ def _plus_minus(e: Estimate) -> str:
     if not half > 0:
         return "–" if math.isnan(e.value) else f"{e.value:.4g}"
     decimals = min(6, max(0, 1 - math.floor(math.log10(half))))
-    return f"{e.value:.{decimals}f} ± {half:.{decimals}f}"
+    return f"{e.value:z.{decimals}f} ± {half:.{decimals}f}"
 
 
 def _parts(e: Estimate) -> dict[str, float]:
@@ -178,7 +175,6 @@ def _fitted(s: Series, limit: Limit | None, used: Iterable[float]) -> tuple[Any,
     return (
         s.held, s.exponent, s.asymptotic, s.expected, *(known.get(p, _UNKNOWN) for p in used),
         s.fit.goodness if s.fit else math.nan, limit.judgement.detectable if limit else math.nan,
-        limit.verdict if limit else "",
     )  # fmt: skip
 
 

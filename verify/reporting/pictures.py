@@ -41,7 +41,10 @@ class Section:
 def sections(comparison: Comparison) -> list[Section]:
     """The sections that have a figure."""
     drawn = blocks(comparison)
-    scaling = "Lines: theory. Markers: mean over networks with 95 % t-interval. Both axes are logarithmic."
+    scaling = (
+        "Lines: theory. Markers: mean over networks with 95 % t-interval. Both axes are logarithmic. Shaded: proven "
+        "bounds of the largest eigenvalue, where there are any (cross-entropy)."
+    )
     extrapolation = (
         "Weighted fits of measured / predicted. Filled markers at the left edge: a₀ with its 95 % interval, which "
         "tests the theory; how the curves bend is finite-width bias. Grey: tolerance."

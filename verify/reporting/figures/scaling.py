@@ -46,6 +46,10 @@ def _draw(ax: Axes, line: Line, axis: str) -> None:
     half = np.nan_to_num([e.interval()[1] - e.value for e in measured])
     # An interval that reaches 0 has no lower end on a log axis: it's cut well below the point.
     below = np.minimum(half, 0.9 * values)
+    bounds = [o.bounds for o in line.series.observations if o.bounds]
+    if len(bounds) == len(x):
+        lower, upper = np.transpose(bounds)
+        ax.fill_between(x, lower, upper, color=style.colour(line.style), alpha=0.12, linewidth=0)
     ax.plot(x, [o.predicted for o in line.series.observations], **style.theory_style(line.style))
     ax.errorbar(x, values, yerr=np.stack([below, half]), **style.marker_style(line.style))
 

@@ -1,0 +1,81 @@
+"""What is set beside what: predictions and samples."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import meanfield.prediction
+from meanfield.spec import FIM, NTK, Network
+from verify.pairing import Observation, observations, pair, spectra
+from verify.records import Cell, Sample, Trial
+
+NETWORK = Network(2, "linear", 1.5, 0.2, 4)
+CELL = Cell(NETWORK, 64, 20, (FIM(),))
+
+
+def observed(trials: list[Trial], cell: Cell = CELL) -> dict[str, Observation]:
+    return {o.statistic: o for o in observations(pair([cell], trials, "leading"))}
+
+
+def trial(index: int = 0, **changes: Any) -> Trial:
+    given = {"mean": 1.0, "second_moment": 2.0, "largest": 9.0, "outliers": (9.0, 8.0, 7.0, 4.0), "dimension": 5}
+    return Trial(CELL.key, index, "done", samples={"FIM": Sample(**{**given, **changes})})
+
+
+def test_the_outliers_are_compared_by_their_mean() -> None:
+    found = observed([trial(), trial(1, outliers=(5.0, 5.0, 5.0, 1.0))])
+    assert found["outliers"].values.tolist() == [7.0, 4.0]
+    assert found["outliers"].predicted == found["largest"].predicted
+
+
+def plant(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
+    given = {"mean": 1.0, "second_moment": 2.0, "largest": 9.0, "bulk": (0.5, 3), "warnings": (), "exponents": {}}
+    prediction = SimpleNamespace(**{**given, "bounds": None, "outliers": np.full(4, 9.0), **fields})
+    monkeypatch.setattr(meanfield.prediction, "predict", lambda *_, **__: prediction)
+
+
+def test_outliers_that_have_merged_with_the_bulk_are_left_out_on_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch, outliers=np.array([9.0, 7.0, math.nan, math.nan]))
+    found = observed([trial()])["outliers"]
+    assert (found.predicted, found.values.tolist(), found.reason) == (8.0, [8.5], "")
+
+
+def test_bounds_belong_to_the_largest(monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch, bounds=(np.float64(8.0), np.float64(11.0)))
+    found = observed([trial()])
+    assert found["largest"].bounds == (8.0, 11.0)
+    assert found["mean"].bounds is None
+
+
+def test_a_void_statistic_carries_the_warnings_and_a_zero_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch, largest=math.nan, second_moment=0.0, warnings=("first", "second"))
+    found = observed([trial()])
+    assert (found["mean"].reason, found["largest"].reason) == ("", "first; second")
+    plant(monkeypatch, second_moment=0.0)
+    assert observed([trial()])["second_moment"].reason == "theory gives 0"
+
+
+def test_one_outlier_is_the_largest_and_no_statistic_of_its_own() -> None:
+    assert "outliers" not in observed([], Cell(Network(2, "linear", 1.5, 0.2, 1), 64, 20, (FIM(),)))
+
+
+def test_a_metric_that_a_trial_lacks_has_no_values() -> None:
+    found = observed([trial()], Cell(NETWORK, 64, 20, (NTK(),)))
+    assert all(o.values.size == 0 for o in found.values())
+
+
+def test_values_come_in_the_order_of_trial_numbers() -> None:
+    assert observed([trial(2, mean=3.0), trial(0, mean=1.0), trial(1, mean=2.0)])["mean"].values.tolist() == [1, 2, 3]
+
+
+def test_stored_spectra_come_with_outliers_and_bulk() -> None:
+    stored = np.array([3.0, 1.0])
+    (found,) = spectra(pair([CELL], [trial(eigenvalues=stored), trial(1)], "leading"))
+    assert [e.tolist() for e in found.eigenvalues] == [[3.0, 1.0]]
+    assert len(found.outliers) == 4
+    assert 0 < found.bulk < found.outliers[0]
