@@ -203,11 +203,8 @@ def side_by_side(peak: float, slow: bool) -> None:
         seconds = cpu_seconds(run, 1 if "torch" in name else 7)
         reference = reference or seconds
         print(f"{name:<30}{seconds:9.4f} CPU s   {seconds / reference:7.2f} × ours", flush=True)
-    size = Size.of(case.network, [FIM()], 1000, 100, "moments", 8)
-    flops = size.work
-    print(
-        f"empirical, by the flop model: {flops / reference / 1e9:.1f} GFLOP/s, {flops / reference / peak:.0%} of dgemm's"
-    )
+    rate = Size.of(case.network, [FIM()], 1000, 100, "moments", 8).work / reference
+    print(f"empirical, by the flop model: {rate / 1e9:.1f} GFLOP/s, {rate / peak:.0%} of dgemm's")
     if slow and importlib.util.find_spec("curvlinops") is not None:
         curvlinops_row(case)
 
