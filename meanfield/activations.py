@@ -126,8 +126,8 @@ def activation_names() -> tuple[str, ...]:
 
 
 # --------------------------------------------------------------------------------------------------------------
-# The registry. name: (text, breakpoints, {parameter: default}). softplus(x) = log(1 + exp(x)) is a primitive:
-# built from exp and log it would overflow or need |x|, and an analytic function would look as if it had a kink.
+# The registry. name: (text, breakpoints, {parameter: default}). softplus(x) = log(1 + exp(x)) and logcosh are
+# primitives: built from exp and log they would overflow or need |x|, as if an analytic function had a kink.
 
 _SELU_SCALE, _SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
 
@@ -146,7 +146,7 @@ _ROWS: dict[str, tuple[str, tuple[float, ...], dict[str, float]]] = {
     "hardtanh": ("Min(Max(u, -1), 1)", (-1.0, 1.0), {}),
     "leaky_relu": ("Max(u, 0) + a*Min(u, 0)", (0.0,), {"a": 0.01}),
     "linear": ("u", (), {}),
-    "logcosh": ("softplus(2*u) - u - log(2)", (), {}),
+    "logcosh": ("logcosh(u)", (), {}),
     "mish": ("u*tanh(softplus(u))", (), {}),
     "relu": ("Max(u, 0)", (0.0,), {}),
     "selu": (f"{_SELU_SCALE!r}*(Max(u, 0) + {_SELU_ALPHA!r}*expm1(Min(u, 0)))", (0.0,), {}),
@@ -193,7 +193,7 @@ def _parameters(name: str, given: str | None, defaults: dict[str, float]) -> dic
 
 FUNCTIONS = (
     "Abs", "DiracDelta", "Heaviside", "Max", "Min", "Piecewise", "atan", "cos", "cosh", "erf", "exp", "expm1", "log",
-    "log1p", "sign", "sin", "sinh", "softplus", "sqrt", "tanh",
+    "log1p", "logcosh", "sign", "sin", "sinh", "softplus", "sqrt", "tanh",
 )  # fmt: skip
 _CONSTANTS = {"pi": math.pi, "E": math.e}
 _NODES = (
@@ -243,6 +243,12 @@ def array_functions(xp: Any, erf: Elementwise) -> dict[str, Any]:
             value = _pair(xp.where, branch, value, condition)
         return value
 
+    def logcosh(x: Any) -> Any:
+        """Exact to rounding at both ends, where cosh overflows and where log cosh x = x²/2 is small."""
+        size = abs(x)
+        near = smallest(size, 1.0)
+        return _pair(xp.where, xp.log1p(2 * xp.sinh(near / 2) ** 2), size + xp.log1p(xp.expm1(-2 * size) / 2), size < 1)
+
     names = ("cos", "cosh", "exp", "expm1", "log", "log1p", "sin", "sinh", "sqrt", "tanh")
     return {
         **{name: elementwise(name) for name in names},
@@ -254,6 +260,7 @@ def array_functions(xp: Any, erf: Elementwise) -> dict[str, Any]:
         "Heaviside": lambda x, _at_zero=None: step(x),
         "DiracDelta": lambda x, _order=0: 0.0 * x,
         "softplus": lambda x: xp.logaddexp(x, 0.0 * x),
+        "logcosh": logcosh,
         "erf": lambda x: math.erf(x) if isinstance(x, int | float) else erf(x),
         "Max": largest,
         "Min": smallest,
@@ -303,24 +310,32 @@ def _symbols() -> dict[str, Any]:
     import sympy
     from sympy.codegen.cfunctions import expm1, log1p
 
-    class softplus(sympy.Function):
-        """log(1 + exp(x)), with the logistic function as its derivative."""
+    class _Primitive(sympy.Function):
+        """A function that numerics evaluate as one; SymPy knows its derivative and its logarithm."""
 
+        def _eval_evalf(self, precision: int) -> sympy.Expr:
+            return self.rewrite(sympy.log)._eval_evalf(precision)
+
+        def _latex(self, printer: Any) -> str:
+            return rf"\operatorname{{{type(self).__name__}}}\left({printer._print(self.args[0])}\right)"
+
+    class softplus(_Primitive):
         def fdiff(self, argindex: int = 1) -> sympy.Expr:
             return (1 + sympy.tanh(self.args[0] / 2)) / 2
 
         def _eval_rewrite_as_log(self, x: sympy.Expr, **_: Any) -> sympy.Expr:
             return sympy.log(1 + sympy.exp(x))
 
-        def _eval_evalf(self, precision: int) -> sympy.Expr:
-            return self.rewrite(sympy.log)._eval_evalf(precision)
+    class logcosh(_Primitive):
+        def fdiff(self, argindex: int = 1) -> sympy.Expr:
+            return sympy.tanh(self.args[0])
 
-        def _latex(self, printer: Any) -> str:
-            return rf"\operatorname{{softplus}}\left({printer._print(self.args[0])}\right)"
+        def _eval_rewrite_as_log(self, x: sympy.Expr, **_: Any) -> sympy.Expr:
+            return sympy.log(sympy.cosh(x))
 
     table = {name: getattr(sympy, name) for name in FUNCTIONS if hasattr(sympy, name)}
     return {
-        **table, "softplus": softplus, "expm1": expm1, "log1p": log1p, "pi": sympy.pi, "E": sympy.E,
+        **table, "softplus": softplus, "logcosh": logcosh, "expm1": expm1, "log1p": log1p, "pi": sympy.pi, "E": sympy.E,
         "u": sympy.Symbol("u", real=True), "Integer": sympy.Integer, "Rational": sympy.Rational,
         "Float": sympy.Float, "True": True,
     }  # fmt: skip

@@ -7,12 +7,14 @@ For one preactivation u and for a pair (u, v), both with variance q and with cov
 for φ or for its derivative φ' (``order=1``). The gap is a quantity of its own, because in the ordered phase it is many
 orders of magnitude below the square and would drown in the rounding of a difference.
 
+Derived closed forms serve where φ has breakpoints and they are accurate (:mod:`meanfield.closed`); else quadrature.
 Coordinates: u = s + t and v = s - t with independent s ~ N(0, q - gap/2) and t ~ N(0, gap/2). Two rules, each applied
 at two resolutions; their difference is the error estimate of the finer one, which is the value:
 
 * analytic φ: the trapezoidal rule, which converges exponentially with a rate set by the nearest pole of φ and not by q.
   s and t run over the same lattice where both are wide enough, so that φ is evaluated along one line only;
-* φ with breakpoints: Gauss-Legendre panels between the images of the breakpoints (:mod:`meanfield.panels`).
+* φ with breakpoints, or an analytic one at very large q, where it bends near 0 only: Gauss-Legendre panels graded
+  towards the breakpoints, or towards 0 (:mod:`meanfield.panels`).
 """
 
 from __future__ import annotations
@@ -36,6 +38,8 @@ Function = Callable[[Floats], Floats]
 _TOLERANCE = 1e-11  # of two resolutions' difference, relative to the square: the finer one is then far better
 _GAP_TOLERANCE = 1e-9  # the same for the gap, relative to itself
 _COARSEST = 0.25  # first step, in units of the activation's argument
+_LEAST = 1e-300  # an error that is none: a gap of 0 has nothing to be relative to
+_WIDE = 1e3  # variance above which the lattice, whose size grows with q, is given up
 _FINEST = 12  # halvings of the step before giving up
 _LARGEST_GRID = 6e7  # products
 _ROUNDING = 4 * np.finfo(np.float64).eps
@@ -85,6 +89,9 @@ def gaussian_moments(activation: Activation, q: float, gap: float, order: int = 
         raise ValueError(f"gap: expected 0..2 q = {2 * q!r}, got {gap!r}")
     if order > 0 and activation.jumps:
         return Moments(math.inf, math.nan, math.nan, math.inf, math.inf, math.inf, "infinite")
+    derived = _by_closed_form(activation, order, q, min(gap, 2 * q))
+    if derived is not None:
+        return derived
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         square = _square(activation, order, q)
         if gap == 0:
@@ -95,6 +102,23 @@ def gaussian_moments(activation: Activation, q: float, gap: float, order: int = 
             pair = _quadrature(activation, order, q, min(gap, 2 * q), _natural_level(activation, order))
             pair = _with_linear_gap(pair, activation, order, q, gap, square)
     return replace(pair, square=square.square, square_error=square.square_error, status=_worse(square, pair))
+
+
+def _by_closed_form(activation: Activation, order: int, q: float, gap: float) -> Moments | None:
+    """The derived closed forms, where they are accurate. They are asked for activations with breakpoints only: of an
+    analytic φ the lattice costs no more, and nothing has to be derived first."""
+    if not activation.breakpoints or q == 0:
+        return None
+    from meanfield.closed import closed_form
+
+    form = closed_form(activation)
+    if form is None:
+        return None
+    values, errors = np.array(form.moments(order, q, gap)).T
+    square, product, difference = (float(x) for x in values)
+    if not (max(errors[:2]) <= _TOLERANCE * square and errors[2] <= max(_GAP_TOLERANCE * difference, _LEAST)):
+        return None
+    return Moments(square, product, difference, float(errors[0]), float(errors[1]), float(errors[2]))
 
 
 def gaussian_mean(activation: Activation, q: float, integrand: Function) -> tuple[float, float]:
@@ -121,8 +145,8 @@ def gaussian_mean(activation: Activation, q: float, integrand: Function) -> tupl
 def _line_rules(activation: Activation, q: float, level: int) -> list[tuple[Floats, Floats]]:
     """Nodes and weights of the fine and of the coarse rule for one preactivation."""
     reach = _reach(activation, 0, math.sqrt(q))
-    if activation.breakpoints:
-        return panel_lines(activation.breakpoints, q, reach, level)
+    if activation.breakpoints or q > _WIDE:
+        return panel_lines(activation.breakpoints or (0.0,), q, reach, level)
     step = min(_FINE * math.sqrt(q), _COARSEST) / 2**level
     nodes, weights, _ = _line(math.sqrt(q), step, reach, two_sided=True)
     return [(nodes, weights), (nodes[::2], (2 if len(nodes) > 1 else 1) * weights[::2])]
@@ -192,8 +216,8 @@ def _resolved(activation: Activation, order: int, q: float, gap: float, first: i
     function = activation.function(order=order)
     reach = _reach(activation, order, math.sqrt(q))
     rule: Callable[[int], tuple[Floats, Floats] | None]
-    if activation.breakpoints:
-        rule = functools.partial(panel_sums, function, activation.breakpoints, q, gap, reach)
+    if activation.breakpoints or q > _WIDE:
+        rule = functools.partial(panel_sums, function, activation.breakpoints or (0.0,), q, gap, reach)
     else:
         rule = functools.partial(_lattice_sums, function, math.sqrt(q - gap / 2), math.sqrt(gap / 2), reach)
     moments = Moments(*(math.nan,) * 3, *(math.inf,) * 3, "unresolved")

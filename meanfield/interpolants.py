@@ -35,7 +35,7 @@ _THETA_NODES = (18, 24, 32, 48, 64, 96)  # near and far: the first that is enoug
 _ENOUGH = 3e-12  # of the last coefficients, relative to the first
 THETA_CUT = math.pi / 3
 _WIDEST_LINE = 2.0**22  # largest q of a single input's moments
-_WIDEST_PAIR = 2.0**12  # and of a pair's, whose quadrature grows with q
+_WIDEST_PAIR = 2.0**8  # and of a pair's, which bend ever closer to θ = 0 as q grows
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class MomentTable:
     def moments(self, q: Floats, gap: Floats) -> tuple[Floats, Floats, Floats]:
         """square, product and gap, each of shape ``(2, *q.shape)``: for φ, then for φ'.
 
-        NaN where q is not in (0, 2¹²] or the covariance q - gap is negative.
+        NaN where q is not in (0, 2⁸] or the covariance q - gap is negative.
         """
         from meanfield.compiled import table_moments
 

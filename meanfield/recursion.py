@@ -86,7 +86,8 @@ def order_parameters_grid(
     Returns
     -------
     OrderParameters
-        Arrays of shape ``(L, *grid)``; NaN where a variance leaves the range of floating point numbers.
+        Arrays of shape ``(L, *grid)``; NaN, and the status ``"overflow"``, where a variance leaves the table's range
+        (q <= 2⁸): there ask for single networks.
 
     Raises
     ------
@@ -125,7 +126,7 @@ class _Direct:
 
     @staticmethod
     def _moments(activation: Activation, q: float, gap: float, order: int) -> Moments:
-        if not math.isfinite(q):
+        if not math.isfinite(q + gap):
             return Moments(*(math.nan,) * 3, *(math.inf,) * 3, "overflow")
         return gaussian_moments(activation, q, min(gap, 2 * q), order)
 
