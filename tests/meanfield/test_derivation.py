@@ -24,7 +24,7 @@ CONTINUOUS = [
     u**3 / 6 - u**2 / 2 + 1, erf(u / sqrt(2)), erf(-3 * u), sin(2 * u), sympy.Max(2 * u, 0), sympy.Max(-u, 0) / 2,
     u + sin(u), sympy.Max(u, 0) + Rational(1, 10) * u**2, erf(u) + u / 2, erf(u) + sympy.Max(u, 0), u * sin(u),
     erf(u) + cos(u), exp(u / 2) + sympy.Max(u, 0), sin(u) + sympy.Abs(u), u * exp(-(u**2)), exp(u / 3) * cos(u),
-    sympy.Piecewise((u, u > 0), (u / 5, True)), sympy.sinh(u / 2),
+    sympy.Piecewise((u, u > 0), (u / 5, True)), sympy.sinh(u / 2), u * exp(u / 2) + sympy.Max(u, 0),
     *(pytest.param(x, marks=pytest.mark.slow) for x in (u**2 * erf(u), exp(-(u**2) / 3) * cos(u + 1))),
 ]  # fmt: skip
 JUMPS = ["step", "sign", u + sympy.sign(u), sympy.Heaviside(u) * u**2 + sympy.Heaviside(-u)]
@@ -118,6 +118,12 @@ def test_one_variable(activation):
     if not phi.jumps:
         slope = quadrature(phi.function(order=1), phi.breakpoints, variance, variance, variance)
         assert value(d.backward, variance, variance, 0) == pytest.approx(slope, rel=1e-12)
+
+
+def test_shifted_error_functions_have_a_mean():
+    for expression in (erf(1 - 2 * u), erf(2 * u - 1)):
+        expected = quadrature(as_activation(expression).function(), (), 1.4, 1.0, 0.0, other=lambda v: 0 * v + 1)
+        assert value(derive(expression).mean, 1.4, 1.4, 0) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("activation", NONE)
