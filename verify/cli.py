@@ -1,4 +1,4 @@
-"""``verify init | run | status | report``: sweeps from the command line."""
+"""``verify init | run | status | report | export | merge``: sweeps from the command line."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ EXIT = {"pass": 0, "fail": 1, "unclear": 3}
 SweepName = Annotated[str, typer.Argument(metavar="SWEEP", help="A TOML file, or the name of a preset.")]
 StorePath = Annotated[Path, typer.Argument(metavar="STORE", help="The SQLite file of a sweep.")]
 Check = Annotated[bool, typer.Option("--check", help="Exit with the verdict: 0 pass, 1 fail, 3 unclear.")]
+MixCode = Annotated[bool, typer.Option("--mix-code", help="Allow trials of other measuring code.")]
 
 
 @app.command()
@@ -51,26 +52,31 @@ def init(
 def run(
     sweep: SweepName,
     store: Annotated[Path | None, typer.Option(help="SQLite file; runs/<name>-<code>.sqlite if not given.")] = None,
+    change: Annotated[list[str], typer.Option("--set", help="Change a value: run.trials=5.")] = [],  # noqa: B006
     jobs: Annotated[int | None, typer.Option(help="Worker processes; -1: one for each processor.")] = None,
+    dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to run on.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would take.")] = False,
     report: Annotated[Path | None, typer.Option(help="Folder of the report; beside the store if not given.")] = None,
     check: Check = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed trials once more.")] = False,
-    mix_code: Annotated[bool, typer.Option("--mix-code", help="Go on in a store of other measuring code.")] = False,
+    mix_code: MixCode = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
 ) -> int:
     """Run a sweep, compare it with theory, write the report. Run it again to go on after an interruption.
 
-    Example: verify run quick --store quick.sqlite
+    Example: verify run quick --store quick.sqlite --set run.trials=50
     """
     from verify.runner import default_path
     from verify.runner import run as run_sweep
 
-    asked = _read(sweep)
+    asked = _read(sweep, change)
+    if dry_run:
+        return _estimate(asked, asked.engine.jobs if jobs is None else jobs)
     path = store or default_path(asked)
     options: dict[str, Any] = {"retry_failed": retry_failed, "mix_code": mix_code, "progress": not quiet}
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        finished = run_sweep(asked, path, jobs=jobs, **options)
+        finished = run_sweep(asked, path, jobs=jobs, dask=dask, **options)
     except KeyboardInterrupt:
         typer.echo(_how_to_go_on(sweep, path), err=True)
         return 130
@@ -114,15 +120,55 @@ def report(
         return _conclude(opened, out, check)
 
 
+@app.command()
+def export(
+    store: StorePath, out: Annotated[Path, typer.Option(help="A name ending in .csv, .parquet or .nc (NetCDF).")]
+) -> None:
+    """Write all trials of a store as one table: CSV, Parquet or NetCDF.
+
+    Example: verify export quick.sqlite --out quick.parquet
+    """
+    from verify.exporting import export as export_store
+    from verify.store import Store
+
+    with Store.open(store) as opened:
+        export_store(opened, out)
+
+
+@app.command()
+def merge(
+    stores: Annotated[list[Path], typer.Argument(metavar="STORE...", help="Stores of one sweep.")],
+    out: Annotated[Path, typer.Option(help="The new store.")],
+    mix_code: MixCode = False,
+) -> None:
+    """Join stores of one sweep from several machines.
+
+    Example: verify merge one.sqlite two.sqlite --out all.sqlite
+    """
+    from verify.merging import merge as merge_stores
+
+    merge_stores(stores, out, mix_code=mix_code)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``verify`` and return its exit status."""
     return run_app(app, "verify", arguments)
 
 
-def _read(sweep: str) -> Sweep:
+def _read(sweep: str, changes: Sequence[str]) -> Sweep:
     from verify.sweep import Sweep
 
-    return Sweep.from_toml(sweep) if Path(sweep).is_file() else Sweep.preset(sweep)
+    return Sweep.from_toml(sweep, changes) if Path(sweep).is_file() else Sweep.preset(sweep, changes)
+
+
+def _estimate(sweep: Sweep, jobs: int) -> int:
+    from verify.estimate import estimate, estimate_table
+    from verify.executors import processors
+    from verify.sweep import checked_jobs
+
+    workers = processors() if checked_jobs(jobs) == -1 else jobs
+    typer.echo(estimate_table(sweep, estimate(sweep), workers))
+    return 0
 
 
 def _conclude(store: Store, directory: Path, check: bool) -> int:

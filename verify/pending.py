@@ -38,8 +38,7 @@ class Pending:
 
     def tasks(self) -> Iterator[Task]:
         """Tasks in order. Their size follows from the seconds that :meth:`note` was told for their cell."""
-        options = self._sweep.run.model_dump(include={"spectrum", "backend", "dtype"})
-        settings = (self._sweep.run.seed, options, self._sweep.engine.retries, self._measure)
+        settings = (self._sweep.run.seed, self._sweep.run.options(), self._sweep.engine.retries, self._measure)
         for cell, numbers in self._missing.items():
             rest = iter(numbers)
             while group := tuple(itertools.islice(rest, self._size(cell))):

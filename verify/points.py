@@ -17,7 +17,7 @@ from meanfield.activations import Activation, activation_names, as_activation
 from meanfield.spec import Metric, Network, as_metric, positive_integer
 from verify.records import Cell
 
-__all__ = ["Grid", "Point", "Table", "merged"]
+__all__ = ["Grid", "NetworkTable", "Point", "Table", "merged"]
 
 
 class Table(BaseModel):

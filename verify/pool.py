@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, as_completed, wait
 
+from verify.executors import Source
 from verify.records import Trial
-from verify.trials import Task, failed, run_task
+from verify.trials import Task, failed, prepare_worker, run_task
 
 __all__ = ["EngineError", "Pool"]
 
@@ -20,19 +20,24 @@ class EngineError(ChildProcessError):
 class Pool:
     """An executor that is opened anew when a dead worker broke it; a context manager.
 
-    ``slots`` tasks are in flight at most: two for each worker keep it busy while the parent writes. ``close`` ends an
-    executor.
+    Two tasks for each worker are in flight: a worker has its next one while the parent writes the last one. ``code`` is
+    the hash of the measuring code that the workers have.
+
+    Raises
+    ------
+    EngineError
+        If no worker can run anything.
     """
 
-    def __init__(self, open_executor: Callable[[], Executor], close: Callable[[Executor], None], slots: int) -> None:
-        self._open, self._close, self._slots = open_executor, close, slots
+    def __init__(self, source: Source) -> None:
+        self._source = source
         self._executor = self._fresh()
 
     def __enter__(self) -> Pool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._close(self._executor)
+        self._source.close(self._executor)
 
     def run(self, tasks: Iterable[Task]) -> Iterator[list[Trial]]:
         """The trials of each task as it finishes; tasks are drawn as slots become free.
@@ -43,7 +48,7 @@ class Pool:
         tasks = iter(tasks)
         flying: dict[Future[list[Trial]], Task] = {}
         while True:
-            flying |= {self._submit(task): task for task in itertools.islice(tasks, self._slots - len(flying))}
+            flying |= {self._submit(task): task for task in itertools.islice(tasks, self._room(flying))}
             if not flying:
                 return
             finished, _ = wait(flying, return_when=FIRST_COMPLETED)
@@ -75,14 +80,18 @@ class Pool:
         try:
             return self._executor.submit(run_task, task)
         except BrokenExecutor:
-            self._close(self._executor)
+            self._source.close(self._executor)
             self._executor = self._fresh()
             return self._executor.submit(run_task, task)
 
+    def _room(self, flying: Sized) -> int:
+        return max(0, 2 * self._source.workers() - len(flying))
+
     def _fresh(self) -> Executor:
-        executor = self._open()
+        executor = self._source.open()
         try:
-            executor.submit(os.getpid).result()
+            self.code = executor.submit(prepare_worker).result()
         except Exception as error:
+            self._source.close(executor)
             raise EngineError(f"engine: expected workers that start, got {type(error).__name__}: {error}") from error
         return executor

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 from pathlib import Path
+from typing import Literal
 
 from empirical.provenance import code_hash
-from verify.executors import local, processors, stop
+from verify import executors
+from verify.executors import Source, given, local
 from verify.facts import host, versions
 from verify.pending import Pending, work
 from verify.pool import Pool
 from verify.progress import Progress
 from verify.store import Store, StoreError
-from verify.sweep import Sweep, checked_jobs
+from verify.sweep import Engine, Sweep, checked_jobs
 from verify.trials import Measure
 
 __all__ = ["default_path", "run"]
@@ -29,6 +31,7 @@ def run(
     *,
     executor: Executor | None = None,
     jobs: int | None = None,
+    dask: str | None = None,
     retry_failed: bool = False,
     mix_code: bool = False,
     progress: bool = True,
@@ -41,8 +44,11 @@ def run(
     store
         Path of the SQLite file, made if it isn't there; `default_path` if not given.
     executor
-        Any `concurrent.futures.Executor` whose workers can import this library; it stays open. Else ``jobs`` local
-        worker processes (the sweep's ``engine.jobs`` if not given). With an executor ``jobs`` is its number of workers.
+        Any `concurrent.futures.Executor` whose workers can import this library; it stays open.
+    jobs
+        The number of local worker processes, or of the executor's workers; -1: one for each processor of this machine.
+    dask
+        Address of a Dask scheduler. Without executor, jobs and address the sweep's ``[engine]`` decides.
     retry_failed
         Run trials that failed earlier once more.
     mix_code
@@ -61,18 +67,19 @@ def run(
         If ``jobs`` is no number of workers.
     StoreError
         If the store can't be used. Trials it has acknowledged are never lost.
-    EngineError
-        If the executor can't run anything.
+    OSError
+        If the executor can't run anything, or there is no scheduler.
     """
     path = default_path(sweep) if store is None else Path(store)
-    workers = checked_jobs(sweep.engine.jobs if jobs is None else jobs)
-    workers = processors() if workers == -1 else workers
+    engine = sweep.engine if jobs is None and dask is None else _engine(jobs, dask)
     with Store.create(path, sweep) as target:
-        _check_code(target, mix_code)
+        check_code(target, code_hash(), mix_code)
         pending = Pending(target, retry_failed=retry_failed, measure=measure)
         if pending.trials:
-            target.begin({"versions": versions(), "host": host(), "workers": workers})
-            with _pool(executor, workers) as pool:
+            source = _source(executor, engine)
+            with Pool(source) as pool:
+                check_code(target, pool.code, mix_code)
+                target.begin({"versions": versions(), "host": host(), "workers": source.workers()})
                 _drive(target, pending, pool, progress)
     return Store.open(path)
 
@@ -90,18 +97,23 @@ def _drive(store: Store, pending: Pending, pool: Pool, show: bool) -> None:
         progress.close()
 
 
-def _pool(executor: Executor | None, workers: int) -> Pool:
-    """Twice as many tasks in flight as workers: a worker has its next task while the parent writes the last one."""
-    if executor is None:
-        return Pool(local(workers), stop, 2 * workers)
-    return Pool(lambda: executor, lambda _: None, 2 * workers)
+def _engine(jobs: int | None, dask: str | None) -> Engine:
+    kind: Literal["local", "dask"] = "local" if dask is None else "dask"
+    return Engine(kind=kind, address=dask, jobs=checked_jobs(-1 if jobs is None else jobs))
 
 
-def _check_code(store: Store, mix_code: bool) -> None:
-    others = store.codes() - {code_hash()}
+def _source(executor: Executor | None, engine: Engine) -> Source:
+    if executor is not None:
+        return given(executor, engine.jobs)
+    return local(engine.jobs) if engine.address is None else executors.dask(engine.address)
+
+
+def check_code(store: Store, code: str, mix_code: bool) -> None:
+    """Raise `StoreError` if other measuring code than ``code`` made trials of the store, and that isn't wanted."""
+    others = store.codes() - {code}
     if others and not mix_code:
-        known = ", ".join(sorted(code[:8] for code in others))
+        known = ", ".join(sorted(other[:8] for other in others))
         raise StoreError(
-            f"store: expected trials of the measuring code {code_hash()[:8]}, got some of {known}: {store.path} "
+            f"store: expected trials of the measuring code {code[:8]}, got some of {known}: {store.path} "
             "(take another store, or allow the mix with --mix-code)"
         )

@@ -101,6 +101,15 @@ class Store:
             cursor = self._connection.execute("INSERT INTO session (started, seconds, facts) VALUES (?, 0, ?)", row)
         self._session = (int(cursor.lastrowid or 0), time.monotonic())
 
+    def adopt_sessions(self, sessions: Iterable[Mapping[str, Any]]) -> None:
+        """Take over the runs of another store, as :meth:`sessions` gives them."""
+        rows = [
+            (s["started"], s["seconds"], json.dumps({k: v for k, v in s.items() if k not in ("started", "seconds")}))
+            for s in sessions
+        ]
+        with plain_errors(self.path), _transaction(self._connection) as connection:
+            connection.executemany("INSERT INTO session (started, seconds, facts) VALUES (?, ?, ?)", rows)
+
     def append(self, trials: Iterable[Trial]) -> None:
         """Commit finished trials of cells of this sweep in one transaction. A trial that is there is replaced."""
         with plain_errors(self.path), _transaction(self._connection) as connection:

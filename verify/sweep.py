@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import AfterValidator, Field, PrivateAttr, StrictFloat, StrictInt, ValidationError
+from pydantic import AfterValidator, Field, PrivateAttr, StrictFloat, StrictInt, ValidationError, model_validator
 
 from meanfield.spec import digest
-from verify.points import Grid, Point, Table, merged
+from verify.overrides import changed
+from verify.points import Grid, NetworkTable, Point, Table, merged
 from verify.records import Cell
 
 __all__ = ["Engine", "Run", "Sweep", "SweepError", "Verdict", "preset_names", "trial_seed"]
@@ -38,21 +39,41 @@ def checked_jobs(jobs: int) -> int:
 
 
 class Run(Table):
-    """How each cell is measured."""
+    """How each cell is measured.
+
+    ``memory`` is what a trial may take, in GiB. It can decide how a large trial is computed and so its last bits: it is
+    part of what is asked, not read off the machine.
+    """
 
     trials: Annotated[StrictInt, Field(ge=1)] = 10
     seed: Whole = 0
     spectrum: Literal["moments", "extremes", "full"] = "extremes"
     backend: Literal["numpy", "torch", "cupy"] = "numpy"
     dtype: Literal["float64", "float32"] = "float64"
+    memory: Annotated[StrictFloat, Field(gt=0)] = 4.0
+
+    def options(self) -> dict[str, Any]:
+        """The arguments of `empirical.measure` that this table decides."""
+        names = {"spectrum", "backend", "dtype"}
+        return {**self.model_dump(include=names), "memory": round(self.memory * 2**30)}
 
 
 class Engine(Table):
-    """Where trials run. ``jobs = -1`` is one worker a processor; a trial that fails is tried ``retries`` times more."""
+    """Where trials run. ``jobs = -1`` is one worker a processor; a trial that fails is tried ``retries`` times more.
+
+    ``address`` is that of a Dask scheduler, for ``kind = "dask"``.
+    """
 
     kind: Literal["local", "dask"] = "local"
+    address: str | None = None
     jobs: Annotated[StrictInt, AfterValidator(checked_jobs)] = -1
     retries: Whole = 1
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Engine:
+        if (self.kind == "dask") != (self.address is not None):
+            raise ValueError(f"address: expected it for kind dask and for no other, got {self.address!r}")
+        return self
 
 
 class Verdict(Table):
@@ -99,10 +120,13 @@ class Sweep(Table):
             raise SweepError(f"grid.{error}") from None
 
     @classmethod
-    def from_toml(cls, path: str | Path) -> Sweep:
-        """The sweep that a TOML file describes. Raises ``SweepError`` also for a file that can't be read."""
+    def from_toml(cls, path: str | Path, changes: Iterable[str] = ()) -> Sweep:
+        """The sweep that a TOML file describes, with :func:`~verify.overrides.changed` values.
+
+        Raises ``SweepError`` also for a file that can't be read.
+        """
         try:
-            return cls(**tomllib.loads(Path(path).read_text("utf-8")))
+            return cls(**changed(tomllib.loads(Path(path).read_text("utf-8")), changes))
         except (OSError, UnicodeDecodeError) as error:
             raise SweepError(f"sweep: expected a readable TOML file, got {path} ({_cause(error)})") from None
         except tomllib.TOMLDecodeError as error:
@@ -111,9 +135,9 @@ class Sweep(Table):
             raise SweepError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from None
 
     @classmethod
-    def preset(cls, name: str) -> Sweep:
-        """A sweep that comes with the library; see :func:`preset_names`."""
-        return cls(**tomllib.loads(preset_text(name)))
+    def preset(cls, name: str, changes: Iterable[str] = ()) -> Sweep:
+        """A sweep that comes with the library (see :func:`preset_names`), with changed values."""
+        return cls(**changed(tomllib.loads(preset_text(name)), changes))
 
     @classmethod
     def from_json(cls, text: str) -> Sweep:
@@ -184,8 +208,6 @@ def _line(error: Mapping[str, Any]) -> str:
 
 def _keys(location: tuple[str | int, ...]) -> tuple[str, ...]:
     """The keys that the table at ``location`` may have."""
-    from verify.points import NetworkTable
-
     tables: dict[tuple[str, ...], type[Table]] = {
         (): Sweep, ("grid",): Grid, ("cells",): Point, ("grid", "network"): NetworkTable, ("run",): Run,
         ("engine",): Engine, ("verdict",): Verdict,

@@ -5,6 +5,7 @@ A trial is a function of (sweep seed, cell, index): where and in which order it 
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from empirical.provenance import code_hash
 from verify.records import Cell, Sample, Trial
 from verify.sweep import trial_seed
 
-__all__ = ["Measure", "Task", "failed", "run_task"]
+__all__ = ["Measure", "Task", "failed", "prepare_worker", "run_task"]
 
 # The seed follows from sweep, cell and number, the time is the trial's: what is left is common to thousands of trials.
 _OF_ONE_TRIAL = {"seed", "seconds"}
@@ -26,7 +27,7 @@ Measure = Callable[..., Sequence[Any]]
 class Task:
     """Some trials of one cell, as they travel to a worker.
 
-    ``options`` are the keyword arguments of the measuring function (spectrum, backend, dtype).
+    ``options`` are the keyword arguments of the measuring function (spectrum, backend, dtype, memory).
     """
 
     cell: Cell
@@ -41,8 +42,23 @@ class Task:
         return (replace(self, indices=(index,)) for index in self.indices)
 
 
+@functools.cache
+def prepare_worker() -> str:
+    """Load what measures, give linear algebra one thread in this process, and return the hash of the measuring code.
+
+    One thread whatever the engine: the number of threads shows in the last bits of a result.
+    """
+    from threadpoolctl import threadpool_limits
+
+    import empirical.measurement  # noqa: F401  # loads the libraries whose threads are to be limited
+
+    threadpool_limits(1)
+    return code_hash()
+
+
 def run_task(task: Task) -> list[Trial]:
     """Run the trials of a task. One that raises ``1 + retries`` times becomes a failed trial with its reason."""
+    prepare_worker()
     return [_run_trial(task, index) for index in task.indices]
 
 

@@ -109,7 +109,7 @@ def test_a_store_without_finished_trials_has_no_report(tmp_path, make_sweep, cap
     assert not (tmp_path / "r").exists()
 
 
-@pytest.mark.parametrize("command", ["init", "run", "status", "report"])
+@pytest.mark.parametrize("command", ["export", "init", "merge", "report", "run", "status"])
 def test_every_command_has_help_with_an_example(command, capsys) -> None:
     assert main([command, "--help"]) == 0
     assert "Example: verify" in capsys.readouterr().out

@@ -1,0 +1,123 @@
+"""Export, merge, overrides and estimates."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from verify.cli import main
+from verify.estimate import estimate, estimate_table
+from verify.exporting import export, rows
+from verify.merging import merge
+from verify.overrides import changed
+from verify.records import Sample, Trial
+from verify.store import Store, StoreError
+from verify.sweep import Sweep
+
+
+def fill(path, sweep, numbers, *, status: str = "done", code: str = "c") -> None:
+    with Store.create(path, sweep) as store:
+        store.begin({"workers": 1})
+        for cell in sweep.cells():
+            for n in numbers:
+                sample = Sample(n + 0.5, 1 / 3, np.nan, (2.0, 1.0), 7, np.array([2.0, 1.0, 0.25]))
+                samples = {m.label: sample for m in cell.metrics} if status == "done" else {}
+                store.append([Trial(cell.key, n, status, "", 1.0, samples, {"code": code})])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".nc"])
+def test_an_export_read_back_has_every_row_and_figure(tmp_path, make_sweep, suffix) -> None:
+    pd, xr = pytest.importorskip("pandas"), pytest.importorskip("xarray")
+    fill(tmp_path / "a.sqlite", make_sweep(3), [0, 1])
+    fill(tmp_path / "a.sqlite", make_sweep(3), [2], status="failed")
+    out = tmp_path / f"a{suffix}"
+    assert main(["export", str(tmp_path / "a.sqlite"), "--out", str(out)]) == 0
+    with Store.open(tmp_path / "a.sqlite") as store:
+        expected = list(rows(store))
+    assert len(expected) == 4 * 3 * 2
+    if suffix == ".nc":
+        with xr.open_dataset(out, engine="scipy") as data:
+            assert data["outliers"].shape == (24, 2)
+            assert data["eigenvalues"].shape == (24, 3)
+            np.testing.assert_array_equal(data["eigenvalues"][0], [2.0, 1.0, 0.25])
+            assert np.isnan(data["eigenvalues"][-1]).all()
+            frame = data.drop_dims(["outliers_rank", "eigenvalues_rank"]).to_dataframe()
+    else:
+        frame = pd.read_csv(out) if suffix == ".csv" else pd.read_parquet(out)
+        spectrum = frame["eigenvalues"][0]
+        assert (spectrum == "2.0 1.0 0.25") if suffix == ".csv" else (list(spectrum) == [2.0, 1.0, 0.25])
+    for name in ("mean", "second_moment", "largest", "trial", "width", "layer"):
+        np.testing.assert_array_equal(frame[name], [row[name] for row in expected])
+    assert list(frame["status"]) == [row["status"] for row in expected]
+    assert list(frame["metric"]) == [row["metric"] for row in expected]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["a.sqlite", "a.sqlite.lock", out.name])
+
+
+def test_an_export_that_fails_leaves_nothing(tmp_path, make_sweep) -> None:
+    fill(tmp_path / "a.sqlite", make_sweep(1), [0])
+    with Store.open(tmp_path / "a.sqlite") as store:
+        with pytest.raises(ValueError, match=r"out: expected a name that ends in .csv, .parquet, .nc; got"):
+            export(store, tmp_path / "a.xlsx")
+        with pytest.raises(OSError, match="directory"):
+            export(store, tmp_path / "no" / "a.csv")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.sqlite", "a.sqlite.lock"]
+
+
+def test_merged_stores_hold_the_trials_of_all_and_finished_ones_win(tmp_path, make_sweep) -> None:
+    whole = make_sweep(4)
+    wide = Sweep.from_json(whole.to_json().replace('"width":[4,8]', '"width":[8]'))
+    narrow = Sweep.from_json(whole.to_json().replace('"width":[4,8]', '"width":[4]'))
+    fill(tmp_path / "wide.sqlite", wide, [0, 1])
+    fill(tmp_path / "failed.sqlite", wide, [1, 2], status="failed")
+    fill(tmp_path / "narrow.sqlite", narrow, [0, 1, 2, 3])
+    stores = [str(tmp_path / f"{name}.sqlite") for name in ("failed", "wide", "narrow")]
+    out = tmp_path / "all.sqlite"
+    assert main(["merge", *stores, "--out", str(out)]) == 0
+    with Store.open(out) as store:
+        assert {cell.key for cell in store.sweep().cells()} == {cell.key for cell in whole.cells()}
+        assert store.counts() == {"done": 2 * 4 + 2 * 2, "failed": 2, "pending": 2}
+        assert len(store.sessions()) == 3
+    assert not list(tmp_path.glob(".*"))
+    assert main(["merge", *stores, "--out", str(out)]) == 2
+    with Store.create(out, whole) as store:
+        assert store.counts() == {"done": 12, "failed": 2, "pending": 2}
+
+
+def test_stores_of_other_settings_or_code_are_not_merged(tmp_path, make_sweep) -> None:
+    fill(tmp_path / "a.sqlite", make_sweep(1), [0])
+    fill(tmp_path / "seed.sqlite", make_sweep(1, seed=6), [0])
+    fill(tmp_path / "code.sqlite", make_sweep(2), [1], code="d")
+    metric = make_sweep(1).to_json().replace('"family":"ntk","layer":null', '"family":"ntk","layer":1')
+    fill(tmp_path / "metric.sqlite", Sweep.from_json(metric), [0])
+    for other in ("seed", "code", "metric"):
+        with pytest.raises(StoreError, match=r"store: expected .*, got"):
+            merge([tmp_path / "a.sqlite", tmp_path / f"{other}.sqlite"], tmp_path / "all.sqlite")
+        assert not list(tmp_path.glob("*all.sqlite*"))
+    merge([tmp_path / "a.sqlite", tmp_path / "code.sqlite"], tmp_path / "all.sqlite", mix_code=True)
+
+
+def test_set_changes_values_and_says_what_it_cannot() -> None:
+    sweep = Sweep.preset("quick", ["run.trials=5", "grid.width=[8, 16]", "run.backend = torch", "name=mine"])
+    assert (sweep.name, sweep.run.trials, sweep.run.backend) == ("mine", 5, "torch")
+    assert {cell.width for cell in sweep.cells()} == {8, 16}
+    table = {"run": {"trials": 1}, "name": "a"}
+    assert changed(table, ["run.seed=3"]) == {"run": {"trials": 1, "seed": 3}, "name": "a"}
+    assert table == {"run": {"trials": 1}, "name": "a"}
+    for bad in ("run.trials", "=3", ".x=3", "name.x=3"):
+        with pytest.raises(ValueError, match=r"set: expected .*, got"):
+            changed(table, [bad])
+
+
+def test_a_dry_run_lists_cells_memory_and_time_and_runs_nothing(tmp_path, make_sweep, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    estimates = estimate(make_sweep(3))
+    assert all(e.plan is not None and e.plan.bytes > 0 and e.seconds > 0 for e in estimates)
+    table = estimate_table(make_sweep(3), estimates, 2)
+    assert len(table.splitlines()) == 2 + 4 + 1
+    assert table.splitlines()[-1].startswith("12 trials, about 0.0 minutes")
+    small = ["--set", "run.memory=1e-9", "--set", "grid.width=[8]"]
+    assert main(["run", "quick", "--dry-run", *small]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("too large") == 3
+    assert "memory: expected a measurement that fits into" in printed
+    assert list(tmp_path.iterdir()) == []

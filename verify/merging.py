@@ -1,0 +1,81 @@
+"""Stores of one sweep from several machines → one store."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from verify.records import Cell, Trial
+from verify.runner import check_code
+from verify.store import Store, StoreError
+from verify.sweep import Sweep
+
+__all__ = ["merge"]
+
+_BETTER = {("missing", "done"), ("missing", "failed"), ("failed", "done")}
+
+
+def merge(paths: Sequence[str | Path], out: str | Path, *, mix_code: bool = False) -> None:
+    """Write the trials of all stores in ``paths`` to the new store ``out``, whole or not at all.
+
+    The stores may have different cells and numbers of trials; what makes a trial (seed, spectrum, backend, ...) has to
+    be the same. Where several have the same trial, a finished one is taken before a failed one, then the first.
+
+    Raises
+    ------
+    StoreError
+        If a store can't be read, their settings or measuring codes differ, or ``out`` is there already.
+    """
+    out = Path(out)
+    if out.exists():
+        raise StoreError(f"store: expected the name of a new file, got {out}")
+    partial = out.with_name(f".{out.name}.partial")
+    with contextlib.ExitStack() as stack:
+        stores = [stack.enter_context(Store.open(path)) for path in paths]
+        for name in (partial, partial.with_name(partial.name + ".lock")):
+            stack.callback(name.unlink, missing_ok=True)
+        with Store.create(partial, _union(stores)) as target:
+            for store in stores:
+                target.adopt_sessions(store.sessions())
+                _copy(store, target)
+                check_code(target, min(target.codes(), default=""), mix_code)
+        os.replace(partial, out)
+
+
+def _union(stores: Sequence[Store]) -> Sweep:
+    """The sweep with the cells of all: explicit points, and the largest number of trials."""
+    sweeps = [store.sweep() for store in stores]
+    first = sweeps[0]
+    cells: dict[str, Cell] = {}
+    for store, sweep in zip(stores, sweeps, strict=True):
+        if sweep.run.model_copy(update={"trials": 1}) != first.run.model_copy(update={"trials": 1}):
+            raise StoreError(f"store: expected the [run] settings of {stores[0].path}, got others: {store.path}")
+        for cell in sweep.cells():
+            if cells.setdefault(cell.key, cell).metrics != cell.metrics:
+                raise StoreError(f"store: expected the metrics of {stores[0].path}, got others: {store.path}")
+    trials = max(sweep.run.trials for sweep in sweeps)
+    plain = {**first.model_dump(by_alias=True), "grid": None, "cells": [_point(cell) for cell in cells.values()]}
+    return Sweep(**{**plain, "run": {**plain["run"], "trials": trials}})
+
+
+def _point(cell: Cell) -> dict[str, Any]:
+    network = cell.network
+    names = ("activation", "depth", "weight_variance", "bias_variance", "outputs", "width_ratios")
+    settings = {name: getattr(network, name) for name in names}
+    return {**settings, "width": cell.width, "samples": cell.samples, "metric": cell.metrics}
+
+
+def _copy(source: Store, target: Store) -> None:
+    have = {cell.key: target.finished(cell) for cell in source.sweep().cells()}
+    trials = iter(_better(source.trials(), have))
+    while group := list(itertools.islice(trials, 500)):
+        target.append(group)
+
+
+def _better(trials: Iterable[Trial], have: dict[str, Any]) -> Iterable[Trial]:
+    """Those that are missing, and finished ones in place of failed ones."""
+    return (t for t in trials if (have[t.cell].get(t.index, "missing"), t.status) in _BETTER)
