@@ -138,7 +138,8 @@ def _entry(first: mpf, second: mpf, scale: mpf) -> list[str]:
 
 
 def generate(names: list[str], jobs: int) -> None:
-    tasks = [(name, q) for name in names for q in reversed(VARIANCES)]
+    computed = dict.fromkeys(activations.SAME.get(name, name) for name in names)
+    tasks = [(name, q) for name in computed for q in reversed(VARIANCES)]
     found: dict[str, dict[str, Any]] = {}
     with Pool(jobs) as pool:
         for done, (name, kind, row, seconds) in enumerate(pool.imap_unordered(case, tasks), start=1):
@@ -153,7 +154,8 @@ def generate(names: list[str], jobs: int) -> None:
 def store(name: str, entry: dict[str, Any]) -> None:
     table = json.loads(TABLE.read_text())["activations"] if TABLE.exists() else {}
     entry["cases"].sort(key=lambda row: float(row["q"]))
-    table[name] = {"formula": formulas()[name], "parameters": activations.PARAMETERS.get(name, {}), **entry}
+    for twin in (name, *(k for k, same in activations.SAME.items() if same == name)):
+        table[twin] = {"formula": formulas()[twin], "parameters": activations.PARAMETERS.get(twin, {}), **entry}
     partial = TABLE.with_suffix(".partial")
     partial.write_text("".join(_lines(dict(sorted(table.items())))))
     os.replace(partial, TABLE)

@@ -20,6 +20,9 @@ SELU_SCALE, SELU_ALPHA = "1.0507009873554804934193349852946", "1.673263242354377
 PARAMETERS = {"leaky_relu": {"a": LEAK}, "elu": {"a": ELU_ALPHA}, "celu": {"a": CELU_ALPHA},
               "selu": {"scale": SELU_SCALE, "alpha": SELU_ALPHA}}  # fmt: skip
 
+SAME = {"celu": "elu"}
+"""At a = 1 they are one function: computed once."""
+
 
 class Piece(NamedTuple):
     left: mpf

@@ -81,7 +81,7 @@ class _Line:
         self.values = list(zip(*(pair(u) for u in self.nodes), strict=True))
 
     def fixed(self, x: mpf) -> int:
-        return libmp.to_fixed(x._mpf_, self.bits)
+        return int(libmp.to_fixed(x._mpf_, self.bits))
 
     def real(self, fixed: int, factors: int) -> mpf:
         return mpf(fixed) / mpf(2) ** (self.bits * factors)
