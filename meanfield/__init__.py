@@ -13,20 +13,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from meanfield.activations import Activation, activation_names
+    from meanfield.derivation import Derivation, derive
+    from meanfield.phase import PhaseDiagram, edge_of_chaos, initialisation, phase_diagram
     from meanfield.prediction import Prediction, predict
-    from meanfield.recursion import OrderParameters, order_parameters
+    from meanfield.recursion import OrderParameters, order_parameters, order_parameters_grid
     from meanfield.spec import FIM, NTK, InputMetric, Metric, Network
 
 __all__ = [
-    "FIM", "NTK", "Activation", "InputMetric", "Metric", "Network", "OrderParameters", "Prediction",
-    "activation_names", "order_parameters", "predict",
+    "FIM", "NTK", "Activation", "Derivation", "InputMetric", "Metric", "Network", "OrderParameters", "PhaseDiagram",
+    "Prediction", "activation_names", "derive", "edge_of_chaos", "initialisation", "order_parameters",
+    "order_parameters_grid", "phase_diagram", "predict",
 ]  # fmt: skip
 
 # Public name → module: imported on first use, so that `import meanfield` pulls in neither SymPy nor numba.
 _HOME = {
     "Activation": "activations", "activation_names": "activations",
     "FIM": "spec", "NTK": "spec", "InputMetric": "spec", "Metric": "spec", "Network": "spec",
-    "OrderParameters": "recursion", "order_parameters": "recursion",
+    "Derivation": "derivation", "derive": "derivation",
+    "PhaseDiagram": "phase", "edge_of_chaos": "phase", "initialisation": "phase", "phase_diagram": "phase",
+    "OrderParameters": "recursion", "order_parameters": "recursion", "order_parameters_grid": "recursion",
     "Prediction": "prediction", "predict": "prediction",
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""``meanfield predict | activations``: the theory from the command line."""
+"""``meanfield predict | derive | phase | activations``: the theory from the command line."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from meanfield.command import run_app
+from meanfield.inspection import activations, derive, phase
 from meanfield.spec import Network, as_metric
 
 __all__ = ["app", "main"]
@@ -59,18 +60,8 @@ def predict(
     typer.echo(json.dumps(answer.to_dict(), ensure_ascii=False) if as_json else str(answer))
 
 
-@app.command()
-def activations(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List the registered activations."""
-    from meanfield.activations import activation_names, as_activation
-    from meanfield.tables import format_table
-
-    rows = [as_activation(name) for name in activation_names()]
-    if as_json:
-        typer.echo(json.dumps([{"name": a.name, "formula": a.text, "parity": a.parity} for a in rows]))
-        return
-    parity = {1: "even", -1: "odd", 0: ""}
-    typer.echo(format_table(("name", "formula", "parity"), [(a.name, a.text, parity[a.parity]) for a in rows]))
+for command in (derive, phase, activations):
+    app.command()(command)
 
 
 def _one_or_all(values: Sequence[Any]) -> Any:
