@@ -60,7 +60,7 @@ def phase(
     if plot is not None:
         from meanfield.phase_figure import draw_phase_diagram
 
-        draw_phase_diagram(diagram, edge, activation, plot)
+        draw_phase_diagram(diagram, activation, plot)
     if as_json:
         typer.echo(json.dumps(_plain_diagram(diagram, edge)))
         return
