@@ -79,7 +79,8 @@ def run(
             source = _source(executor, engine)
             with Pool(source) as pool:
                 check_code(target, pool.code, mix_code)
-                target.begin({"versions": versions(), "host": host(), "workers": source.workers()})
+                facts = {"versions": versions(), "host": host(), "durability": target.durability()}
+                target.begin({**facts, "workers": source.workers()})
                 _drive(target, pending, pool, progress)
     return Store.open(path)
 

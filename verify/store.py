@@ -27,6 +27,8 @@ from verify.sweep import Sweep
 
 __all__ = ["Store", "StoreError"]
 
+JOURNAL = "PRAGMA journal_mode = WAL"
+
 
 class Store:
     """An open store. `Store.create(path, sweep)` to write, `Store.open(path)` to read; a context manager.
@@ -92,6 +94,12 @@ class Store:
     def _questions(self) -> dict[str, str]:
         """Cell key → the key of its trials here."""
         return {cell.key: self._sweep.question(cell) for cell in self._sweep.cells()}
+
+    def durability(self) -> tuple[str, str]:
+        """SQLite's journal mode and how it syncs here."""
+        (journal,) = next(self._rows("PRAGMA journal_mode"))
+        (level,) = next(self._rows("PRAGMA synchronous"))
+        return journal, ("off", "normal", "full", "extra")[level]
 
     def begin(self, facts: Mapping[str, Any]) -> None:
         """Note that a run starts now, with its facts (versions, host, workers)."""
@@ -190,7 +198,8 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]
     try:
         yield connection
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # a full disk has rolled it back already
+            connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
 
@@ -198,7 +207,9 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]
 def _prepare(connection: sqlite3.Connection) -> None:
     """Journal mode, and the tables of a new store. Where a file system can't do WAL, SQLite keeps its other journal,
     which needs a full sync to survive a power cut."""
-    (journal,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    with contextlib.suppress(sqlite3.OperationalError):
+        connection.execute(JOURNAL)
+    (journal,) = connection.execute("PRAGMA journal_mode").fetchone()
     connection.execute(f"PRAGMA synchronous = {'NORMAL' if journal == 'wal' else 'FULL'}")
     if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         create_tables(connection)

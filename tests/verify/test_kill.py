@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -104,6 +106,41 @@ def test_kill_9_twice_and_resume_equals_the_uninterrupted_run(start, tmp_path) -
         assert "report: " in out
     assert len(bits(tmp_path / "straight.sqlite")) == TOTAL * 2
     assert bits(tmp_path / "killed.sqlite") == bits(tmp_path / "straight.sqlite")
+
+
+@pytest.mark.slow
+def test_50_random_kills_lose_no_acknowledged_trial(start, tmp_path) -> None:
+    """What a reader has seen is acknowledged. Not tested: power loss, which needs a machine to switch off."""
+    (tmp_path / "sweep.toml").write_text(SWEEP.replace("trials = 60", "trials = 1000"))
+    path, pauses = tmp_path / "killed.sqlite", random.Random(1)
+    hits = 0
+    for _kill in range(50):
+        before = stored(path)
+        process = start("killed.sqlite")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=pauses.uniform(0.5, 5.0))
+        seen = bits(path) if stored(path) else []
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        hits += len(seen) // 2 > before
+        assert set(seen) <= set(bits(path) if seen else [])
+    assert hits > 10, "most kills have to strike a run at work"
+    for store in ("killed.sqlite", "straight.sqlite"):
+        process = start(store)
+        _out, err = process.communicate()
+        assert process.returncode == 0, err
+    assert bits(path) == bits(tmp_path / "straight.sqlite")
+    assert len(bits(path)) == 1000 * 4 * 2
+    tables = [table_of(tmp_path / f"{name}.sqlite") for name in ("killed", "straight")]
+    assert tables[0] == tables[1]
+
+
+def table_of(path: Path) -> str:
+    from verify.outcome import comparison_of
+    from verify.reporting.markdown import verdict_table
+
+    with Store.open(path) as store:
+        return verdict_table(comparison_of(store))
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
