@@ -55,7 +55,8 @@ class Store:
         Raises
         ------
         StoreError
-            If the path can't be written, the file isn't a store of this schema, or another process is writing to it.
+            If the path can't be written, the file isn't a store of this schema or belongs to a sweep of another name,
+            or another process is writing to it.
         """
         path = Path(path)
         connection = connect(path, write=True)
@@ -64,7 +65,7 @@ class Store:
             lock = _lock(path)
             cleanup.callback(lock.close)
             _prepare(connection)
-            connection.execute("INSERT OR REPLACE INTO sweep VALUES (1, ?)", (sweep.to_json(),))
+            _take(connection, path, sweep)
             cleanup.pop_all()
         return cls(path, connection, lock)
 
@@ -213,6 +214,15 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA synchronous = {'NORMAL' if journal == 'wal' else 'FULL'}")
     if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         create_tables(connection)
+
+
+def _take(connection: sqlite3.Connection, path: Path, sweep: Sweep) -> None:
+    """Make ``sweep`` the store's: the first one, or a new version of the one it has."""
+    for (text,) in connection.execute("SELECT json FROM sweep"):
+        name = json.loads(text)["name"]
+        if name != sweep.name:
+            raise StoreError(f"store: expected one of the sweep {sweep.name!r}, got one of {name!r}: {path}")
+    connection.execute("INSERT OR REPLACE INTO sweep VALUES (1, ?)", (sweep.to_json(),))
 
 
 def _lock(path: Path) -> sqlite3.Connection:

@@ -92,6 +92,16 @@ def test_it_can_be_read_while_it_is_written(tmp_path, make_sweep) -> None:
             assert [trial.index for trial in reader.trials()] == list(range(n + 1))
 
 
+def test_a_store_keeps_to_sweeps_of_one_name(tmp_path, make_sweep) -> None:
+    path = tmp_path / "a.sqlite"
+    Store.create(path, make_sweep()).close()
+    other = make_sweep().model_copy(update={"name": "other"})
+    with pytest.raises(StoreError, match="store: expected one of the sweep 'other', got one of 'tiny'"):
+        Store.create(path, other)
+    with Store.open(path) as store:
+        assert store.sweep() == make_sweep()
+
+
 def test_a_second_writer_is_refused_until_the_first_is_gone(tmp_path, make_sweep) -> None:
     path = tmp_path / "a.sqlite"
     with Store.create(path, make_sweep()), pytest.raises(StoreError, match="expected no other run to be writing"):
