@@ -1,4 +1,4 @@
-"""``verify init | run | status | report | export | merge``: sweeps from the command line."""
+"""``verify init | run | status | report | export | merge | diff``: sweeps from the command line."""
 
 from __future__ import annotations
 
@@ -57,6 +57,9 @@ def run(
     dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to run on.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would take.")] = False,
     report: Annotated[Path | None, typer.Option(help="Folder of the report; beside the store if not given.")] = None,
+    most: Annotated[
+        int | None, typer.Option("--until-decided", metavar="MOST", help="Double the trials until decided, up to MOST.")
+    ] = None,
     check: Check = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed trials once more.")] = False,
     mix_code: MixCode = False,
@@ -68,15 +71,18 @@ def run(
     """
     from verify.runner import default_path
     from verify.runner import run as run_sweep
+    from verify.sequential import until_decided
 
     asked = _read(sweep, change)
     if dry_run:
         return _estimate(asked, asked.engine.jobs if jobs is None else jobs)
     path = store or default_path(asked)
     options: dict[str, Any] = {"retry_failed": retry_failed, "mix_code": mix_code, "progress": not quiet}
+    options |= {"jobs": jobs, "dask": dask}
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        finished = run_sweep(asked, path, jobs=jobs, dask=dask, **options)
+        limit = asked.run.trials if most is None else most
+        finished = until_decided(asked, limit, lambda look: run_sweep(look, path, **options))
     except KeyboardInterrupt:
         typer.echo(_how_to_go_on(sweep, path), err=True)
         return 130
@@ -148,6 +154,27 @@ def merge(
     from verify.merging import merge as merge_stores
 
     merge_stores(stores, out, mix_code=mix_code)
+
+
+@app.command()
+def diff(
+    first: Annotated[Path, typer.Argument(metavar="A", help="A store.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="Another: of another device, version or seed.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Put what two stores have both measured side by side.
+
+    Example: verify diff numpy.sqlite cupy.sqlite
+    """
+    from verify.difference import difference
+    from verify.reporting.model import difference_table
+    from verify.reporting.names import network_names
+    from verify.store import Store
+
+    with Store.open(first) as a, Store.open(second) as b:
+        found = difference(a.sweep(), a.trials(), b.sweep(), b.trials())
+    table = difference_table(found, network_names(d.cell.network for d in found))
+    typer.echo(json.dumps(table.records()) if as_json else table.to_text())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,58 +3,61 @@
 Whoever looks after every trial and stops at the first decision will decide wrongly more often than α. Here the looks
 come at trial numbers that double, from the sweep's own number to the most allowed, and each look judges at α divided
 by the number of looks (Bonferroni), so that all looks together keep the family-wise level α, whatever the dependence
-between them.
+between them. A look is a sweep of its own, with its trials and its share of α: so the store of the last one knows both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from verify.records import Trial
-from verify.verdict import Comparison, SweepLike, compare
+from verify.verdict import Comparison, compare
 
-__all__ = ["Look", "looks", "until_decided"]
+if TYPE_CHECKING:
+    from verify.store import Store
+    from verify.sweep import Sweep
 
-
-@dataclass(frozen=True)
-class Look:
-    """A look at ``trials`` networks a cell; it is number ``number`` of ``total``."""
-
-    number: int
-    total: int
-    trials: int
-    comparison: Comparison
+__all__ = ["is_decided", "looks", "until_decided"]
 
 
-def looks(first: int, most: int) -> tuple[int, ...]:
-    """The schedule: ``first``, twice that, and so on, the last one being ``most``.
+def looks(sweep: Sweep, most: int) -> tuple[Sweep, ...]:
+    """The sweep at each look: its own number of trials, twice that, and so on, at last ``most``.
 
     Raises
     ------
     ValueError
-        If ``first`` is below 2 or ``most`` below ``first``.
+        If ``most`` is below the sweep's own number, or there is more than one look and that number is 1.
     """
-    if first < 2:
-        raise ValueError(f"trials: expected at least 2 for a first look, got {first}")
+    first = sweep.run.trials
     if most < first:
-        raise ValueError(f"most: expected at least the trials of the first look, {first}; got {most}")
+        raise ValueError(f"until_decided: expected at least the sweep's {first} trials, got {most}")
+    if first < 2 and most > first:
+        raise ValueError(f"run.trials: expected at least 2 for a first look, got {first}")
     schedule = [first]
-    while schedule[-1] * 2 < most:
-        schedule.append(schedule[-1] * 2)
-    return (*schedule, most) if schedule[-1] < most else tuple(schedule)
+    while schedule[-1] < most:
+        schedule.append(min(2 * schedule[-1], most))
+    share = sweep.verdict.model_copy(update={"alpha": sweep.verdict.alpha / len(schedule)})
+    return tuple(
+        sweep.model_copy(update={"run": sweep.run.model_copy(update={"trials": trials}), "verdict": share})
+        for trials in schedule
+    )
 
 
-def until_decided(sweep: SweepLike, first: int, most: int, run: Callable[[int], Iterable[Trial]]) -> Iterator[Look]:
-    """Look after each number of trials in the schedule, and end when no deciding ratio is unclear.
+def until_decided(sweep: Sweep, most: int, run: Callable[[Sweep], Store]) -> Store:
+    """Run look after look until no deciding ratio is unclear; the open store of the last one.
 
-    ``run(trials)`` sees to it that every cell has this many trials and returns all of them; trials with a
-    higher number (of an earlier run that went further) are left out, so that stopping and going on changes nothing.
+    ``run`` sees to it that the store has the trials of the sweep it is given. With ``most`` the sweep's own number of
+    trials there is one look, at the whole level.
     """
-    schedule = looks(first, most)
-    for number, trials in enumerate(schedule, 1):
-        seen = [t for t in run(trials) if t.index < trials]
-        comparison = compare(sweep, seen, alpha=sweep.verdict.alpha / len(schedule))
-        yield Look(number, len(schedule), trials, comparison)
-        if all(d.verdict != "unclear" for d in comparison.deciding):
-            return
+    *early, last = looks(sweep, most)
+    for look in early:
+        store = run(look)
+        if is_decided(compare(look, store.trials())):
+            return store
+        store.close()
+    return run(last)
+
+
+def is_decided(comparison: Comparison) -> bool:
+    """Whether every ratio that decides passes or fails."""
+    return all(d.verdict != "unclear" for d in comparison.deciding)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from verify.cli import main
 from verify.difference import difference
 from verify.records import Trial
+from verify.runner import run
 from verify.sweep import Sweep
 
 World = Callable[..., list[Trial]]
@@ -70,3 +74,14 @@ def test_what_only_one_has_is_left_out_and_failures_do_not_count(world: World) -
 def test_nothing_in_common_is_refused(world: World) -> None:
     with pytest.raises(ValueError, match="stores: expected"):
         difference(sweep(), world(sweep()), sweep(width=32), world(sweep(width=32)))
+
+
+def test_the_command_prints_a_table_or_json(tmp_path: Path, make_sweep: Any, draw: Any, capsys: Any) -> None:
+    for name in ("a", "b"):
+        run(make_sweep(), tmp_path / f"{name}.sqlite", jobs=1, progress=False, measure=draw).close()
+    stores = [str(tmp_path / "a.sqlite"), str(tmp_path / "b.sqlite")]
+    assert main(["diff", *stores]) == 0
+    assert "B / A" in capsys.readouterr().out
+    assert main(["diff", *stores, "--json"]) == 0
+    assert {record["farthest"] for record in json.loads(capsys.readouterr().out)} == {0.0}
+    assert main(["diff", stores[0], str(tmp_path / "missing.sqlite")]) == 2
