@@ -28,7 +28,7 @@ class Progress:
         self, trials: int, work: float, *, show: bool = True, every: float = 30.0, stream: TextIO | None = None
     ) -> None:
         self._stream = sys.stderr if stream is None else stream
-        form = "{percentage:3.0f}%|{bar}| {postfix} [{elapsed}<{remaining}]"
+        form = "{percentage:3.0f}%|{bar}| {desc} [{elapsed}<{remaining}]"
         off = None if show else True  # None: tqdm shows a bar on a terminal only
         self._bar: tqdm[NoReturn] = tqdm(total=work, bar_format=form, disable=off, file=self._stream, smoothing=0.05)
         self._plain = show and bool(self._bar.disable)
@@ -39,7 +39,7 @@ class Progress:
     def update(self, trials: int, failed: int, work: float) -> None:
         """Some trials, ``failed`` among them, are finished and stored."""
         self._done, self._failed, self._worked = self._done + trials, self._failed + failed, self._worked + work
-        self._bar.set_postfix_str(self._counts(), refresh=False)
+        self._bar.set_description_str(self._counts(), refresh=False)
         self._bar.update(work)
         if self._plain and time.monotonic() - self._printed >= self._every:
             self._line()
@@ -52,13 +52,15 @@ class Progress:
 
     def _counts(self) -> str:
         failures = f", {self._failed} failed" if self._failed else ""
-        return f"{self._done}/{self._trials} trials{failures}"
+        return f"{self._done}/{self._trials} trials{failures}, {self._done / self._elapsed():.2f}/s"
 
     def _line(self) -> None:
         self._printed = time.monotonic()
-        elapsed = max(self._printed - self._start, 1e-9)
-        left = elapsed * (self._work / self._worked - 1) if self._worked else float("nan")
-        print(f"{self._counts()}, {self._done / elapsed:.2f}/s, {_duration(left)} left", file=self._stream, flush=True)
+        left = self._elapsed() * (self._work / self._worked - 1) if self._worked else float("nan")
+        print(f"{self._counts()}, {_duration(left)} left", file=self._stream, flush=True)
+
+    def _elapsed(self) -> float:
+        return max(time.monotonic() - self._start, 1e-9)
 
 
 def _duration(seconds: float) -> str:
