@@ -99,8 +99,8 @@ def outlier_roots(g: Floats, epsilon: float, edge: Floats, tolerance: float) -> 
 
     An eigenvalue x > ``edge`` solves det(I - E_n[Q_n (x I - ε Q_n)⁻¹]) = 0, that is μ_k(T(x)) = x for an eigenvalue μ_k
     of the matrix function T, which decreases: at most one x for each k = 1..C-1 (the last has T(x) 1 = 0). For ε → 0
-    these are the eigenvalues of Q̄. Where one has merged in a network, so have the lower ones; where it has in more than
-    1 % of the networks it is NaN in all.
+    these are the eigenvalues of Q̄. Where one has merged in more than 1 % of the networks it is NaN in all, and so are
+    the lower ones; in up to 1 % the edge, which a root reaches as it merges, stands for it.
     """
     floor = np.maximum(edge * (1 + 1e-9), 1e-300)
     start = np.linalg.eigvalsh(mean_covariance(g))
@@ -115,7 +115,7 @@ def outlier_roots(g: Floats, epsilon: float, edge: Floats, tolerance: float) -> 
         merged = height < -tolerance * low - 1e-290
         if np.mean(merged) > _MERGED:
             break
-        roots[:, column] = np.where(merged, np.nan, _root(excess, low, np.maximum(height, 0.0), tolerance))
+        roots[:, column] = np.where(merged, floor, _root(excess, low, np.maximum(height, 0.0), tolerance))
     return roots
 
 

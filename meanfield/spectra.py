@@ -66,7 +66,7 @@ def softmax_spectrum(kernel: ExchangeableKernel, ensemble: Callable[[int], Ensem
     networks = {name: np.stack([x[name] for x in each], axis=1) for name in each[0]}
     error = max(_relative_error(e, x) for (_, e), x in zip(cells, each, strict=True))
     networks = {name: x.reshape(len(x), *shape, *x.shape[2:]) for name, x in networks.items()}
-    mean = {name: _nanmean(x) for name, x in networks.items()}
+    mean = {name: x.mean(axis=0) for name, x in networks.items()}
     outlying = np.sum(np.isfinite(mean["outliers"]), axis=-1)
     multiplicity = _multiplicity(kernel, kernel.outputs - 1) + (
         0 if kernel.projected else kernel.outputs - 1 - outlying
@@ -115,15 +115,6 @@ def _softmax_outliers(cell: ExchangeableKernel, g: Floats) -> Floats:
     epsilon = float(cell.gap / (cell.samples * cell.other))
     roots = outlier_roots(g, epsilon, bulk_edge(g, epsilon), _SEARCH[len(g) == 1])
     return cell.normaliser * cell.samples * cell.other * roots
-
-
-def _nanmean(values: Floats) -> Floats:
-    """Over the first axis; NaN where nothing is left."""
-    there = np.isfinite(values)
-    count = np.sum(there, axis=0)
-    total = np.sum(np.where(there, values, 0.0), axis=0)
-    mean: Floats = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    return mean
 
 
 def _relative_error(ensemble: Ensemble, statistics: Mapping[str, Floats]) -> float:

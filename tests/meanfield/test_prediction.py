@@ -251,6 +251,8 @@ def test_spread_over_networks_comes_from_the_logits():
     mean_of_100 = p.interval(0.9, networks=100)["largest"]
     assert np.ptp(mean_of_100, axis=-1) == pytest.approx(2 * 1.6448536 * p.std["largest"] / 10)
     assert 0 < p.error < 0.03
+    for values in (p.std["outliers"], p.interval()["outliers"].sum(-1)):
+        assert np.isfinite(values).tolist() == np.isfinite(p.outliers).tolist()
     assert predict(DEFAULT, FIM(), width=100, samples=10).interval() is None
     again = predict(DEFAULT, CROSS, width=1000, samples=100)
     np.testing.assert_array_equal(again.outliers, p.outliers[1, 1])
