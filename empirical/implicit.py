@@ -74,7 +74,8 @@ class DualOperator:
                 x = signal.value[0, :, :]
                 h = drawn.passed.activations[signal.layer - (signal.kind == PREACTIVATION)]
                 a, b = coefficients(self.metric, drawn.network, signal.layer, h.shape[1], samples)
-                everywhere = drawn.backend.xp.sum(x, axis=0, keepdims=True) * b + x * 0.0
+                xp = drawn.backend.xp
+                everywhere = xp.broadcast_to(xp.sum(x, axis=0, keepdims=True) * b, x.shape)
                 fed[signal.kind, signal.layer] = everywhere + (h @ (h.T @ x)) * a if a else everywhere
         return fed
 

@@ -15,7 +15,7 @@ from empirical.backends.base import Array, Backend
 from empirical.gram import Drawn
 from empirical.network import Forward, Sums, forward
 from empirical.plan import Plan, Size, choose
-from empirical.provenance import provenance
+from empirical.provenance import describe_run
 from empirical.record import Measurement, OrderParameters, Spectrum, Statistics
 from empirical.routes import Question, take
 from meanfield.spec import Metric, Network, as_metric, positive_integer
@@ -136,7 +136,7 @@ def measure(
     with machine.strict():
         (found, parameters), plan = _within_memory(attempt, size, budget, machine)
     seconds = time.perf_counter() - begin
-    record = provenance(machine, seconds, rng=rng, seed=sampling.describe_seed(root), plan=plan.to_dict())
+    record = describe_run(machine, seconds, rng=rng, seed=sampling.describe_seed(root), plan=plan.to_dict())
     results = [
         Measurement(
             **vars(statistics), order_parameters=parameters, width=width, samples=count, seed=seed,

@@ -24,11 +24,11 @@ from torch import nn
 from empirical.backends.base import DTYPES, Array
 from empirical.backends.torch import TorchBackend
 from empirical.measurement import MetricLike, check_options, check_outputs
-from empirical.module_layers import Contribution, Trace, dense_gradients, parameter_product, record
+from empirical.module_layers import Contribution, Trace, dense_gradients, parameter_product, pass_through
 from empirical.network import Sums
 from empirical.plan import TooLarge, gibibytes
 from empirical.projection import Projection
-from empirical.provenance import provenance
+from empirical.provenance import describe_run
 from empirical.record import Measurement, OrderParameters, Spectrum
 from empirical.routes import Question, from_dual
 from meanfield.spec import Metric, as_metric
@@ -84,7 +84,7 @@ def measure_module(
         results = [_statistics(m, subject, Question(spectrum, False)) for m in metrics]
         parameters = _order_parameters(subject)
     seconds = time.perf_counter() - begin
-    record = provenance(subject.backend, seconds, plan={"route": "module"})
+    record = describe_run(subject.backend, seconds, plan={"route": "module"})
     shared: dict[str, Any] = {
         "order_parameters": parameters, "width": None, "samples": len(subject.inputs), "seed": None,
         "spectrum": spectrum, "seconds": seconds, "provenance": record,
@@ -123,7 +123,7 @@ def _subject(model: Any, inputs: Any, dtype: str) -> _Subject:
         raise ValueError("model: expected parameters, got none")
     device = next(model.parameters()).device
     x = _inputs(inputs, kind).to(device)
-    trace = record(model, state, x)
+    trace = pass_through(model, state, x)
     _check_outputs(model, state, x, trace.outputs)
     deltas, features = _signals(trace)
     return _Subject(model, state, x, trace, deltas, features, TorchBackend(dtype, str(device)))

@@ -24,7 +24,7 @@ from torch.func import functional_call, jacrev, vmap
 
 from empirical.backends.base import Array, Backend
 
-__all__ = ["Contribution", "Layer", "Trace", "dense_gradients", "parameter_product", "record"]
+__all__ = ["Contribution", "Layer", "Trace", "dense_gradients", "parameter_product", "pass_through"]
 
 CHUNK = 2**24  # numbers of a Jacobian made at once
 Contribution = tuple[Array, Array]
@@ -56,7 +56,7 @@ class Trace:
     outputs: torch.Tensor
 
 
-def record(model: nn.Module, state: Mapping[str, torch.Tensor], inputs: torch.Tensor) -> Trace:
+def pass_through(model: nn.Module, state: Mapping[str, torch.Tensor], inputs: torch.Tensor) -> Trace:
     """Run the model with the given parameters and buffers, and note every layer's input and output."""
     found = {m: Layer(name, m) for name, m in model.named_modules() if dict(m.named_parameters(recurse=False))}
     order: list[Layer] = []

@@ -13,7 +13,7 @@ import meanfield.activations
 import meanfield.spec
 from empirical.backends.base import Backend
 
-__all__ = ["code_hash", "provenance"]
+__all__ = ["code_hash", "describe_run"]
 
 
 @functools.cache
@@ -27,7 +27,7 @@ def code_hash() -> str:
     return digest.hexdigest()
 
 
-def provenance(backend: Backend, seconds: float, **more: Any) -> dict[str, Any]:
+def describe_run(backend: Backend, seconds: float, **more: Any) -> dict[str, Any]:
     """The record that travels with every measurement: JSON-ready if ``more`` is."""
     described = backend.describe()
     return {
