@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
@@ -119,6 +120,35 @@ def test_what_an_executor_of_the_callers_cannot_run_becomes_rows_with_the_reason
     with run(make_sweep(3), tmp_path / "a.sqlite", executor=Breaking(), jobs=1, progress=False, measure=draw) as store:
         assert store.counts()["done"] == 4
         assert {t.reason for t in store.trials() if t.status == "failed"} == {"worker lost: EOFError: gone"}
+
+
+def test_a_suspect_runs_again_with_nothing_beside_it(tmp_path, make_sweep, draw) -> None:
+    class Slow(Executor):
+        """Loses its first task at once; the others take a while."""
+
+        def __init__(self) -> None:
+            self.unfinished: list[Future] = []
+            self.beside: list[int] = []
+            self.submitted = 0
+
+        def submit(self, fn, /, *args, **kwargs):
+            future: Future = Future()
+            self.unfinished = [f for f in self.unfinished if not f.done()]
+            self.beside.append(len(self.unfinished))
+            self.submitted += 1
+            if self.submitted == 2:
+                future.set_exception(EOFError("gone"))
+                return future
+            pause = 0.3 if args else 0.0
+            threading.Timer(pause, lambda: future.set_result(fn(*args, **kwargs))).start()
+            self.unfinished.append(future)
+            return future
+
+    executor = Slow()
+    with run(make_sweep(1), tmp_path / "a.sqlite", executor=executor, jobs=2, progress=False, measure=draw) as store:
+        assert store.counts() == {"done": 4, "failed": 0, "pending": 0}
+    # The start of a worker, four tasks of which the first is lost, and that one again.
+    assert executor.beside == [0, 0, 0, 1, 2, 0]
 
 
 def test_workers_that_cannot_start_are_one_clear_error(tmp_path, make_sweep) -> None:
