@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -28,7 +29,7 @@ WidthRatios = Annotated[list[float], typer.Option("--width-ratio", help="Î±_0..Î
 def predict(
     activation: Activations,
     weight_variance: WeightVariances,
-    depth: Annotated[int, typer.Option(help="L, the number of weight layers.")],
+    depth: Annotated[list[int], typer.Option(help="L, the number of weight layers; may be given several times.")],
     width: Annotated[list[int], typer.Option(help="M; may be given several times.")],
     samples: Annotated[int, typer.Option(help="N.")],
     bias_variance: BiasVariances = [0.0],  # noqa: B006 - typer reads it, nobody changes it
@@ -38,7 +39,10 @@ def predict(
     layer: Annotated[int | None, typer.Option(help="One diagonal block; the whole tensor if not given.")] = None,
     loss: Annotated[str, typer.Option(help="mse or cross_entropy.")] = "mse",
     centered: Annotated[bool, typer.Option("--centered", help="Subtract each output's mean over the samples.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON: an object, or a list for several depths.")
+    ] = False,
+    plot: Annotated[Path | None, typer.Option(help="Write a figure against width, or depth, to this file.")] = None,
 ) -> None:
     """Predict mean, second moment and outliers of a metric's spectrum.
 
@@ -47,17 +51,24 @@ def predict(
     """
     from meanfield.prediction import predict as compute
 
-    network = Network(
-        depth=depth,
-        activation=_one_or_all(activation),
-        weight_variance=_one_or_all(weight_variance),
-        bias_variance=_one_or_all(bias_variance),
-        outputs=outputs,
-        width_ratios=width_ratio or None,
-    )
+    settings = {
+        "activation": _one_or_all(activation),
+        "weight_variance": _one_or_all(weight_variance),
+        "bias_variance": _one_or_all(bias_variance),
+        "outputs": outputs,
+        "width_ratios": width_ratio or None,
+    }
     question = as_metric({"family": metric, "layer": layer, "loss": loss, "centered": centered})
-    answer = compute(network, question, width=_one_or_all(width), samples=samples)
-    typer.echo(json.dumps(answer.to_dict(), ensure_ascii=False) if as_json else str(answer))
+    networks = [Network(depth=each, **settings) for each in depth]
+    answers = [compute(network, question, width=_one_or_all(width), samples=samples) for network in networks]
+    if plot is not None:
+        from meanfield.plots import plot_predictions
+
+        plot_predictions(answers, plot)
+    records = [answer.to_dict() for answer in answers]
+    titled = zip(depth, answers, strict=True)
+    texts = [str(a) if len(depth) == 1 else f"depth {d}\n{a}" for d, a in titled]
+    typer.echo(json.dumps(_one_or_all(records), ensure_ascii=False) if as_json else "\n\n".join(texts))
 
 
 for command in (derive, phase, activations):
