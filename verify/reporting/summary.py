@@ -18,19 +18,20 @@ def headline(comparison: Comparison) -> str:
     """One sentence: do theory and experiment agree, and where not."""
     found = Counter(d.verdict for d in comparison.deciding)
     total = sum(found.values())
+    both = f"{_theory(comparison)} and experiment"
     where = "in the limit of infinite width" if comparison.limits else "at the sizes measured"
-    if comparison.verdict == "fail":
-        return (
-            f"Theory and experiment disagree in {found['fail']} of {total} comparisons {where}: {_worst(comparison)}."
-        )
-    if comparison.verdict == "pass":
-        everywhere = "the one comparison" if total == 1 else f"all {total} comparisons"
-        return f"Theory and experiment agree in {everywhere} {where}, within {_percent(comparison.delta)}."
+    within = f"within {_percent(comparison.delta)}"
     if not total:
         return "Nothing is decided: no comparison has both a prediction and finished networks."
+    if comparison.verdict == "fail":
+        failing = f"{found['fail']} of {total} comparisons"
+        return f"{both.capitalize()} disagree in {failing} {where}: {_worst(comparison)}."
+    if comparison.verdict == "pass":
+        everywhere = "the one comparison" if total == 1 else f"all {total} comparisons"
+        return f"{both.capitalize()} agree in {everywhere} {where}, {within}."
     return (
-        f"No disagreement found, not all decided: theory and experiment agree in {found['pass']} of {total} "
-        f"comparisons {where}, within {_percent(comparison.delta)}; for {found['unclear']} there are too few networks."
+        f"No disagreement found, not all decided: {both} agree in {found['pass']} of {total} comparisons {where}, "
+        f"{within}; for {found['unclear']} there are too few networks."
     )
 
 
@@ -44,7 +45,7 @@ def rule(comparison: Comparison) -> str:
         else f"measured / predicted in each cell, {cells}"
     )
     return (
-        f"Verdict on the {c.theory}-order theory at family-wise level {c.alpha:g} (Holm), by two one-sided t-tests "
+        f"Verdict on the {_theory(c)} at family-wise level {c.alpha:g} (Holm), by two one-sided t-tests "
         f"over networks. What decides is {ratio}."
     )
 
@@ -62,6 +63,10 @@ def counts(comparison: Comparison) -> dict[str, dict[str, int]]:
         "deciding": {k: decides[k] for k in ("pass", "fail", "unclear")},
         "cells": {k: cells[k] for k in ("pass", "fail", "unclear", "void")},
     }
+
+
+def _theory(comparison: Comparison) -> str:
+    return {"leading": "leading-order theory", "refined": "refined theory"}[comparison.theory]
 
 
 def _worst(comparison: Comparison) -> str:
@@ -84,7 +89,7 @@ def _finite_widths(comparison: Comparison) -> list[str]:
     found = Counter(r.verdict for r in informing)
     worst = max(informing, key=_distance)
     return [
-        f"At the finite widths measured, {comparison.theory}-order theory is shown to be within tolerance in "
+        f"At the finite widths measured, {_theory(comparison)} is shown to be within tolerance in "
         f"{found['pass']} of {len(informing)} cells and outside in {found['fail']}; farthest is the "
         f"{place(worst, network_names(comparison.networks))}: {worst.ratio.value:.3g} of the prediction."
     ]

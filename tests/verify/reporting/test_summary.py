@@ -11,15 +11,15 @@ from verify.verdict import Comparison
 
 def test_agreement_is_said_with_its_tolerance(agreeing: Comparison) -> None:
     assert agreeing.verdict == "pass"
-    limits = len(agreeing.limits)
-    assert headline(agreeing) == (
-        f"Theory and experiment agree in all {limits} comparisons in the limit of infinite width, within 5 %."
-    )
+    everywhere = f"in all {len(agreeing.limits)} comparisons in the limit of infinite width"
+    assert headline(agreeing) == f"Leading-order theory and experiment agree {everywhere}, within 5 %."
 
 
 def test_disagreement_is_said_with_its_places_and_sizes(disagreeing: Comparison) -> None:
     said = headline(disagreeing)
-    assert said.startswith("Theory and experiment disagree in 4 of 16 comparisons in the limit of infinite width: ")
+    assert said.startswith(
+        "Leading-order theory and experiment disagree in 4 of 16 comparisons in the limit of infinite width: "
+    )
     assert "mean eigenvalue of" in said
     assert ": 1.3 of the prediction" in said
     assert said.endswith("and 1 more.")
