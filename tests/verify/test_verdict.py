@@ -100,7 +100,7 @@ def test_the_order_in_which_trials_finished_changes_no_bit(world: World) -> None
 
 def test_failed_trials_are_left_out(world: World) -> None:
     trials = world(sweep())
-    failed = [Trial(t.cell, 99, "failed", "out of memory") for t in trials[:3]]
+    failed = [Trial(t.cell, 99, "failed", "out of memory", samples=t.samples) for t in trials[:3]]
     comparison = compare(sweep(), [*failed, *trials])
     assert repr(comparison.rows) == repr(compare(sweep(), trials).rows)
     assert (comparison.finished, comparison.failures) == (len(trials), {"out of memory": 3})
