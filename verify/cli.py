@@ -96,7 +96,7 @@ def status(store: StorePath, as_json: Annotated[bool, typer.Option("--json", hel
 
     Example: verify status quick.sqlite
     """
-    from verify.status import status as status_of
+    from verify.standing import status as status_of
     from verify.store import Store
 
     with Store.open(store) as opened:
@@ -189,7 +189,7 @@ def _read(sweep: str, changes: Sequence[str]) -> Sweep:
 
 
 def _estimate(sweep: Sweep, jobs: int) -> int:
-    from verify.estimate import estimate, estimate_table
+    from verify.estimates import estimate, estimate_table
     from verify.executors import processors
     from verify.sweep import checked_jobs
 

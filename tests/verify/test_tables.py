@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from verify.cli import main
-from verify.estimate import estimate, estimate_table
+from verify.estimates import estimate, estimate_table
 from verify.exporting import export, rows
 from verify.merging import merge
 from verify.overrides import changed
