@@ -14,15 +14,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from meanfield.activations import Activation, activation_names
     from meanfield.derivation import Derivation, derive
+    from meanfield.eigenvectors import outlier_eigenvectors
+    from meanfield.grids import PredictionGrid, predict_grid
     from meanfield.phase import PhaseDiagram, edge_of_chaos, initialisation, phase_diagram
+    from meanfield.plots import plot_predictions
     from meanfield.prediction import Prediction, predict
     from meanfield.recursion import OrderParameters, order_parameters, order_parameters_grid
     from meanfield.spec import FIM, NTK, InputMetric, Metric, Network
 
 __all__ = [
     "FIM", "NTK", "Activation", "Derivation", "InputMetric", "Metric", "Network", "OrderParameters", "PhaseDiagram",
-    "Prediction", "activation_names", "derive", "edge_of_chaos", "initialisation", "order_parameters",
-    "order_parameters_grid", "phase_diagram", "predict",
+    "Prediction", "PredictionGrid", "activation_names", "derive", "edge_of_chaos", "initialisation",
+    "order_parameters", "order_parameters_grid", "outlier_eigenvectors", "phase_diagram", "plot_predictions", "predict",
+    "predict_grid",
 ]  # fmt: skip
 
 # Public name → module: imported on first use, so that `import meanfield` pulls in neither SymPy nor numba.
@@ -31,6 +35,8 @@ _HOME = {
     "FIM": "spec", "NTK": "spec", "InputMetric": "spec", "Metric": "spec", "Network": "spec",
     "Derivation": "derivation", "derive": "derivation",
     "PhaseDiagram": "phase", "edge_of_chaos": "phase", "initialisation": "phase", "phase_diagram": "phase",
+    "PredictionGrid": "grids", "predict_grid": "grids", "outlier_eigenvectors": "eigenvectors",
+    "plot_predictions": "plots",
     "OrderParameters": "recursion", "order_parameters": "recursion", "order_parameters_grid": "recursion",
     "Prediction": "prediction", "predict": "prediction",
 }  # fmt: skip

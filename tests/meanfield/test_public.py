@@ -1,0 +1,21 @@
+"""What `meanfield` hands on, and that it is what it says."""
+
+from __future__ import annotations
+
+import meanfield
+
+PUBLIC = {
+    "FIM", "NTK", "Activation", "Derivation", "InputMetric", "Metric", "Network", "OrderParameters", "PhaseDiagram",
+    "Prediction", "PredictionGrid", "activation_names", "derive", "edge_of_chaos", "initialisation", "order_parameters",
+    "order_parameters_grid", "outlier_eigenvectors", "phase_diagram", "plot_predictions", "predict", "predict_grid",
+}  # fmt: skip
+
+
+def test_public_names() -> None:
+    assert set(meanfield.__all__) == PUBLIC == set(dir(meanfield))
+    for name in PUBLIC:
+        public = getattr(meanfield, name)
+        assert callable(public)
+        assert public.__doc__, name
+        assert public.__module__.startswith("meanfield.")
+        assert public.__module__ != f"meanfield.{name}"  # `from meanfield import derive` must not yield a module
