@@ -87,11 +87,15 @@ class Pool:
     def _room(self, flying: Sized) -> int:
         return max(0, 2 * self._source.workers() - len(flying))
 
-    def _fresh(self) -> Executor:
+    def _fresh(self, attempts: int = 3) -> Executor:
+        """An executor whose workers start. A cluster may give the first task to a worker that is just dying: then
+        another one is asked."""
         executor = self._source.open()
         try:
             self.code = executor.submit(prepare_worker).result()
         except Exception as error:
             self._source.close(executor)
+            if attempts > 1:
+                return self._fresh(attempts - 1)
             raise EngineError(f"engine: expected workers that start, got {type(error).__name__}: {error}") from error
         return executor
