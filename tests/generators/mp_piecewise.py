@@ -164,7 +164,7 @@ def graded(sharp: list[mpf], reach: mpf, finest: mpf, ratio: mpf) -> list[mpf]:
 def _steps(
     left: mpf, right: mpf, from_left: bool, from_right: bool, finest: mpf, ratio: mpf, longest: mpf
 ) -> list[mpf]:
-    """Points between two ends, from either end to the middle."""
+    """Points between two ends, from either end to the middle, where the last length is halved."""
     points, low, high = [], left, right
     below, above = (finest if sharp else longest for sharp in (from_left, from_right))
     while high - low > below + above:
@@ -176,7 +176,7 @@ def _steps(
             high -= above
             above = min(above * ratio, longest)
             points.append(high)
-    return points
+    return [*points, (low + high) / 2]
 
 
 @cache
