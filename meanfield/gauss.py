@@ -11,8 +11,7 @@ Derived closed forms serve where φ has breakpoints and they are accurate (:mod:
 Coordinates: u = s + t and v = s - t with independent s ~ N(0, q - gap/2) and t ~ N(0, gap/2). Two rules, each applied
 at two resolutions; their difference is the error estimate of the finer one, which is the value:
 
-* analytic φ: the trapezoidal rule, which converges exponentially with a rate set by the nearest pole of φ and not by q.
-  s and t run over the same lattice where both are wide enough, so that φ is evaluated along one line only;
+* analytic φ: the trapezoidal rule on a lattice (:mod:`meanfield.lattice`);
 * φ with breakpoints, or an analytic one at very large q, where it bends near 0 only: Gauss-Legendre panels graded
   towards the breakpoints, or towards 0 (:mod:`meanfield.panels`).
 """
@@ -28,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.activations import Activation
+from meanfield.lattice import lattice_lines, lattice_sums
 from meanfield.panels import panel_lines, panel_sums
 
 __all__ = ["Moments", "gaussian_mean", "gaussian_moments", "variance_slope"]
@@ -37,14 +37,11 @@ Function = Callable[[Floats], Floats]
 
 _TOLERANCE = 1e-11  # of two resolutions' difference, relative to the square: the finer one is then far better
 _GAP_TOLERANCE = 1e-9  # the same for the gap, relative to itself
-_COARSEST = 0.25  # first step, in units of the activation's argument
 _LEAST = 1e-300  # an error that is none: a gap of 0 has nothing to be relative to
 _WIDE = 1e3  # variance above which the lattice, whose size grows with q, is given up
 _FINEST = 12  # halvings of the step before giving up
-_LARGEST_GRID = 6e7  # products
 _ROUNDING = 4 * np.finfo(np.float64).eps
 _REACH = 9.0  # standard deviations: exp(-40.5) = 3e-18
-_FINE = 0.4  # step in standard deviations; the coarse rule has 0.8, whose error exp(-2π²/0.8²) is 4e-14
 
 
 @dataclass(frozen=True)
@@ -101,7 +98,8 @@ def gaussian_moments(activation: Activation, q: float, gap: float, order: int = 
         else:
             pair = _quadrature(activation, order, q, min(gap, 2 * q), _natural_level(activation, order))
             pair = _with_linear_gap(pair, activation, order, q, gap, square)
-    return replace(pair, square=square.square, square_error=square.square_error, status=_worse(square, pair))
+    errors = (square.square_error, pair.product_error, pair.gap_error)
+    return Moments(square.square, pair.product, pair.gap, *errors, _worse(square, pair))
 
 
 def _by_closed_form(activation: Activation, order: int, q: float, gap: float) -> Moments | None:
@@ -131,11 +129,11 @@ def gaussian_mean(activation: Activation, q: float, integrand: Function) -> tupl
     if not 0 <= q < math.inf:
         raise ValueError(f"q: expected a finite variance of at least 0, got {q!r}")
     value, error = math.nan, math.inf
-    for level in range(_FINEST):
+    for level in range(_natural_level(activation, 0), _FINEST):
         with np.errstate(over="ignore", invalid="ignore", under="ignore"):
             terms = [weights * integrand(u) for u, weights in _line_rules(activation, q, level)]
-        fine, coarse = (float(np.sum(x)) for x in terms)
-        size = float(np.sum(np.abs(terms[0])))
+        fine, coarse = (float(x.sum()) for x in terms)
+        size = float(np.abs(terms[0]).sum())
         value, error = fine, abs(fine - coarse) + _ROUNDING * size
         if not error > _TOLERANCE * size:
             break
@@ -147,9 +145,7 @@ def _line_rules(activation: Activation, q: float, level: int) -> list[tuple[Floa
     reach = _reach(activation, 0, math.sqrt(q))
     if activation.breakpoints or q > _WIDE:
         return panel_lines(activation.breakpoints or (0.0,), q, reach, level)
-    step = min(_FINE * math.sqrt(q), _COARSEST) / 2**level
-    nodes, weights, _ = _line(math.sqrt(q), step, reach, two_sided=True)
-    return [(nodes, weights), (nodes[::2], (2 if len(nodes) > 1 else 1) * weights[::2])]
+    return lattice_lines(math.sqrt(q), reach, level)
 
 
 def variance_slope(activation: Activation, q: float) -> tuple[float, float]:
@@ -162,7 +158,12 @@ def variance_slope(activation: Activation, q: float) -> tuple[float, float]:
 @functools.lru_cache(maxsize=4096)
 def _square(activation: Activation, order: int, q: float) -> Moments:
     """One preactivation alone. Kept: the square doesn't depend on the other input."""
-    return _quadrature(activation, order, q, 0.0)
+    function = activation.function(order=order)
+    value, error = gaussian_mean(activation, q, lambda u: function(u) ** 2)
+    if not math.isfinite(value):
+        return Moments(value, value, 0.0, math.inf, math.inf, math.inf, "overflow")
+    status = "ok" if error <= 2 * _TOLERANCE * value + _LEAST else "unresolved"
+    return Moments(value, value, 0.0, error, error, 0.0, status)
 
 
 def _worse(*moments: Moments) -> str:
@@ -219,7 +220,7 @@ def _resolved(activation: Activation, order: int, q: float, gap: float, first: i
     if activation.breakpoints or q > _WIDE:
         rule = functools.partial(panel_sums, function, activation.breakpoints or (0.0,), q, gap, reach)
     else:
-        rule = functools.partial(_lattice_sums, function, math.sqrt(q - gap / 2), math.sqrt(gap / 2), reach)
+        rule = functools.partial(lattice_sums, function, math.sqrt(q - gap / 2), math.sqrt(gap / 2), reach)
     moments = Moments(*(math.nan,) * 3, *(math.inf,) * 3, "unresolved")
     level = first
     for level in range(first, _FINEST):
@@ -234,58 +235,23 @@ def _resolved(activation: Activation, order: int, q: float, gap: float, first: i
 
 def _moments(fine: Floats, coarse: Floats) -> Moments:
     """``fine`` and ``coarse``: (square, product, gap, mean magnitude of the product's terms) by the two rules."""
-    square, product, gap, _ = (float(x) for x in fine)
-    if not np.all(np.isfinite(fine)):
+    square, product, gap, size = fine.tolist()  # plain floats: a handful of them is not worth an array
+    if not math.isfinite(square + product + gap + size):
         return Moments(square, product, gap, math.inf, math.inf, math.inf, "overflow")
-    difference = np.abs(fine - coarse)
-    rounding = np.array([square, fine[3], gap + math.sqrt(max(gap * square, 0.0))])
-    errors = [float(e) for e in difference[:3] + _ROUNDING * rounding]
+    differences = [abs(x - y) for x, y in zip(fine.tolist(), coarse.tolist(), strict=True)]
+    gap_rounding = _ROUNDING * (gap + math.sqrt(max(gap * square, 0.0)))
     # A gap that rounding has eaten will not come back on a finer grid.
-    gap_goal = max(_GAP_TOLERANCE * gap, 8 * _ROUNDING * float(rounding[2]))
-    resolved = difference[:2].max() <= _TOLERANCE * square and difference[2] <= gap_goal
-    return Moments(square, product, gap, errors[0], errors[1], errors[2], "ok" if resolved else "unresolved")
-
-
-# --------------------------------------------------------------------------------------------------------------
-# Trapezoidal rule
-
-
-def _lattice_sums(
-    function: Function, wide: float, narrow: float, reach: float, level: int
-) -> tuple[Floats, Floats] | None:
-    """Fine and coarse sums over s (standard deviation ``wide``) and t (``narrow``)."""
-    step = min(_FINE * max(wide, narrow), _COARSEST) / 2**level
-    s, s_weights, s_on = _line(wide, step, reach, two_sided=True)
-    t, t_weights, t_on = _line(narrow, step, reach, two_sided=False)
-    if len(s) * len(t) > _LARGEST_GRID:
-        return None
-    if s_on and t_on:
-        # u and v lie on one lattice f: row i holds f[i], f[i+1], ... for u and f[i], f[i-1], ... for v.
-        half = len(s) // 2 + len(t) - 1
-        line = function(step * np.arange(-half, half + 1, dtype=np.float64))
-        last = len(line) - len(t)
-        return _pair_kernel()(line[len(t) - 1 :], np.ascontiguousarray(line[::-1]), 1, last, -1, s_weights, t_weights)
-    plus, minus = function(s[:, None] + t), function(s[:, None] - t)
-    return _pair_kernel()(plus.ravel(), minus.ravel(), len(t), 0, len(t), s_weights, t_weights)
-
-
-def _line(deviation: float, step: float, reach: float, two_sided: bool) -> tuple[Floats, Floats, bool]:
-    """Nodes, weights, and whether the nodes are multiples of ``step``, for a centred Gaussian.
-
-    A Gaussian too narrow for the common step gets a step of its own; of width 0 it is one node. The one-sided line is
-    t >= 0 with doubled weights. The number of nodes each side is even, so that every second node makes the coarse rule.
-    """
-    if deviation == 0:
-        return np.zeros(1), np.ones(1), False
-    on = step <= _FINE * deviation
-    own = step if on else _FINE * deviation
-    half = 2 * math.ceil(reach * deviation / (2 * own))
-    indices = np.arange(-half if two_sided else 0, half + 1, dtype=np.float64)
-    nodes: Floats = own * indices
-    weights: Floats = own / (deviation * math.sqrt(2 * math.pi)) * np.exp(-0.5 * (nodes / deviation) ** 2)
-    if not two_sided:
-        weights[1:] *= 2
-    return nodes, weights, on
+    gap_goal = max(_GAP_TOLERANCE * gap, 8 * gap_rounding)
+    resolved = max(differences[:2]) <= _TOLERANCE * square and differences[2] <= gap_goal
+    return Moments(
+        square,
+        product,
+        gap,
+        square_error=differences[0] + _ROUNDING * square,
+        product_error=differences[1] + _ROUNDING * size,
+        gap_error=differences[2] + gap_rounding,
+        status="ok" if resolved else "unresolved",
+    )
 
 
 def _reach(activation: Activation, order: int, deviation: float) -> float:
@@ -307,11 +273,3 @@ def _grows_linearly(activation: Activation, order: int) -> bool:
     with np.errstate(over="ignore", invalid="ignore"):
         values = np.abs(np.stack([activation.function(order=order)(x) for x in (u, -u)]))
     return bool(np.all(values <= 10 * (values[:, :1] + 1) * u / u[0]))
-
-
-@functools.cache
-def _pair_kernel() -> Callable[..., tuple[Floats, Floats]]:
-    from meanfield.compiled import pair_sums
-
-    kernel: Callable[..., tuple[Floats, Floats]] = pair_sums
-    return kernel
