@@ -9,7 +9,7 @@ DEV := $(VENV)/.installed-dev
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: venv run test test-slow test-gpu lint bench wheel clean
+.PHONY: venv run test test-slow test-gpu lint bench docs wheel clean
 
 venv: $(DEV)
 
@@ -45,6 +45,9 @@ lint: $(DEV)
 
 bench: $(DEV)
 	for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+docs: $(RUNTIME)
+	$(BIN)/python -m meanfield phase --activation tanh --weight-variance 0.5:4:80 --bias-variance 0:1:80 --plot docs/figures/phase_tanh.svg
 
 wheel: $(DEV)
 	$(BIN)/python -m build --wheel
