@@ -131,8 +131,8 @@ def _entry(first: mpf, second: mpf, scale: mpf) -> list[str]:
     """[value, absolute error]."""
     if isinf(second):
         return ["inf", "0"]
-    error = abs(first - second) + scale * mpf(10) ** -28
-    if error > scale * mpf(10) ** -21:
+    error = abs(first - second) + max(scale, abs(second)) * mpf(10) ** -28
+    if error > max(scale, abs(second)) * mpf(10) ** -21:
         raise ArithmeticError(f"the two rules differ: {first} {second}")
     resolution = scale * mpf(10) ** -34
     return [nstr(second, 32) if abs(second) > resolution else "0.0", nstr(error, 2)]

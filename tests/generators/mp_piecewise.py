@@ -164,19 +164,22 @@ def graded(sharp: list[mpf], reach: mpf, finest: mpf, ratio: mpf) -> list[mpf]:
 def _steps(
     left: mpf, right: mpf, from_left: bool, from_right: bool, finest: mpf, ratio: mpf, longest: mpf
 ) -> list[mpf]:
-    """Points between two ends, from either end to the middle, where the last length is halved."""
-    points, low, high = [], left, right
-    below, above = (finest if sharp else longest for sharp in (from_left, from_right))
-    while high - low > below + above:
-        if below <= above:
-            low += below
-            below = min(below * ratio, longest)
-            points.append(low)
-        else:
-            high -= above
-            above = min(above * ratio, longest)
-            points.append(high)
-    return [*points, (low + high) / 2]
+    """Points between two ends, away from those that are sharp."""
+    if from_left and from_right:
+        middle = (left + right) / 2
+        return [*_away(left, middle, finest, ratio, longest), middle, *_away(right, middle, finest, ratio, longest)]
+    if from_right:
+        return _away(right, left, finest, ratio, longest)
+    return _away(left, right, finest if from_left else longest, ratio, longest)
+
+
+def _away(start: mpf, stop: mpf, length: mpf, ratio: mpf, longest: mpf) -> list[mpf]:
+    points, at, side = [], start, 1 if start < stop else -1
+    while abs(stop - at) > length:
+        at += side * length
+        length = min(length * ratio, longest)
+        points.append(at)
+    return points
 
 
 @cache
