@@ -28,13 +28,13 @@ def judge(metric: Metric, kernel: ExchangeableKernel, spectrum: Spectrum) -> tup
     crowded = (kernel.outputs >= kernel.gradient_width) & (kernel.same > 0)
     swallowed = margin <= 1
     noisy = swallowed & (kernel.outputs * kernel.samples > _NEGLIGIBLE_NOISE * kernel.narrowest)
-    low = _below(margin, spectrum.outliers)
+    low = _below(margin, spectrum.outliers) & ~(swallowed | crowded)[..., None]
     merged = np.isnan(spectrum.outliers) & ~swallowed[..., None]
     reasons = {
         _CENTERED: kernel.projected,
         _swallowed(metric): np.any(swallowed) and not kernel.projected,
         _CROWDED: np.any(crowded) and not kernel.projected,
-        _MERGED: np.any((merged | low) & ~(swallowed | crowded)[..., None]),
+        _MERGED: np.any(merged & ~crowded[..., None] | low),
         _NOISY: np.any(noisy),
         _MANY: np.any(crowded),
     }
@@ -44,7 +44,7 @@ def judge(metric: Metric, kernel: ExchangeableKernel, spectrum: Spectrum) -> tup
         np.where(swallowed | crowded, np.nan, spectrum.bounds[0]),
         np.where(noisy | crowded, np.nan, spectrum.bounds[1]),
     )
-    judged = replace(spectrum, outliers=outliers, second_moment=second_moment, bounds=bounds)
+    judged = replace(_with_bulk(spectrum, low), outliers=outliers, second_moment=second_moment, bounds=bounds)
     return judged, tuple(reason for reason, applies in reasons.items() if applies)
 
 
@@ -65,6 +65,15 @@ def _below(margin: Floats, outliers: Floats) -> NDArray[np.bool_]:
     """Outliers of unequal height (softmax): noise reaches as high for all, so the lower ones stand less above it."""
     below: NDArray[np.bool_] = outliers * np.minimum(margin, 1e100)[..., None] <= outliers[..., :1]
     return below & (outliers > 0)
+
+
+def _with_bulk(spectrum: Spectrum, low: NDArray[np.bool_]) -> Spectrum:
+    """The outliers voided one by one go to the bulk, so that it still shares the trace with those that stand."""
+    multiplicity = spectrum.multiplicity + np.sum(low, axis=-1)
+    rest = np.where(spectrum.multiplicity > 0, spectrum.bulk * spectrum.multiplicity, 0.0)
+    rest = rest + np.sum(spectrum.outliers, axis=-1, where=low)
+    bulk = np.divide(rest, multiplicity, out=np.full(rest.shape, np.nan), where=multiplicity > 0)
+    return replace(spectrum, bulk=np.where(np.any(low, axis=-1), bulk, spectrum.bulk), multiplicity=multiplicity)
 
 
 def _swallowed(metric: Metric) -> str:

@@ -22,6 +22,7 @@ _REPLICATES = 8  # whose scatter is the error estimate
 _POINTS = 32  # a replicate; a power of 2
 _SAMPLES = 128  # drawn at most: beyond, their number leaves Q̄ what it is (E λ_1 moves by less than 1 % up to N = ∞)
 _SEED = 20201
+_LARGEST = 1e300  # a logit; below, neither sums nor differences overflow
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,16 @@ class Ensemble:
 
 
 def given_logits(logits: Floats, centered: bool) -> Ensemble:
-    """One network from its logits (N × C); ``centered`` subtracts each output's mean over the samples first."""
+    """One network from its logits (N × C); ``centered`` subtracts each output's mean over the samples first.
+
+    Raises
+    ------
+    ValueError
+        For logits of 1e300 and more in size.
+    """
+    size = np.max(np.abs(logits), initial=0.0)
+    if size >= _LARGEST:
+        raise ValueError(f"logits: expected numbers below {_LARGEST:g} in size, got {size:g}")
     f = logits.T[None]
     return Ensemble(probabilities(f - f.mean(axis=2, keepdims=True) if centered else f), replicates=1)
 

@@ -6,6 +6,8 @@ of the logits (:mod:`meanfield.logits`).
 
 Axes of ``g``: networks × outputs × samples. Eigenvalues are in units of ν N K₂, so that all that is left of the kernel
 is one number, ``ε = (K₁ - K₂) / (N K₂)``: how high the bulk's unit stands against the outliers'.
+
+Where the softmax is all but certain, 1 - g_k is lost to rounding; it is Σ_{j≠k} g_j, so nothing is subtracted from 1.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ __all__ = ["SoftmaxMoments", "bulk_edge", "mean_covariance", "outlier_roots", "p
 Floats = NDArray[np.float64]
 
 _MERGED = 0.01  # share of networks
+_NEGLIGIBLE = 1e-140  # a probability whose square is still a normal number; below, it counts as zero
 _STEPS = 60  # of the root search; it needs two or three where outliers stand well above the bulk
 
 
@@ -42,29 +45,42 @@ def probabilities(logits: Floats) -> Floats:
     """g = softmax(f) over the outputs (second last axis)."""
     g: Floats = np.exp(logits - np.max(logits, axis=-2, keepdims=True))
     g /= np.sum(g, axis=-2, keepdims=True)
+    g[g < _NEGLIGIBLE] = 0.0
     return g
 
 
 def softmax_moments(g: Floats) -> SoftmaxMoments:
     """The moments of the Q_n."""
     samples = g.shape[2]
-    variances = g * (1 - g)
-    squares = np.sum(g**2, axis=1)
-    square = squares - 2 * np.sum(g**3, axis=1) + squares**2
-    together = samples**2 * np.sum(mean_covariance(g) ** 2, axis=(1, 2))
+    covariance = mean_covariance(g)
+    variances = np.diagonal(covariance, axis1=1, axis2=2)
+    square = np.sum((g * _others(g)) ** 2 + g**2 * _others(g**2), axis=1)  # diagonal and off-diagonal of Q_n
+    together = samples**2 * np.sum(covariance**2, axis=(1, 2))
     return SoftmaxMoments(
-        trace=np.mean(np.sum(variances, axis=1), axis=1),
+        trace=np.sum(variances, axis=1),
         square=np.mean(square, axis=1),
         product=(together - np.sum(square, axis=1)) / (samples * (samples - 1)) if samples > 1 else np.zeros(len(g)),
-        variance=np.max(np.mean(variances, axis=2), axis=1),
+        variance=np.max(variances, axis=1),
     )
 
 
+def _others(values: Floats) -> Floats:
+    """Σ_{j≠k} v_j for every output k, by additions alone."""
+    others = np.zeros_like(values)
+    others[:, 1:] = np.cumsum(values[:, :-1], axis=1)
+    others[:, :-1] += np.cumsum(values[:, :0:-1], axis=1)[:, ::-1]
+    return others
+
+
 def mean_covariance(g: Floats) -> Floats:
-    """Q̄ = E_n[diag(g) - g gᵀ/Σ_k g_k], one C × C matrix a network; probabilities sum to 1."""
+    """Q̄ = E_n[diag(g) - g gᵀ/Σ_k g_k], one C × C matrix a network; probabilities sum to 1.
+
+    Its rows sum to zero, which gives the diagonal from the entries beside it.
+    """
     share = g / np.sum(g, axis=1, keepdims=True)
-    diagonal = np.sum(g, axis=2)[:, None, :] * np.eye(g.shape[1])
-    matrix: Floats = (diagonal - g @ np.swapaxes(share, 1, 2)) / g.shape[2]
+    eye = np.eye(g.shape[1])
+    beside = (g @ np.swapaxes(share, 1, 2)) * ((1 - eye) / g.shape[2])
+    matrix: Floats = np.sum(beside, axis=2)[:, None, :] * eye - beside
     return matrix
 
 
@@ -100,9 +116,11 @@ def outlier_roots(g: Floats, epsilon: float, edge: Floats, tolerance: float) -> 
     An eigenvalue x > ``edge`` solves det(I - E_n[Q_n (x I - ε Q_n)⁻¹]) = 0, that is μ_k(T(x)) = x for an eigenvalue μ_k
     of the matrix function T, which decreases: at most one x for each k = 1..C-1 (the last has T(x) 1 = 0). For ε → 0
     these are the eigenvalues of Q̄. Where one has merged in more than 1 % of the networks it is NaN in all, and so are
-    the lower ones; in up to 1 % the edge, which a root reaches as it merges, stands for it.
+    the lower ones; in up to 1 % the edge, which a root reaches as it merges, stands for it. ε > 0, so a network whose
+    edge is 0 has Q_n = 0 for all n, and all its eigenvalues are 0.
     """
-    floor = np.maximum(edge * (1 + 1e-9), 1e-300)
+    certain = edge == 0
+    floor = np.where(certain, 1.0, edge * (1 + 1e-9))
     start = np.linalg.eigvalsh(mean_covariance(g))
     roots = np.full((len(g), g.shape[1] - 1), np.nan)
     for column, k in enumerate(range(g.shape[1] - 1, 0, -1)):
@@ -112,10 +130,11 @@ def outlier_roots(g: Floats, epsilon: float, edge: Floats, tolerance: float) -> 
 
         low = np.maximum(start[:, k], floor)
         height = excess(low)
-        merged = height < -tolerance * low - 1e-290
+        merged = (height < -tolerance * low) & ~certain
         if np.mean(merged) > _MERGED:
             break
-        roots[:, column] = np.where(merged, floor, _root(excess, low, np.maximum(height, 0.0), tolerance))
+        found = np.where(merged, floor, _root(excess, low, np.maximum(height, 0.0), tolerance))
+        roots[:, column] = np.where(certain, 0.0, found)
     return roots
 
 

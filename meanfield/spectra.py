@@ -25,8 +25,12 @@ class Spectrum:
 
     ``mean`` and ``second_moment`` are Σλ/P and Σλ²/P over all P eigenvalues; ``outliers`` are the largest ones,
     descending on the last axis; ``bulk`` is the mean of the other non-zero eigenvalues, of which there are
-    ``multiplicity``. ``bounds`` enclose the largest, where it is not known exactly. ``networks`` holds the
-    statistics of each network of an ensemble, on the first axis, and ``error`` the relative error of their means.
+    ``multiplicity``, and together they make up the trace. Softmax outliers that merged count as bulk. Where
+    :mod:`meanfield.conditions` voids all outliers, ``bulk`` and ``multiplicity`` stay what they are beside the
+    outliers of the two-value kernel, whose share of the trace is then in neither.
+
+    ``bounds`` enclose the largest, where it is not known exactly. ``networks`` holds the statistics of each network of
+    an ensemble, on the first axis, and ``error`` the relative error of their means.
     """
 
     mean: Floats
@@ -87,8 +91,9 @@ def softmax_spectrum(kernel: ExchangeableKernel, ensemble: Callable[[int], Ensem
 def _multiplicity(kernel: ExchangeableKernel, outputs: int) -> Floats:
     """Non-zero eigenvalues beside one for each output, which is either an outlier or projected out."""
     available = kernel.dimension + (outputs if kernel.projected else 0)
-    count: Floats = np.maximum(np.minimum(available, outputs * kernel.samples) - outputs, 0.0)
-    return count
+    count = np.maximum(np.minimum(available, outputs * kernel.samples) - outputs, 0.0)
+    nonzero: Floats = np.where(kernel.gap > 0, count, 0.0)
+    return nonzero
 
 
 def _softmax_networks(cell: ExchangeableKernel, g: Floats) -> dict[str, Floats]:
@@ -109,9 +114,11 @@ def _softmax_outliers(cell: ExchangeableKernel, g: Floats) -> Floats:
     outlying = 0 if cell.projected else cell.outputs - 1
     if outlying == 0 or (cell.other <= 0 < cell.gap):
         return np.full((len(g), outlying), np.nan)
-    if cell.samples == 1 or cell.same == 0:
-        # No second sample, no bulk: the spectrum is that of Q.
-        return cell.normaliser * cell.same * np.linalg.eigvalsh(mean_covariance(g))[:, :0:-1]
+    if cell.samples == 1 or cell.gap == 0:
+        # One sample or equal ones, no bulk: the spectrum is that of Q̄.
+        height = cell.normaliser * (cell.same + (cell.samples - 1) * cell.other)
+        eigenvalues: Floats = height * np.maximum(np.linalg.eigvalsh(mean_covariance(g))[:, :0:-1], 0.0)
+        return eigenvalues
     epsilon = float(cell.gap / (cell.samples * cell.other))
     roots = outlier_roots(g, epsilon, bulk_edge(g, epsilon), _SEARCH[len(g) == 1])
     return cell.normaliser * cell.samples * cell.other * roots

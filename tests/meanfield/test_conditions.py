@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 
+from meanfield.conditions import judge, outlier_margin
+from meanfield.kernels import exchangeable_kernel
 from meanfield.prediction import predict
+from meanfield.recursion import order_parameters
 from meanfield.spec import FIM, NTK, InputMetric, Network
+from meanfield.spectra import Spectrum
 
 CENTRED = Network(3, "tanh", weight_variance=2.0, bias_variance=0.0, outputs=2)
 BIASED = Network(3, "tanh", weight_variance=3.0, bias_variance=0.64, outputs=2)
@@ -108,6 +113,62 @@ def test_softmax_of_a_centred_network_has_no_outliers(metric):
     prediction = predict(CENTRED, metric(loss="cross_entropy"), width=200, samples=100)
     assert void(prediction) == {"second_moment", "largest"}
     assert np.isnan(prediction.bounds).all()
+
+
+@pytest.mark.parametrize("metric", [FIM, NTK, InputMetric, lambda loss: FIM(layer=2, loss=loss)])
+def test_bulk_shares_the_trace_with_the_outliers_that_stand(metric):
+    network, counts = replace_outputs(BIASED, 10), []
+    for seed, samples, rise in itertools.product(range(3), (1, 20, 100), (3, 12)):
+        logits = np.random.default_rng(seed).normal(size=(samples, 10)) + np.linspace(0, rise, 10)
+        p = predict(network, metric(loss="cross_entropy"), width=200, samples=samples, logits=logits)
+        standing = np.isfinite(p.outliers).sum()
+        mean, multiplicity = p.bulk
+        assert multiplicity == min(p.dimension, 9 * samples) - standing
+        bulk = mean * multiplicity if multiplicity else 0
+        if standing:
+            assert np.nansum(p.outliers) + bulk == pytest.approx(p.mean * p.dimension, rel=1e-9)
+        counts.append(standing)
+    assert any(0 < x < 9 for x in counts)  # some lower ones void, by the judge or by the merger
+
+
+def test_voided_outliers_go_to_the_bulk():
+    # Heights 10, 4, 1 over a noise at a third of the first: the last is void, and the bulk has one eigenvalue more.
+    kernel = exchangeable_kernel(BIASED, NTK(), order_parameters(BIASED), np.full((4, 1), 1000.0), np.array([300.0]))
+    margin = outlier_margin(kernel)[0]
+    outliers = np.array([[10.0, 10 / margin * 1.5, 10 / margin * 0.5]])
+    one = np.ones(1)
+    spectrum = Spectrum(one, one, outliers, bulk=0.1 * one, multiplicity=20 * one)
+    judged, warnings = judge(NTK(), kernel, spectrum)
+    np.testing.assert_array_equal(np.isnan(judged.outliers), [[False, False, True]])
+    assert judged.multiplicity == 21
+    assert judged.bulk * 21 == pytest.approx(2.0 + outliers[0, 2])
+    assert warnings
+
+
+def test_nearly_certain_softmax_stays_within_its_bounds():
+    network = replace_outputs(BIASED, 4)
+    for shift in range(41):
+        f = np.random.default_rng(0).normal(size=(6, 4))
+        f[:, 0] += shift
+        p = predict(network, FIM(loss="cross_entropy"), width=1000, samples=6, logits=f)
+        lower, upper = p.bounds
+        assert lower * (1 - 1e-9) <= p.largest <= upper * (1 + 1e-9)
+
+
+def test_saturated_softmax_is_zero():
+    f = 1e6 * np.random.default_rng(0).normal(size=(6, 4))
+    p = predict(replace_outputs(BIASED, 4), FIM(loss="cross_entropy"), width=1000, samples=6, logits=f)
+    assert p.outliers.tolist() == [0, 0, 0]
+    assert (p.mean, p.largest, p.bounds) == (0, 0, (0, 0))
+
+
+@pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
+def test_metric_of_one_value_has_no_bulk(loss):
+    # Its gradient by the bias of the last layer is 1 for every sample, so all its other eigenvalues are zero.
+    constant = Network(2, "linear", 0.0, 1.0, outputs=3)
+    p = predict(constant, NTK(loss=loss), width=50, samples=8)
+    assert p.bulk[1] == 0
+    assert np.isnan(p.bulk[0])
 
 
 def test_softmax_of_one_sample_is_exact():

@@ -67,6 +67,14 @@ def test_the_same_every_time():
     np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.parametrize("centered", [False, True])
+def test_huge_logits_saturate_and_larger_are_refused(centered):
+    f = np.array([[1.0, -1.0], [-1.0, 1.0], [1.0, -1.0]])
+    np.testing.assert_array_equal(given_logits(9e299 * f, centered).g[0].T, f > 0)
+    with pytest.raises(ValueError, match=r"logits: expected numbers below 1e\+300 in size, got 1e\+308"):
+        given_logits(1e308 * f, centered)
+
+
 def test_given_logits_are_centred_before_the_softmax():
     f = np.random.default_rng(0).normal(size=(7, C))
     g = np.exp(f - f.mean(0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -116,8 +117,71 @@ def test_uniform_softmax():
     assert moments.product == pytest.approx((outputs - 1) / outputs**2)
 
 
-def test_saturated_softmax_is_zero():
-    g = probabilities(1e5 * draw(0, 1, 4, 20))
-    found = outlier_roots(g, 0.02, bulk_edge(g, 0.02), 1e-12)
-    assert softmax_moments(g).trace == pytest.approx(0, abs=1e-12)
-    assert np.nan_to_num(found) == pytest.approx(0, abs=1e-12)
+@pytest.mark.parametrize("scale", [1e6, 1e299])
+def test_saturated_softmax_is_zero(scale):
+    g = probabilities(scale * draw(0, 3, 4, 20))
+    assert np.all(outlier_roots(g, 0.02, bulk_edge(g, 0.02), 1e-12) == 0)
+    moments = softmax_moments(g)
+    assert all(np.all(values == 0) for values in vars(moments).values())
+
+
+def test_one_saturated_network_of_many_disturbs_no_other():
+    f = draw(0, 3, 4, 20)
+    alone = probabilities(f[:2])
+    f[2] *= 1e6
+    g = probabilities(f)
+    found, expected = (outlier_roots(x, 0.02, bulk_edge(x, 0.02), 1e-12) for x in (g, alone))
+    assert found[:2] == pytest.approx(expected, rel=1e-9)
+    assert np.all(found[2] == 0)
+
+
+@pytest.mark.parametrize("shift", range(0, 41, 4))
+def test_nearly_certain_softmax_loses_no_digits(shift):
+    samples, epsilon = 6, 0.02
+    f = draw(0, 1, 4, samples, 1.0)
+    f[:, 0] += shift
+    g = probabilities(f)
+    with mpmath.workdps(60):
+        q = [exact_covariance(column) for column in f[0].T]
+        mean = sum(q[1:], q[0]) / samples
+        square = sum(trace(x * x) for x in q) / samples
+        product = (trace(mean * mean) * samples - square) / (samples - 1)
+        highest = [max(mpmath.eigsy(x, eigvals_only=True)) for x in q]
+        total = float(trace(mean))
+        expected = np.array(mean.tolist(), dtype=float)
+    found = softmax_moments(g)
+    assert found.trace == pytest.approx(total, rel=1e-13, abs=0)
+    assert found.square == pytest.approx(float(square), rel=1e-13, abs=0)
+    assert found.product == pytest.approx(float(product), rel=1e-12, abs=0)
+    assert found.variance == pytest.approx(expected.diagonal().max(), rel=1e-13, abs=0)
+    np.testing.assert_allclose(mean_covariance(g)[0], expected, rtol=1e-13, atol=0)
+    edge = bulk_edge(g, epsilon)
+    assert edge == pytest.approx(epsilon * float(max(highest)), rel=1e-3, abs=0)
+    roots = outlier_roots(g, epsilon, edge, 1e-13)[0]
+    largest = np.linalg.eigvalsh(exact_dense(f[0], epsilon))[-1]
+    assert roots[0] == pytest.approx(largest, rel=1e-9, abs=0)
+
+
+def trace(matrix):
+    return sum(matrix[k, k] for k in range(matrix.rows))
+
+
+def exact_covariance(logits):
+    """Q of one sample in mpmath."""
+    e = [mpmath.exp(mpmath.mpf(float(x))) for x in logits]
+    g = mpmath.matrix([x / sum(e) for x in e])
+    return mpmath.diag(list(g)) - g * g.T
+
+
+def exact_dense(logits, epsilon):
+    """The sandwich, whose blocks are R_nᵀ R_m (1/N + ε δ_nm), from R in 60 digits."""
+    outputs, samples = logits.shape
+    with mpmath.workdps(60):
+        roots = []
+        for column in logits.T:
+            e = [mpmath.exp(mpmath.mpf(float(x))) for x in column]
+            g = [x / sum(e) for x in e]
+            roots.append([[((j == k) - g[j]) * mpmath.sqrt(g[k]) for k in range(outputs)] for j in range(outputs)])
+        r = np.array(roots, dtype=float)
+    blocks = np.einsum("njk,mjl->nkml", r, r) * (1 / samples + epsilon * np.eye(samples)[:, None, :, None])
+    return blocks.reshape(samples * outputs, -1)
