@@ -13,6 +13,7 @@ A new activation is one row of ``_ROWS``.
 from __future__ import annotations
 
 import ast
+import difflib
 import functools
 import math
 import re
@@ -168,7 +169,9 @@ def _registered(name: str) -> Activation:
     match = re.fullmatch(r"\s*([A-Za-z]\w*)\s*(?:\(([^()]*)\))?\s*", name)
     base = _ALIASES.get(match[1], match[1]) if match else name
     if match is None or base not in _ROWS:
-        raise ValueError(f"activation: expected one of {', '.join(activation_names())}; got {name!r}")
+        close = difflib.get_close_matches(name, activation_names(), n=1)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        raise ValueError(f"activation: expected a registered name, got {name!r}{hint}; {', '.join(activation_names())}")
     text, breakpoints, defaults = _ROWS[base]
     parameters = _parameters(name, match[2], defaults)
     for parameter, number in parameters.items():

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
-from meanfield.command import run_app
+from meanfield.command import run_app, writable
 from meanfield.inspection import activations, derive, phase
 from meanfield.spec import Network, as_metric
 
@@ -31,7 +32,7 @@ def predict(
     weight_variance: WeightVariances,
     depth: Annotated[list[int], typer.Option(help="L, the number of weight layers; may be given several times.")],
     width: Annotated[list[int], typer.Option(help="M; may be given several times.")],
-    samples: Annotated[int, typer.Option(help="N.")],
+    samples: Annotated[list[int], typer.Option(help="N; may be given several times.")],
     bias_variance: BiasVariances = [0.0],  # noqa: B006 - typer reads it, nobody changes it
     outputs: Annotated[int, typer.Option(help="C.")] = 1,
     width_ratio: WidthRatios = [],  # noqa: B006
@@ -60,7 +61,14 @@ def predict(
     }
     question = as_metric({"family": metric, "layer": layer, "loss": loss, "centered": centered})
     networks = [Network(depth=each, **settings) for each in depth]
-    answers = [compute(network, question, width=_one_or_all(width), samples=samples) for network in networks]
+    if plot is not None:
+        writable("plot", plot)
+        if len(samples) > 1:
+            raise ValueError(f"plot: expected one number of samples, got {len(samples)}")
+    sizes = _one_or_all(width), _one_or_all(samples)
+    if len(width) > 1 and len(samples) > 1:  # every width with every number of samples
+        sizes = np.array(width)[:, None], np.array(samples)
+    answers = [compute(network, question, width=sizes[0], samples=sizes[1]) for network in networks]
     if plot is not None:
         from meanfield.plots import plot_predictions
 

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 
-__all__ = ["run_app"]
+__all__ = ["run_app", "writable"]
+
+
+def writable(field: str, path: Path) -> Path:
+    """``path``, if a file can be written there. Asked before a long computation, not after.
+
+    Raises
+    ------
+    ValueError
+        If its folder doesn't exist or may not be written, or the path is a folder.
+    """
+    folder = path.parent
+    if path.is_dir() or not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
+        raise ValueError(f"{field}: expected a file in an existing, writable folder, got {str(path)!r}")
+    return path
 
 
 def run_app(application: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> int:

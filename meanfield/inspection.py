@@ -11,6 +11,7 @@ import typer
 from numpy.typing import NDArray
 
 from meanfield.activations import Activation, activation_names, as_activation
+from meanfield.command import writable
 from meanfield.tables import format_table
 
 __all__ = ["activations", "derive", "phase"]
@@ -54,6 +55,8 @@ def phase(
     """
     from meanfield.phase import edge_of_chaos, phase_diagram
 
+    if plot is not None:
+        writable("plot", plot)
     weight, bias = _numbers("weight_variance", weight_variance), _numbers("bias_variance", bias_variance)
     diagram = phase_diagram(activation, weight[None, :], bias[:, None])
     edge = edge_of_chaos(activation, bias)
@@ -115,7 +118,7 @@ _MOST_ROWS = 60
 
 def _described(activation: Activation) -> dict[str, Any]:
     from meanfield.closed import closed_form
-    from meanfield.gauss import gaussian_mean
+    from meanfield.gauss import activation_mean
 
     return {
         "name": activation.name,
@@ -123,7 +126,7 @@ def _described(activation: Activation) -> dict[str, Any]:
         "closed_form": closed_form(activation) is not None,
         "centred": activation.parity == -1,
         "at_zero": float(activation.function()(np.zeros(1))[0]),
-        "mean": 0.0 if activation.parity == -1 else gaussian_mean(activation, 1.0, activation.function())[0],
+        "mean": activation_mean(activation, 1.0)[0],
         "smoothness": _smoothness(activation),
     }
 

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.activations import Activation
-from meanfield.gauss import gaussian_mean, gaussian_moments
+from meanfield.gauss import activation_mean, gaussian_moments
 
 __all__ = ["MomentTable", "moment_table"]
 
@@ -34,6 +34,8 @@ _Q_NODES = 18
 _THETA_NODES = (18, 24, 32, 48, 64, 96)  # near and far: the first that is enough
 _ENOUGH = 3e-12  # of the last coefficients, relative to the first
 THETA_CUT = math.pi / 3
+_LEAST = 1e-300  # stands for q = 0, which the lowest panel reaches continuously
+_STEEPEST = 1e8  # ratio of a panel's squares that polynomials still follow; exp(u) soon exceeds it
 _WIDEST_LINE = 2.0**22  # largest q of a single input's moments
 _WIDEST_PAIR = 2.0**8  # and of a pair's, which bend ever closer to θ = 0 as q grows
 
@@ -68,12 +70,12 @@ class MomentTable:
     def moments(self, q: Floats, gap: Floats) -> tuple[Floats, Floats, Floats]:
         """square, product and gap, each of shape ``(2, *q.shape)``: for φ, then for φ'.
 
-        NaN where q is not in (0, 2⁸] or the covariance q - gap is negative.
+        NaN where q is not in [0, 2⁸] or the covariance q - gap is negative.
         """
         from meanfield.compiled import table_moments
 
-        good = (q <= _WIDEST_PAIR) & (q > 0) & (gap >= 0) & (gap <= q * (1 + 1e-12))
-        q_flat, gap_flat = np.where(good, q, 1.0).ravel(), np.where(good, gap, 0.0).ravel()
+        good = (q <= _WIDEST_PAIR) & (q >= 0) & (gap >= 0) & (gap <= q * (1 + 1e-12))
+        q_flat, gap_flat = np.where(good, np.maximum(q, _LEAST), 1.0).ravel(), np.where(good, gap, 0.0).ravel()
         index = _panel_index(q_flat)
         used = np.unique(index)
         lines, pairs = [self._line(int(p)) for p in used], [self._pair(int(p)) for p in used]
@@ -85,9 +87,9 @@ class MomentTable:
         return square, product, difference
 
     def squares(self, q: Floats) -> tuple[Floats, Floats, Floats]:
-        """E[φ²], E[φ'²] and d E[φ²]/dq (of the interpolant) at an array of q; NaN where q is not in (0, 2²²]."""
-        good = (q <= _WIDEST_LINE) & (q > 0)
-        flat = np.where(good, q, 1.0).ravel()
+        """E[φ²], E[φ'²] and d E[φ²]/dq (of the interpolant) at an array of q; NaN where q is not in [0, 2²²]."""
+        good = (q <= _WIDEST_LINE) & (q >= 0)
+        flat = np.where(good, np.maximum(q, _LEAST), 1.0).ravel()
         index = _panel_index(flat)
         x, out = _panel_coordinate(flat, index), np.empty((3, flat.size))
         for p in np.unique(index):
@@ -113,7 +115,11 @@ class MomentTable:
     def _line(self, index: int) -> LinePanel:
         if index not in self._lines:
             rows = [[self._single(float(q), order) for q in _panel_nodes(index)] for order in (0, 1)]
-            square, mean = (_coefficients(x, (1,)) for x in np.moveaxis(np.array(rows), -1, 0))
+            values = np.moveaxis(np.array(rows), -1, 0)
+            sizes = np.abs(values[0])
+            if not np.all(np.isfinite(values)) or np.any(sizes.max(axis=1) > _STEEPEST * sizes.min(axis=1)):
+                values = np.full_like(values, np.nan)
+            square, mean = (_coefficients(x, (1,)) for x in values)
             self._lines[index] = LinePanel(square, mean, max(_tail(square), _tail(mean)))
         return self._lines[index]
 
@@ -140,7 +146,7 @@ class MomentTable:
         return chosen
 
     def _single(self, q: float, order: int) -> tuple[float, float]:
-        mean = gaussian_mean(self.activation, q, self.activation.function(order=order))[0]
+        mean = activation_mean(self.activation, q, order)[0]
         return gaussian_moments(self.activation, q, 0.0, order).square / (q + self._origin[order]), mean
 
     def _near(self, q: float, order: int, theta: Floats) -> Floats:
@@ -152,7 +158,7 @@ class MomentTable:
 
     def _far(self, q: float, order: int, theta: Floats) -> Floats:
         moments = [gaussian_moments(self.activation, q, q * d, order) for d in 2 * np.sin(theta / 2) ** 2]
-        mean = gaussian_mean(self.activation, q, self.activation.function(order=order))[0]
+        mean = activation_mean(self.activation, q, order)[0]
         return np.array([m.product - mean**2 for m in moments]) / ((moments[0].square or 1.0) * np.cos(theta))
 
 

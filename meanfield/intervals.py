@@ -15,15 +15,17 @@ __all__ = ["interval"]
 Floats = NDArray[np.float64]
 
 
-def interval(law: Mapping[str, Floats], level: float, networks: int) -> dict[str, Floats]:
+def interval(law: Mapping[str, Floats] | None, level: float, networks: int) -> dict[str, Floats] | None:
     """Lower and upper end (last axis) of the interval that holds the mean of so many networks.
 
     Quantiles of the law for one network; for more the mean's normal approximation, mean ± z std/√networks. ``law`` has
-    the networks on the first axis.
+    the networks on the first axis; without a law there is no interval.
     """
     count = positive_integer("networks", networks)
     if isinstance(level, str | bool) or not 0 < float(level) < 1:
         raise ValueError(f"level: expected a number between 0 and 1, got {level!r}")
+    if law is None:
+        return None
     tail = (1 - float(level)) / 2
     if count == 1:
         return {name: np.moveaxis(np.quantile(x, [tail, 1 - tail], axis=0), 0, -1) for name, x in law.items()}

@@ -24,7 +24,7 @@ _REACH = 9.0  # standard deviations: exp(-40.5) = 3e-18
 _NODES = (12, 18)  # of a panel: coarse and fine rule
 _LONGEST = 3.0  # standard deviations a panel may span
 _GROWTH = 4.0  # of panels with the distance from a cut: the rules then converge like 3⁻²⁴ and 3⁻³⁶
-_LARGEST_GRID = 3e7
+_LARGEST_GRID = 8e6
 
 
 def panel_sums(

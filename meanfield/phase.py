@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from meanfield.activations import as_activation
+from meanfield.gauss import gaussian_moments
 from meanfield.interpolants import MomentTable, moment_table
+from meanfield.recursion import variance_grid
 from meanfield.spec import ActivationLike
 
 __all__ = ["INITIALISATIONS", "PhaseDiagram", "edge_of_chaos", "initialisation", "phase_diagram"]
@@ -26,7 +28,8 @@ Floats = NDArray[np.float64]
 _STEPS = 400
 _CONVERGED = 1e-13  # relative step of a fixed point
 _ESCAPED = 1e6  # a variance beyond which the map is taken to diverge
-_SMALLEST = 1e-12  # a variance that stands for the limit 0 of an expectation
+_SMALLEST = 1e-24  # a variance that stands for the limit 0 of an expectation
+_FLAT = 1e-9  # E[φ'²] of an activation that is flat at 0
 _VANISHED = 1e-200  # and one that is taken to be 0
 _EDGE = 1e-9  # |χ_1 - 1| that counts as the edge of chaos
 
@@ -76,7 +79,7 @@ def phase_diagram(activation: ActivationLike, weight_variance: ArrayLike, bias_v
         If a variance is negative or not finite, or the activation has a jump (E[φ'²] is infinite).
     """
     table = moment_table(as_activation(activation))
-    weight, bias = _variances(weight_variance, bias_variance)
+    weight, bias = variance_grid(weight_variance, bias_variance)
     q = _variance_fixed_point(table, weight, bias)
     finite = np.isfinite(q)
     # Where q* is 0, its limit: the lowest panel reaches it continuously.
@@ -109,7 +112,7 @@ def edge_of_chaos(activation: ActivationLike, bias_variance: ArrayLike) -> Float
         As for :func:`phase_diagram`.
     """
     table = moment_table(as_activation(activation))
-    _, bias = _variances(1.0, bias_variance)
+    _, bias = variance_grid(1.0, bias_variance)
     edges = [_edge(table, float(b)) for b in bias.ravel()]
     return np.array(edges).reshape(bias.shape)[()]
 
@@ -129,6 +132,7 @@ def initialisation(name: str, activation: ActivationLike, bias_variance: float =
         For another name, or if the activation has no edge of chaos at this bias variance.
     """
     activation = as_activation(activation)
+    variance_grid(1.0, bias_variance)
     if name not in INITIALISATIONS:
         raise ValueError(f"initialisation: expected one of {', '.join(INITIALISATIONS)}, got {name!r}")
     if name == "he":
@@ -143,15 +147,6 @@ def initialisation(name: str, activation: ActivationLike, bias_variance: float =
     return weight, bias_variance
 
 
-def _variances(weight_variance: ArrayLike, bias_variance: ArrayLike) -> tuple[Floats, Floats]:
-    for field, value in (("weight_variance", weight_variance), ("bias_variance", bias_variance)):
-        array = np.asarray(value, dtype=np.float64)
-        if not (np.all(np.isfinite(array)) and np.all(array >= 0)):
-            raise ValueError(f"{field}: expected finite numbers of at least 0, got {value!r}")
-    weight, bias = np.broadcast_arrays(np.asarray(weight_variance, float), np.asarray(bias_variance, float))
-    return weight, bias
-
-
 def _variance_fixed_point(table: MomentTable, weight: Floats, bias: Floats) -> Floats:
     """The fixed point that the iteration from q^1 runs into: the iteration itself, sped up by a Newton step wherever
     that lands closer to a stable fixed point."""
@@ -162,6 +157,7 @@ def _variance_fixed_point(table: MomentTable, weight: Floats, bias: Floats) -> F
         return weight * square + bias - q, weight * rate
 
     change, slope = mapped(q)
+    settled = np.zeros(q.shape, dtype=bool)
     for _ in range(_STEPS):
         newton = q + change / np.where(slope < 1 - 1e-12, 1 - slope, 1.0)
         newton = np.clip(newton, q / 4, 4 * q)
@@ -171,9 +167,12 @@ def _variance_fixed_point(table: MomentTable, weight: Floats, bias: Floats) -> F
         q_next = np.where(use, newton, q + change)
         done = np.abs(q_next - q) <= _CONVERGED * q_next
         q, change, slope = q_next, np.where(use, better, plain), np.where(use, slope_there, slope_plain)
-        if np.all(done | (q > _ESCAPED) | (q < _VANISHED)):
+        settled = done | ~(q <= _ESCAPED) | (q < _VANISHED)
+        if np.all(settled):
             break
-    return np.where(q >= _ESCAPED, np.inf, np.where(q < _VANISHED, 0.0, q))
+    # What still grows after so many steps, or has left the table, has no fixed point above it to settle at.
+    unbounded = ~(q < _ESCAPED) | (~settled & (change > 0))
+    return np.where(unbounded, np.inf, np.where(q < _VANISHED, 0.0, q))
 
 
 def _correlation_fixed_point(table: MomentTable, weight: Floats, q: Floats, chi: Floats) -> tuple[Floats, Floats]:
@@ -196,7 +195,7 @@ def _depth(slope: Floats) -> Floats:
     """-1/log|slope|: layers in which a deviation falls by e."""
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = -np.log(np.abs(slope))
-        return np.where(np.abs(rate) < _EDGE, np.inf, 1 / rate)
+        return np.where(np.abs(rate) < _EDGE, np.inf, np.where(rate > 0, 1 / rate, np.nan))
 
 
 def _edge(table: MomentTable, bias: float) -> float:
@@ -213,15 +212,24 @@ def _edge(table: MomentTable, bias: float) -> float:
     grid = np.linspace(math.log(_SMALLEST), math.log(_ESCAPED), 73)
     values = np.array([missing(x) for x in grid])
     # Scale-free activations have q = E[φ²]/E[φ'²] for all q: what is left of the difference is rounding.
-    values = np.where(np.abs(values) <= 1e-12 * np.exp(grid), 0.0, values)
-    if values[0] >= 0 and bias == 0:
-        return 1 / moments(_SMALLEST)[1]
-    crossings = np.flatnonzero((values[:-1] < 0) & (values[1:] > 0))
+    scale_free = bool(np.all(np.abs(values + bias) <= 1e-11 * np.exp(grid)))
+    if bias == 0 and (scale_free or values[0] >= -1e-11 * _SMALLEST):
+        slope_square = moments(_SMALLEST)[1]
+        return 1 / slope_square if slope_square > _FLAT else math.inf
+    crossings = np.array([]) if scale_free else np.flatnonzero((values[:-1] < 0) & (values[1:] >= 0))
     if len(crossings) == 0:
         return _edge_at_infinity(table)
-    i = crossings[0]
-    root = brentq(missing, grid[i], grid[i + 1], xtol=1e-14, rtol=1e-14)
-    return 1 / moments(math.exp(root))[1]
+    # The table finds the bracket, quadrature the root: an interpolant of a steep φ, such as exp, is good to 1e-6 only.
+    i = int(crossings[0])
+    ends = grid[max(i - 1, 0)], grid[min(i + 2, len(grid) - 1)]
+    root = brentq(lambda log_q: _missing(table, log_q) - bias, *ends, xtol=1e-14, rtol=1e-14)
+    return 1 / gaussian_moments(table.activation, math.exp(root), 0.0, 1).square
+
+
+def _missing(table: MomentTable, log_q: float) -> float:
+    q = math.exp(log_q)
+    square, slope_square = (gaussian_moments(table.activation, q, 0.0, order).square for order in (0, 1))
+    return q - square / slope_square
 
 
 def _edge_at_infinity(table: MomentTable) -> float:

@@ -15,7 +15,7 @@ from meanfield.conditions import judge
 from meanfield.kernels import ExchangeableKernel, exchangeable_kernel
 from meanfield.logits import Ensemble, draw_ensemble, given_logits
 from meanfield.recursion import OrderParameters, order_parameters
-from meanfield.spec import Metric, Network
+from meanfield.spec import Metric, MetricLike, Network, as_metric
 from meanfield.spectra import Spectrum, softmax_spectrum, spectrum_statistics
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Prediction:
         """
         from meanfield.intervals import interval
 
-        return None if self.networks is None else interval(self.networks, level, networks)
+        return interval(self.networks, level, networks)
 
     def to_dict(self) -> dict[str, Any]:
         """The prediction as JSON-ready plain data; NaN becomes ``None``."""
@@ -126,7 +126,7 @@ class Prediction:
 
 def predict(
     network: Network,
-    metric: Metric,
+    metric: MetricLike,
     *,
     width: ArrayLike,
     samples: ArrayLike,
@@ -138,7 +138,7 @@ def predict(
     Parameters
     ----------
     network, metric
-        What is asked.
+        What is asked; the metric as a record such as ``FIM(layer=2)``, a family name or a table of its fields.
     width, samples
         M and N: positive integers or arrays of them, which broadcast.
     order
@@ -152,6 +152,7 @@ def predict(
         For a layer the network lacks, sizes that are no positive integers, an activation whose derivative has no finite
         second moment, order parameters that overflow, a softmax of one output, or logits of another shape.
     """
+    metric = as_metric(metric)
     _check(network, metric, order)
     widths, counts = _broadcast(_sizes("width", width), _sizes("samples", samples))
     given = None if logits is None else _logits(logits, network, metric, counts)
@@ -235,8 +236,6 @@ def _condition_number(metric: Metric, kernel: ExchangeableKernel, largest: Float
 def _check(network: Network, metric: Metric, order: str) -> None:
     if not isinstance(network, Network):
         raise TypeError(f"network: expected a Network, got {network!r}")
-    if not isinstance(metric, Metric):
-        raise TypeError(f"metric: expected a metric such as FIM(), got {metric!r}")
     if order != "leading":
         raise ValueError(f"order: expected 'leading', got {order!r}")
     if metric.loss == "cross_entropy" and network.outputs == 1:
@@ -257,7 +256,9 @@ def _usable(parameters: OrderParameters) -> OrderParameters:
 
 def _sizes(field: str, value: ArrayLike) -> NDArray[np.int64]:
     array = np.asarray(value)
-    if array.size == 0 or array.dtype.kind not in "iu":
+    if array.size == 0:
+        raise ValueError(f"{field}: expected at least one positive integer, got {value!r}")
+    if array.dtype.kind not in "iu":
         raise TypeError(f"{field}: expected positive integers, got {value!r}")
     if array.min() < 1:
         raise ValueError(f"{field}: expected positive integers, got {array.min()}")

@@ -18,7 +18,7 @@ from meanfield.activations import Activation
 from meanfield.gauss import Moments, gaussian_moments, variance_slope
 from meanfield.spec import ActivationLike, Network
 
-__all__ = ["OrderParameters", "order_parameters", "order_parameters_grid"]
+__all__ = ["OrderParameters", "order_parameters", "order_parameters_grid", "variance_grid"]
 
 Floats = NDArray[np.float64]
 
@@ -94,14 +94,37 @@ def order_parameters_grid(
     ValueError, TypeError
         As for :class:`Network`, and for activations with jumps, whose q̃ is infinite.
     """
-    weights, biases = np.broadcast_arrays(np.asarray(weight_variance, float), np.asarray(bias_variance, float))
-    ends = [(float(np.min(x)), float(np.max(x))) for x in (weights, biases)]
-    corners = [Network(depth, activation, w, b) for w in ends[0] for b in ends[1]]  # validates depth and variances
+    weights, biases = variance_grid(weight_variance, bias_variance)
+    activations = Network(depth, activation, 1.0).activation
     source = _Tabulated()
     per_layer = [np.broadcast_to(x, (depth, *weights.shape)) for x in (weights, biases)]
-    values = _integrate(corners[0].activation, per_layer[0], per_layer[1], source)
+    values = _integrate(activations, per_layer[0], per_layer[1], source)
     finite = bool(np.all(np.isfinite(values.q)))
     return replace(values, error=depth * source.error, status="ok" if finite else "overflow")
+
+
+def variance_grid(weight_variance: ArrayLike, bias_variance: ArrayLike) -> tuple[Floats, Floats]:
+    """σ_w² and σ_b² as arrays of one shape. Raises ``ValueError`` unless they broadcast and are finite, at least 0 and
+    at least one."""
+    arrays = []
+    for field, value in (("weight_variance", weight_variance), ("bias_variance", bias_variance)):
+        try:
+            array = np.asarray(value, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise ValueError(f"{field}: expected numbers, got {value!r}") from None
+        wrong = array[~(np.isfinite(array) & (array >= 0))]
+        if array.size == 0 or wrong.size > 0:
+            got = f"{wrong.flat[0]}" if wrong.size > 0 else "none"
+            raise ValueError(f"{field}: expected finite numbers of at least 0, got {got}")
+        arrays.append(array)
+    try:
+        weights, biases = np.broadcast_arrays(*arrays)
+    except ValueError:
+        shapes = f"{arrays[0].shape} and {arrays[1].shape}"
+        raise ValueError(
+            f"bias_variance: expected a shape that broadcasts with weight_variance, got {shapes}"
+        ) from None
+    return weights, biases
 
 
 class _Source(Protocol):

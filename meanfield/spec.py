@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["FIM", "METRICS", "NTK", "InputMetric", "Metric", "Network", "as_metric", "positive_integer"]
 
 ActivationLike: TypeAlias = "str | Activation | sympy.Expr"
+MetricLike: TypeAlias = "Metric | str | Mapping[str, Any]"
 Loss = Literal["mse", "cross_entropy"]
+_POSITIVE = sys.float_info.min
 LOSSES: tuple[Loss, ...] = ("mse", "cross_entropy")
 
 
@@ -79,7 +81,7 @@ class Network:
             "weight_variance": _numbers("weight_variance", weight_variance, depth, minimum=0.0),
             "bias_variance": _numbers("bias_variance", bias_variance, depth, minimum=0.0),
             "outputs": positive_integer("outputs", outputs),
-            "width_ratios": _numbers("width_ratios", ratios, depth, minimum=sys.float_info.min),
+            "width_ratios": _numbers("width_ratios", ratios, depth, minimum=_POSITIVE),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -256,7 +258,8 @@ def _number(field: str, value: Any, minimum: float) -> float:
     except (TypeError, ValueError):
         raise TypeError(f"{field}: expected a number, got {value!r}") from None
     if not (math.isfinite(number) and number >= minimum):
-        raise ValueError(f"{field}: expected a finite number of at least {minimum:g}, got {number!r}")
+        wanted = "a positive finite number" if minimum == _POSITIVE else f"a finite number of at least {minimum:g}"
+        raise ValueError(f"{field}: expected {wanted}, got {number!r}")
     return number
 
 
@@ -279,6 +282,6 @@ def _layer_width(layer: int, ratio: float, width: int) -> int:
     nearest = round(exact)
     if nearest < 1 or abs(exact - nearest) > 1e-9 * exact:
         raise ValueError(
-            f"width: expected α_{layer} * width to be a positive integer, got {ratio!r} * {width} = {exact!r}"
+            f"width: expected α_{layer} * width to be a positive integer, got {ratio:g} * {width} = {exact:g}"
         )
     return nearest

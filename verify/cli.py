@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meanfield.command import run_app
+from meanfield.command import run_app, writable
 
 if TYPE_CHECKING:
     from verify.store import Store
@@ -44,7 +44,7 @@ def init(
     if out is None:
         typer.echo(text, nl=False)
         return
-    with out.open("x", encoding="utf-8") as file:
+    with writable("out", out).open("x", encoding="utf-8") as file:
         file.write(text)
 
 

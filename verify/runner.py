@@ -63,13 +63,15 @@ def run(
 
     Raises
     ------
-    ValueError
-        If ``jobs`` is no number of workers.
+    ValueError, TypeError
+        If ``jobs`` is no number of workers, or ``sweep`` no sweep.
     StoreError
         If the store can't be used. Trials it has acknowledged are never lost.
     OSError
         If the executor can't run anything, or there is no scheduler.
     """
+    if not isinstance(sweep, Sweep):
+        raise TypeError(f"sweep: expected a Sweep, such as Sweep.preset('quick'), got {sweep!r}")
     path = default_path(sweep) if store is None else Path(store)
     engine = sweep.engine if jobs is None and dask is None else _engine(jobs, dask)
     with Store.create(path, sweep) as target:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -130,3 +131,26 @@ def test_mean_of_relu() -> None:
     value, error = gaussian_mean(as_activation("relu"), 2.0, as_activation("relu").function())
     assert value == pytest.approx(math.sqrt(2.0 / (2 * math.pi)), abs=max(3 * error, 1e-15))
     assert np.isfinite(error)
+
+
+def test_a_bump_that_the_pair_misses_is_seen_by_the_single_input() -> None:
+    """exp(-10⁵ (u - 1)²) is narrower than the pair's first grids: the two squares disagree, and the result says so."""
+    u = sympy.Symbol("u")
+    m = gaussian_moments(as_activation(sympy.tanh(u) + sympy.exp(-100000 * (u - 1) ** 2)), 1.5, 0.75, 1)
+    assert m.square == pytest.approx(92.9009931846746, rel=1e-9)  # composite Gauss-Legendre around the bump
+    assert abs(m.product - 0.30211475) <= m.product_error
+
+
+@pytest.mark.parametrize("name", ["sqrt(u)", "log(u)"])
+def test_what_does_not_converge_says_so_soon(name: str) -> None:
+    u = sympy.Symbol("u")
+    expression = {"sqrt(u)": sympy.sqrt(sympy.Abs(u)), "log(u)": sympy.log(sympy.Abs(u))}[name]
+    with np.errstate(divide="ignore"):
+        assert gaussian_moments(as_activation(expression), 1.0, 0.5, 1).status != "ok"
+
+
+def test_too_large_a_grid_gives_a_coarser_value_with_its_error() -> None:
+    u = sympy.Symbol("u")
+    m = gaussian_moments(as_activation(sympy.tanh(50 * u)), 30.0, 15.0)
+    assert m.product == pytest.approx(1 / 3, abs=1e-3)  # 2/π arcsin ½ for a step; tanh(50 u) is off it by O(1/50√q)
+    assert m.product_error <= 1e-8

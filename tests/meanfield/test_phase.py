@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import sympy
 from scipy.integrate import quad
 
 from meanfield import Network, order_parameters
@@ -89,3 +90,23 @@ def test_initialisations() -> None:
 def test_bad_variances(weight: float, bias: float) -> None:
     with pytest.raises(ValueError, match=r"variance: expected finite numbers"):
         phase_diagram("tanh", weight, bias)
+
+
+@pytest.mark.parametrize(
+    ("activation", "weight", "bias"),
+    [("relu", 2.0, 0.5), ("linear", 1.0, 0.5), ("softplus", 2.0, 0.0), ("exp", 1.0, 0.0), ("exp", 4.0, 0.5)],
+)
+def test_a_variance_that_grows_without_bound_is_infinite(activation: str, weight: float, bias: float) -> None:
+    """relu, linear: q grows by σ_b² a layer; softplus: E[φ²] > q/2; exp: σ_w² e^{2q} > q everywhere."""
+    diagram = phase_diagram(activation, weight, bias)
+    assert diagram.variance == math.inf
+    assert diagram.phase == "unbounded"
+
+
+def test_edges_in_closed_form() -> None:
+    """σ_w² = 1/E[φ'²] and σ_b² = q - E[φ²]/E[φ'²] solved by hand, with q* on and off the search grid."""
+    bias = np.array([0.0, 0.25, 0.25 * (1 + 1e-9), 0.1, 1.0])
+    np.testing.assert_allclose(edge_of_chaos("exp", bias), np.exp(-2 * (1 + bias)), rtol=1e-9)
+    np.testing.assert_allclose(edge_of_chaos(sympy.Symbol("x") ** 2, bias[1:]), 1 / (16 * bias[1:]), rtol=1e-9)
+    assert edge_of_chaos("squared_relu", 0.0) == math.inf  # flat at 0, where q* would be
+    assert edge_of_chaos("elu", 0.0) == pytest.approx(1.0, rel=1e-9)

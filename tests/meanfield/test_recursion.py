@@ -141,7 +141,8 @@ def test_grid_agrees_with_the_direct_path(activation: str) -> None:
 
 def _assert_point(grid: OrderParameters, i: int, direct: OrderParameters) -> None:
     for name in NAMES:
-        np.testing.assert_allclose(getattr(grid, name)[:, i], getattr(direct, name), rtol=1e-9, err_msg=name)
+        # A table has 1e-300 for the variance 0.
+        np.testing.assert_allclose(getattr(grid, name)[:, i], getattr(direct, name), 1e-9, 1e-290, err_msg=name)
 
 
 def test_unbounded_growth_at_large_variances() -> None:
@@ -157,3 +158,19 @@ def test_grid_refuses_what_networks_refuse() -> None:
         order_parameters_grid("tanh", 3, [1.0, -1.0], 0.1)
     with pytest.raises(ValueError, match="jumps"):
         order_parameters_grid("step", 3, [1.0], 0.1)
+
+
+def test_grid_at_variance_zero_is_the_direct_path() -> None:
+    grid = order_parameters_grid("tanh", 3, [0.0, 1.0], [0.0, 0.0])
+    assert grid.status == "ok"
+    for i, weight in enumerate((0.0, 1.0)):
+        _assert_point(grid, i, order_parameters(Network(3, "tanh", weight, 0.0)))
+
+
+@pytest.mark.parametrize(
+    ("weight", "bias", "words"),
+    [([], [], "got none"), ([1, 2], [1, 2, 3], "broadcasts"), ("a", 1, "expected numbers"), ([1, -1], 0, "got -1")],
+)
+def test_grid_messages(weight: object, bias: object, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        order_parameters_grid("tanh", 3, weight, bias)  # type: ignore[arg-type]

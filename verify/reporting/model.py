@@ -158,7 +158,7 @@ def _parts(e: Estimate) -> dict[str, float]:
 
 _NAME = (Column("metric", "metric"), Column("statistic", "statistic"), Column("network", "network"))
 _VERDICT = Column("verdict", "verdict", lambda v: VERDICT_TITLES.get(v, ""))
-_NEEDS = Column("trials_needed", "needs", lambda n: "> 10⁷" if n is None else f"{n}", number=True)
+_NEEDS = Column("trials_needed", "more needed", lambda n: "> 10⁷" if n is None else f"{n}", number=True)
 
 
 def _name(what: Row | Limit | Series, names: Mapping[str, str]) -> tuple[str, str, str]:
