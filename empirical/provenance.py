@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import meanfield.activations
+import meanfield.expressions
 import meanfield.spec
 from empirical.backends.base import Backend
 
@@ -18,9 +19,9 @@ __all__ = ["code_hash", "describe_run"]
 
 @functools.cache
 def code_hash() -> str:
-    """SHA-256 (hex) of the code that measures: `empirical` and the two modules of `meanfield` that it imports."""
+    """SHA-256 (hex) of the code that measures: `empirical` and the modules of `meanfield` that it imports."""
     package = Path(__file__).parent
-    shared = [Path(m.__file__ or "") for m in (meanfield.activations, meanfield.spec)]
+    shared = [Path(m.__file__ or "") for m in (meanfield.activations, meanfield.expressions, meanfield.spec)]
     digest = hashlib.sha256()
     for path in [*sorted(package.rglob("*.py")), *shared]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
