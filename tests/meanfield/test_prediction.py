@@ -309,10 +309,11 @@ def test_notebooks_show_a_table_and_formulas():
     ("change", "message"),
     [
         ({"network": "tanh"}, "network: expected a Network"),
-        ({"metric": "fim"}, "metric: expected a metric such as"),
+        ({"metric": 3}, "metric: expected a family name or a table, got 3"),
+        ({"metric": "fisher"}, "metric: expected one of fim, ntk, input_metric"),
         ({"width": 0}, "width: expected positive integers, got 0"),
         ({"width": 10.5}, "width: expected positive integers"),
-        ({"width": []}, "width: expected positive integers"),
+        ({"width": []}, "width: expected at least one positive integer"),
         ({"samples": -1}, "samples: expected positive integers"),
         ({"width": [10, 20], "samples": [1, 2, 3]}, r"samples: expected a shape that broadcasts with \(2,\)"),
         ({"samples": True}, "samples: expected positive integers"),
@@ -333,3 +334,9 @@ def test_refuses(change, message):
     question = {"network": DEFAULT, "metric": FIM(), "width": 10, "samples": 10, **change}
     with pytest.raises((ValueError, TypeError), match=f"^{message}"):
         predict(**question)
+
+
+def test_a_metric_by_name_or_table_is_the_record():
+    by_record = predict(DEFAULT, FIM(layer=2), width=100, samples=10)
+    assert predict(DEFAULT, {"family": "fim", "layer": 2}, width=100, samples=10).largest == by_record.largest
+    assert predict(DEFAULT, "ntk", width=100, samples=10).metric == NTK()
