@@ -160,7 +160,7 @@ def test_reasons(activation, word):
 
 
 def test_wrong_input():
-    with pytest.raises(ValueError, match="expected one of"):
+    with pytest.raises(ValueError, match="expected a registered name"):
         derive("nonsense")
     with pytest.raises(TypeError, match="expected a registered name"):
         derive(3)
