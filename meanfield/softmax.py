@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 __all__ = ["SoftmaxMoments", "bulk_edge", "mean_covariance", "outlier_roots", "probabilities", "softmax_moments"]
 
 Floats = NDArray[np.float64]
+Rows = slice | NDArray[np.intp]
 
 _MERGED = 0.01  # share of networks
 _NEGLIGIBLE = 1e-140  # a probability whose square is still a normal number; below, it counts as zero
@@ -125,8 +126,8 @@ def outlier_roots(g: Floats, epsilon: float, edge: Floats, tolerance: float) -> 
     roots = np.full((len(g), g.shape[1] - 1), np.nan)
     for column, k in enumerate(range(g.shape[1] - 1, 0, -1)):
 
-        def excess(x: Floats, k: int = k) -> Floats:
-            return np.linalg.eigvalsh(_secular(g, epsilon, x))[:, k] - x
+        def excess(x: Floats, rows: Rows = slice(None), k: int = k) -> Floats:
+            return np.linalg.eigvalsh(_secular(g[rows], epsilon, x))[:, k] - x
 
         low = np.maximum(start[:, k], floor)
         height = excess(low)
@@ -138,20 +139,28 @@ def outlier_roots(g: Floats, epsilon: float, edge: Floats, tolerance: float) -> 
     return roots
 
 
-def _root(f: Callable[[Floats], Floats], low: Floats, f_low: Floats, tolerance: float) -> Floats:
+def _root(f: Callable[[Floats, Rows], Floats], low: Floats, f_low: Floats, tolerance: float) -> Floats:
     """The root at or above ``low`` of f, elementwise, where f(x) and f(x) + x both decrease and f(low) >= 0.
 
-    It lies between ``low`` and ``low + f(low)``: regula falsi with the Illinois rule.
+    It lies between ``low`` and ``low + f(low)``: regula falsi with the Illinois rule. ``f`` takes the rows it is asked
+    for beside their x: those still on the way.
     """
+    roots = low + f_low
+    rows = np.flatnonzero(f_low > tolerance * low)
+    low, f_low = low[rows], f_low[rows]
     x = high = low + f_low
-    f_high = np.minimum(f(high), 0.0)
+    f_high = np.minimum(f(high, rows), 0.0)
     for _ in range(_STEPS):
         span = f_low - f_high
         new = high - (high - low) * np.divide(-f_high, span, out=np.zeros_like(span), where=span > 0)
-        if np.all(np.abs(new - x) <= tolerance * new):
-            return new
-        x, f_new = new, f(new)
+        roots[rows] = new
+        open_ = np.abs(new - x) > tolerance * new
+        rows, new = rows[open_], new[open_]
+        low, high, f_low, f_high = low[open_], high[open_], f_low[open_], f_high[open_]
+        if rows.size == 0:
+            return roots
+        x, f_new = new, f(new, rows)
         below = f_new > 0
         f_low, f_high = np.where(below, f_new, 0.5 * f_low), np.where(below, 0.5 * f_high, f_new)
         low, high = np.where(below, x, low), np.where(below, high, x)
-    return x
+    return roots
