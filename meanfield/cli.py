@@ -10,20 +10,13 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from meanfield.command import run_app, writable
+from meanfield.command import Activations, BiasVariances, WeightVariances, WidthRatios, run_app, writable
 from meanfield.inspection import activations, derive, phase
 from meanfield.spec import Network, as_metric
 
 __all__ = ["app", "main"]
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Mean-field theory of wide random networks.")
-
-Activations = Annotated[
-    list[str], typer.Option("--activation", help="A registered name; once, or once per hidden layer.")
-]
-WeightVariances = Annotated[list[float], typer.Option("--weight-variance", help="σ_w²; once, or once per layer.")]
-BiasVariances = Annotated[list[float], typer.Option("--bias-variance", help="σ_b²; once, or once per layer.")]
-WidthRatios = Annotated[list[float], typer.Option("--width-ratio", help="α_0..α_{L-1}; all 1 if not given.")]
 
 
 @app.command()

@@ -1,4 +1,7 @@
-"""How every command line of the distribution ends: bad input is one line on stderr for each error, and status 2."""
+"""What the command lines share: a network's options, and how a command ends.
+
+Bad input is one line on stderr for each error, and status 2.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,19 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
-__all__ = ["run_app", "writable"]
+__all__ = ["Activations", "BiasVariances", "WeightVariances", "WidthRatios", "run_app", "writable"]
+
+# A network's options, as every command spells them.
+Activations = Annotated[
+    list[str], typer.Option("--activation", help="A registered name; once, or once per hidden layer.")
+]
+WeightVariances = Annotated[list[float], typer.Option("--weight-variance", help="σ_w²; once, or once per layer.")]
+BiasVariances = Annotated[list[float], typer.Option("--bias-variance", help="σ_b²; once, or once per layer.")]
+WidthRatios = Annotated[list[float], typer.Option("--width-ratio", help="α_0..α_{L-1}; all 1 if not given.")]
 
 
 def writable(field: str, path: Path) -> Path:

@@ -123,7 +123,7 @@ def elementwise_function(text: str, functions: Mapping[str, Any]) -> Elementwise
     scope = {"__builtins__": {}, **functions}
 
     def apply(x: Any) -> Any:
-        return full(x, eval(code, scope, {"u": x}))  # noqa: S307 - the text passed _check_text
+        return full(x, eval(code, scope, {"u": x}))  # noqa: S307 - the text passed check_text
 
     return apply
 
