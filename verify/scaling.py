@@ -1,12 +1,14 @@
 """How the statistics scale along a sweep: the limit of the ratio at infinite width, and exponents in M and in N.
 
-Leading-order theory is a statement about M → ∞. At finite width measured / predicted differs from 1 (by 10-90 % at
-M = 100), so the theory is judged by a₀ of ``ratio(M) = a₀ + Σ_p a_p M^{-p}``.
+Leading-order theory is a statement about M → ∞. At finite width measured / predicted differs from 1 (by 10-90 % at M =
+100), so the theory is judged by a₀ of ``ratio(M) = a₀ + Σ_p a_p M^{-p}``. The refined theory contains the terms of
+order 1/M and those of the outliers' repulsion: its ratio has 1/M² alone.
 
-*The powers are declared, by* :func:`powers`, *before any data are seen.* The mean needs 1/M; the second moment is worth
-1/M and 1/M², because its 1/M term is large. The largest of C equal outliers needs 1/√M and 1/M: the outliers of one
-network repel each other like the eigenvalues of a random C × C matrix of relative size 1/√M. (Against the finite-width
-theory, C = 10, N = 100, M = 64..512: a fit in 1/M alone leaves a₀ 5-23 % too high, with 1/√M less than 1 %.)
+*The powers are declared, by* :func:`powers`, *before any data are seen.* At leading order the mean needs 1/M; the
+second moment is worth 1/M and 1/M², because its 1/M term is large. The largest of C equal outliers needs 1/√M and 1/M:
+the outliers of one network repel each other like the eigenvalues of a random C × C matrix of relative size 1/√M.
+(Against the finite-width theory, C = 10, N = 100, M = 64..512: a fit in 1/M alone leaves a₀ 5-23 % too high, with 1/√M
+less than 1 %.)
 
 *The weights are declared too:* trials × M, because the variance between networks is of relative order 1/M. They say
 nothing about the data, so that the estimates are linear and unbiased whatever the variances are; weights from the
@@ -35,12 +37,11 @@ __all__ = ["Fit", "Series", "fit_limit", "lack_of_fit", "powers", "series"]
 MINIMUM_WIDTHS = 3
 
 
-def powers(statistic: str, outputs: int, theory: str) -> tuple[float, ...]:
-    """The declared powers p of 1/M in the ratio, the first one being 0.
-
-    The refined theory contains the finite-width terms of these orders: what is left is a remainder in 1/M.
-    """
-    if theory == "refined" or statistic in ("mean", "outliers"):
+def powers(statistic: str, outputs: int, order: str) -> tuple[float, ...]:
+    """The declared powers p of 1/M in the ratio to the theory of this order, the first one being 0."""
+    if order == "refined":
+        return (0.0, 2.0)
+    if statistic in ("mean", "outliers"):
         return (0.0, 1.0)
     if statistic == "largest":
         return (0.0, 0.5, 1.0) if outputs > 1 else (0.0, 1.0)
@@ -89,14 +90,19 @@ class Series:
     expected: float
     asymptotic: float
 
+    @property
+    def order(self) -> str:
+        """Of the theory along the series: "leading" or "refined"."""
+        return self.observations[0].order
 
-def series(observations: Iterable[Observation], theory: str) -> tuple[Series, ...]:
+
+def series(observations: Iterable[Observation]) -> tuple[Series, ...]:
     """All series of at least two points that have a prediction; ratio fits where ``MINIMUM_WIDTHS`` widths allow it."""
     laws: defaultdict[Any, list[Observation]] = defaultdict(list)
     for o in observations:
         if not o.reason and o.values.size:
-            laws[o.cell.network.digest, o.metric, o.statistic].append(o)
-    return tuple(_series(axis, held, line, theory) for law in laws.values() for axis, held, line in _lines(law))
+            laws[o.cell.network.digest, o.metric, o.statistic, o.order].append(o)
+    return tuple(_series(axis, held, line) for law in laws.values() for axis, held, line in _lines(law))
 
 
 def _lines(law: Sequence[Observation]) -> list[tuple[Literal["width", "samples"], str, list[Observation]]]:
@@ -124,14 +130,14 @@ def _along(line: list[Observation], axis: str) -> list[Observation]:
     return sorted(line, key=lambda o: getattr(o.cell, axis))
 
 
-def _series(axis: Literal["width", "samples"], held: str, line: list[Observation], theory: str) -> Series:
+def _series(axis: Literal["width", "samples"], held: str, line: list[Observation]) -> Series:
     first = line[0]
     x = np.array([getattr(o.cell, axis) for o in line], float)
     weights = np.array([o.values.size * o.cell.width for o in line], float)
     measured = [mean_of(o.values) for o in line]
     fit = None
     if axis == "width":
-        declared = powers(first.statistic, first.cell.network.outputs, theory)
+        declared = powers(first.statistic, first.cell.network.outputs, first.order)
         if len(line) >= max(MINIMUM_WIDTHS, len(declared)):
             fit = fit_limit(
                 x, [e.scaled(1 / o.predicted) for e, o in zip(measured, line, strict=True)], weights, declared

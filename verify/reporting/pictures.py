@@ -42,8 +42,9 @@ def sections(comparison: Comparison) -> list[Section]:
     """The sections that have a figure."""
     drawn = blocks(comparison)
     scaling = (
-        "Lines: theory. Markers: mean over networks with 95 % t-interval. Both axes are logarithmic. Shaded: proven "
-        "bounds of the largest eigenvalue, where there are any (cross-entropy)."
+        "Lines: theory; where it is refined, thin dotted lines are its leading order, and shaded is where it expects "
+        "95 % of single networks. Markers: mean over networks with 95 % t-interval. Both axes are logarithmic. Shaded "
+        "for cross-entropy: proven bounds of the largest eigenvalue."
     )
     extrapolation = (
         "Weighted fits of measured / predicted. Filled markers at the left edge: a₀ with its 95 % interval, which "

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "DARK_PALETTE", "INK", "PALETTE", "SHADE", "colour", "inline", "key", "marker_style", "panels", "slug", "svg",
-    "theory_style",
+    "DARK_PALETTE", "INK", "PALETTE", "SHADE", "colour", "inline", "key", "leading_style", "marker_style", "panels",
+    "slug", "svg", "theory_style",
 ]  # fmt: skip
 
 INK = "#1b1b1b"
@@ -49,6 +49,11 @@ def colour(style: int) -> str:
 def theory_style(style: int) -> dict[str, Any]:
     """Plot options of a theory line: dashes tell lines apart where colours can't."""
     return {"color": colour(style), "linestyle": _DASHES[style % len(_DASHES)], "marker": "none", "zorder": 2}
+
+
+def leading_style(style: int) -> dict[str, Any]:
+    """Plot options of the leading order's line beside a refined one."""
+    return {"color": colour(style), "linestyle": (0, (1, 2)), "linewidth": 0.8, "zorder": 1}
 
 
 def marker_style(style: int) -> dict[str, Any]:
