@@ -1,6 +1,6 @@
 """Values of a sweep file changed from the command line: ``--size paper`` and ``--set run.trials=5``.
 
-A file may say, beside the sweep itself, what it is in other sizes: each table ``[sizes.NAME]`` holds the values that are
+Beside the sweep itself a file may say what it is in other sizes: each table ``[sizes.NAME]`` holds the values that are
 different then.
 """
 

@@ -143,8 +143,8 @@ class Store:
         columns = "number, status, reason, seconds, provenance, order_parameters"
         query = f"SELECT {columns} FROM trial WHERE question = ? AND number < ? ORDER BY number"  # noqa: S608
         for cell, question in self._questions.items():
-            for number, *outcome, source, layers in self._rows(query, question, self._sweep.run.trials):
-                yield Trial(cell, number, *outcome, {}, provenance[source], _layers(layers))
+            for number, status, reason, seconds, source, layers in self._rows(query, question, self._sweep.run.trials):
+                yield Trial(cell, number, status, reason, seconds, {}, provenance[source], _layers(layers))
 
     def codes(self) -> set[str]:
         """Hashes of the measuring code that made the trials of this store."""

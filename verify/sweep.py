@@ -88,6 +88,8 @@ class Verdict(Table):
 class Sweep(Table):
     """A sweep; ``Sweep.from_toml(path)``, ``Sweep.preset(name)`` or ``Sweep(name=..., grid={...}, run={...})``.
 
+    ``name`` is part of file names, ``title`` the heading of the report (the name, if there is none).
+
     Raises
     ------
     SweepError
@@ -96,6 +98,7 @@ class Sweep(Table):
 
     version: Literal[1] = Field(1, alias="schema")
     name: Annotated[str, Field(pattern=r"^\w[\w.-]*$")]
+    title: str = ""
     grid: Grid | None = None
     points: tuple[Point, ...] = Field((), alias="cells")
     run: Run = Run()

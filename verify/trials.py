@@ -81,9 +81,7 @@ def _run_trial(task: Task, index: int) -> Trial:
     return failed(task, index, reason, time.perf_counter() - start)
 
 
-def _measured(
-    task: Task, index: int
-) -> tuple[dict[str, Sample], Mapping[str, Any], tuple[tuple[float, ...], ...]]:
+def _measured(task: Task, index: int) -> tuple[dict[str, Sample], Mapping[str, Any], tuple[tuple[float, ...], ...]]:
     """Samples, provenance and order parameters, as :class:`Trial` holds them."""
     cell = task.cell
     seed = trial_seed(task.seed, cell, index)
