@@ -52,6 +52,7 @@ def init(
 def run(
     sweep: SweepName,
     store: Annotated[Path | None, typer.Option(help="SQLite file; runs/<name>-<code>.sqlite if not given.")] = None,
+    size: Annotated[str | None, typer.Option(help="One of the sweep's other sizes: paper.")] = None,
     change: Annotated[list[str], typer.Option("--set", help="Change a value: run.trials=5.")] = [],  # noqa: B006
     jobs: Annotated[int | None, typer.Option(help="Worker processes; -1: one for each processor.")] = None,
     dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to run on.")] = None,
@@ -73,7 +74,7 @@ def run(
     from verify.runner import run as run_sweep
     from verify.sequential import until_decided
 
-    asked = _read(sweep, change)
+    asked = _read(sweep, change, size)
     if dry_run:
         return _estimate(asked, asked.engine.jobs if jobs is None else jobs)
     path = store or default_path(asked)
@@ -182,10 +183,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_app(app, "verify", arguments)
 
 
-def _read(sweep: str, changes: Sequence[str]) -> Sweep:
+def _read(sweep: str, changes: Sequence[str], size: str | None) -> Sweep:
     from verify.sweep import Sweep
 
-    return Sweep.from_toml(sweep, changes) if Path(sweep).is_file() else Sweep.preset(sweep, changes)
+    read = Sweep.from_toml if Path(sweep).is_file() else Sweep.preset
+    return read(sweep, changes, size)
 
 
 def _estimate(sweep: Sweep, jobs: int) -> int:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from meanfield.spec import Metric
 from verify.records import Cell, Sample, Trial
 
-__all__ = ["LEVEL", "STATISTICS", "Observation", "Pair", "Spectrum", "observations", "pair", "spectra"]
+__all__ = ["LEVEL", "STATISTICS", "Observation", "Pair", "Spectrum", "observations", "pair", "spectra", "widest"]
+
+T = TypeVar("T")
 
 STATISTICS = ("mean", "second_moment", "largest", "outliers")
 """``outliers`` is the mean of the outliers of one network. Leading order predicts C equal ones; on a real network they
@@ -150,6 +152,20 @@ def _statistic(prediction: Any, statistic: str) -> float:
         values = _outliers(prediction)
         return float(np.mean(values)) if values.size else math.nan
     return float(getattr(prediction, statistic, math.nan))
+
+
+def widest(found: Iterable[T], place: Callable[[T], tuple[Cell, Hashable]]) -> list[T]:
+    """Of those with the same mark the one at the largest width (and there at the most samples).
+
+    ``place`` gives the cell and the mark of one; the marks stay in the order in which they first come.
+    """
+    best: dict[Hashable, T] = {}
+    for one in found:
+        cell, mark = place(one)
+        known = best.setdefault(mark, one)
+        if (cell.width, cell.samples) > (place(known)[0].width, place(known)[0].samples):
+            best[mark] = one
+    return list(best.values())
 
 
 def _ask(cell: Cell, metric: Metric, order: str) -> tuple[Any, str]:

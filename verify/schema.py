@@ -13,7 +13,7 @@ from pathlib import Path
 __all__ = ["APPLICATION", "SCHEMA", "StoreError", "connect", "create_tables", "plain_errors"]
 
 APPLICATION = 0x4D466C64  # "MFld"
-SCHEMA = 1
+SCHEMA = 2
 
 _TABLES = """
 CREATE TABLE sweep (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL);
@@ -23,7 +23,8 @@ CREATE TABLE session (
 CREATE TABLE provenance (id INTEGER PRIMARY KEY, json TEXT NOT NULL UNIQUE);
 CREATE TABLE trial (
     question TEXT NOT NULL, number INTEGER NOT NULL, cell TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL,
-    seconds REAL NOT NULL, provenance INTEGER NOT NULL REFERENCES provenance, PRIMARY KEY (question, number)
+    seconds REAL NOT NULL, provenance INTEGER NOT NULL REFERENCES provenance, order_parameters BLOB NOT NULL,
+    PRIMARY KEY (question, number)
 ) WITHOUT ROWID;
 CREATE TABLE sample (
     question TEXT NOT NULL, number INTEGER NOT NULL, metric TEXT NOT NULL, mean REAL, second_moment REAL, largest REAL,

@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from verify.records import Cell, Sample, Trial
+from verify.records import ORDER_PARAMETERS, Cell, Sample, Trial
 from verify.schema import StoreError, connect, create_tables, plain_errors
 from verify.sweep import Sweep
 
@@ -140,11 +140,11 @@ class Store:
     def outlines(self) -> Iterator[Trial]:
         """The same without their samples."""
         provenance = {number: json.loads(text) for number, text in self._rows("SELECT id, json FROM provenance")}
-        columns = "number, status, reason, seconds, provenance"
+        columns = "number, status, reason, seconds, provenance, order_parameters"
         query = f"SELECT {columns} FROM trial WHERE question = ? AND number < ? ORDER BY number"  # noqa: S608
         for cell, question in self._questions.items():
-            for number, status, reason, seconds, source in self._rows(query, question, self._sweep.run.trials):
-                yield Trial(cell, number, status, reason, seconds, provenance=provenance[source])
+            for number, status, reason, seconds, source, layers in self._rows(query, question, self._sweep.run.trials):
+                yield Trial(cell, number, status, reason, seconds, {}, provenance[source], _layers(layers))
 
     def codes(self) -> set[str]:
         """Hashes of the measuring code that made the trials of this store."""
@@ -246,8 +246,8 @@ def _write(connection: sqlite3.Connection, question: str, trial: Trial) -> None:
     text = json.dumps(dict(trial.provenance), sort_keys=True)
     connection.execute("INSERT OR IGNORE INTO provenance (json) VALUES (?)", (text,))
     (source,) = connection.execute("SELECT id FROM provenance WHERE json = ?", (text,)).fetchone()
-    row = (*key, trial.cell, trial.status, trial.reason, trial.seconds, source)
-    connection.execute("INSERT OR REPLACE INTO trial VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    row = (*key, trial.cell, trial.status, trial.reason, trial.seconds, source, _blob(trial.order_parameters))
+    connection.execute("INSERT OR REPLACE INTO trial VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
     connection.execute("DELETE FROM sample WHERE question = ? AND number = ?", key)
     rows = [(*key, metric, *_columns(sample)) for metric, sample in trial.samples.items()]
     connection.executemany("INSERT INTO sample VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
@@ -271,6 +271,11 @@ def _sample(
         dimension=dimension,
         eigenvalues=None if eigenvalues is None else np.frombuffer(eigenvalues, "<f8"),
     )
+
+
+def _layers(order_parameters: bytes) -> tuple[tuple[float, ...], ...]:
+    rows = np.frombuffer(order_parameters, "<f8").reshape(len(ORDER_PARAMETERS), -1)
+    return tuple(tuple(row.tolist()) for row in rows) if rows.size else ()
 
 
 def _number(value: float | None) -> float:

@@ -102,6 +102,8 @@ class Verdict(Table):
 class Sweep(Table):
     """A sweep; ``Sweep.from_toml(path)``, ``Sweep.preset(name)`` or ``Sweep(name=..., grid={...}, run={...})``.
 
+    ``name`` is part of file names, ``title`` the heading of the report (the name, if there is none).
+
     Raises
     ------
     SweepError
@@ -110,6 +112,7 @@ class Sweep(Table):
 
     version: Literal[1] = Field(1, alias="schema")
     name: Annotated[str, Field(pattern=r"^\w[\w.-]*$")]
+    title: str = ""
     grid: Grid | None = None
     points: tuple[Point, ...] = Field((), alias="cells")
     run: Run = Run()
@@ -134,13 +137,13 @@ class Sweep(Table):
             raise SweepError(f"grid.{error}") from None
 
     @classmethod
-    def from_toml(cls, path: str | Path, changes: Iterable[str] = ()) -> Sweep:
-        """The sweep that a TOML file describes, with :func:`~verify.overrides.changed` values.
+    def from_toml(cls, path: str | Path, changes: Iterable[str] = (), size: str | None = None) -> Sweep:
+        """The sweep that a TOML file describes, in one of its sizes, with :func:`~verify.overrides.changed` values.
 
         Raises ``SweepError`` also for a file that can't be read.
         """
         try:
-            return cls(**changed(tomllib.loads(Path(path).read_text("utf-8")), changes))
+            return cls(**changed(tomllib.loads(Path(path).read_text("utf-8")), changes, size))
         except (OSError, UnicodeDecodeError) as error:
             raise SweepError(f"sweep: expected a readable TOML file, got {path} ({_cause(error)})") from None
         except tomllib.TOMLDecodeError as error:
@@ -149,9 +152,9 @@ class Sweep(Table):
             raise SweepError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from None
 
     @classmethod
-    def preset(cls, name: str, changes: Iterable[str] = ()) -> Sweep:
-        """A sweep that comes with the library (see :func:`preset_names`), with changed values."""
-        return cls(**changed(tomllib.loads(preset_text(name)), changes))
+    def preset(cls, name: str, changes: Iterable[str] = (), size: str | None = None) -> Sweep:
+        """A sweep that comes with the library (see :func:`preset_names`), in one of its sizes, with changed values."""
+        return cls(**changed(tomllib.loads(preset_text(name)), changes, size))
 
     @classmethod
     def from_json(cls, text: str) -> Sweep:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from empirical.provenance import code_hash
-from verify.records import Cell, Sample, Trial
+from verify.records import ORDER_PARAMETERS, Cell, Sample, Trial
 from verify.sweep import trial_seed
 
 __all__ = ["Measure", "Task", "failed", "prepare_worker", "run_task"]
@@ -72,16 +72,17 @@ def _run_trial(task: Task, index: int) -> Trial:
     reason = ""
     for _attempt in range(1 + task.retries):
         try:
-            samples, provenance = _measured(task, index)
+            found = _measured(task, index)
         except Exception as error:  # whatever a backend raises is this trial's result, not the sweep's end
             reason = f"{type(error).__name__}: {error}"
         else:
             seconds = time.perf_counter() - start
-            return Trial(task.cell.key, index, "done", "", seconds, samples, provenance)
+            return Trial(task.cell.key, index, "done", "", seconds, *found)
     return failed(task, index, reason, time.perf_counter() - start)
 
 
-def _measured(task: Task, index: int) -> tuple[dict[str, Sample], Mapping[str, Any]]:
+def _measured(task: Task, index: int) -> tuple[dict[str, Sample], Mapping[str, Any], tuple[tuple[float, ...], ...]]:
+    """Samples, provenance and order parameters, as :class:`Trial` holds them."""
     cell = task.cell
     seed = trial_seed(task.seed, cell, index)
     measure = task.measure or _empirical_measure()
@@ -90,7 +91,7 @@ def _measured(task: Task, index: int) -> tuple[dict[str, Sample], Mapping[str, A
     pairs = zip(cell.metrics, measurements, strict=True)
     samples = {metric.label: _sample(m) for metric, m in pairs}
     own = {key: value for key, value in measurements[0].provenance.items() if key not in _OF_ONE_TRIAL}
-    return samples, {"code": code_hash(), **own}
+    return samples, {"code": code_hash(), **own}, _order_parameters(measurements[0])
 
 
 def _sample(measurement: Any) -> Sample:
@@ -103,6 +104,12 @@ def _sample(measurement: Any) -> Sample:
         dimension=int(measurement.dimension),
         eigenvalues=measurement.eigenvalues,
     )
+
+
+def _order_parameters(measurement: Any) -> tuple[tuple[float, ...], ...]:
+    """Those of the network, the same for all its metrics; a measuring function of the user's may have none."""
+    found = getattr(measurement, "order_parameters", None)
+    return () if found is None else tuple(tuple(map(float, getattr(found, name))) for name in ORDER_PARAMETERS)
 
 
 def _empirical_measure() -> Measure:

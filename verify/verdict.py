@@ -26,7 +26,9 @@ from typing import Literal, Protocol
 from meanfield.spec import Metric, Network
 from verify.coverage import Coverage, coverage
 from verify.inference import Estimate, Judgement, Verdict, judge, mean_of
+from verify.layers import Layers, layers
 from verify.pairing import STATISTICS, Observation, Spectrum, observations, pair, spectra
+from verify.ranks import Ranks, ranks
 from verify.records import Cell, Trial
 from verify.scaling import Series, series
 from verify.tolerance import Tolerance
@@ -49,6 +51,8 @@ class SweepLike(Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def title(self) -> str: ...
     @property
     def verdict(self) -> Settings: ...
     def cells(self) -> tuple[Cell, ...]: ...
@@ -151,6 +155,8 @@ class Comparison:
     series: tuple[Series, ...]
     limits: tuple[Limit, ...]
     spectra: tuple[Spectrum, ...]
+    ranks: tuple[Ranks, ...]
+    layers: tuple[Layers, ...]
     finished: int
     failures: Mapping[str, int]
 
@@ -188,9 +194,10 @@ def compare(sweep: SweepLike, trials: Iterable[Trial], alpha: float | None = Non
     covered = {id(o) for s, _ in with_limit for o in s.observations}
     rows, limits = _judged(seen, with_limit, covered, settings, level)
     return Comparison(
-        sweep.name, getattr(sweep, "title", None) or sweep.name, settings.theory, level,
+        sweep.name, sweep.title or sweep.name, settings.theory, level,
         {order: settings.tolerance(order) for order in dict.fromkeys(p.order for p in pairs)}, coverage(seen),
-        rows, lines, limits, spectra(pairs), len(trials) - failures.total(), dict(failures.most_common()),
+        rows, lines, limits, spectra(pairs), ranks(pairs), layers(sweep.cells(), trials),
+        len(trials) - failures.total(), dict(failures.most_common()),
     )  # fmt: skip
 
 

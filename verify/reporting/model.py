@@ -10,12 +10,15 @@ from typing import Any
 from verify.difference import Difference
 from verify.inference import Estimate
 from verify.pairing import LEVEL
-from verify.reporting.names import STATISTIC_TITLES, VERDICT_TITLES, network_names, sizes
+from verify.reporting.names import ORDER_PARAMETER_TITLES, STATISTIC_TITLES, VERDICT_TITLES, network_names, sizes
 from verify.reporting.tables import Column, Table, plain
 from verify.scaling import Series
 from verify.verdict import Comparison, Limit, Row
 
-__all__ = ["cells_table", "deciding_table", "failures_table", "fits_table", "provenance_table", "tables", "void_table"]
+__all__ = [
+    "cells_table", "deciding_table", "failures_table", "fits_table", "order_parameters_table", "outliers_table",
+    "provenance_table", "tables", "void_table",
+]  # fmt: skip
 
 _COEFFICIENTS = {0.0: "a₀", 0.5: "a½", 1.0: "a₁", 2.0: "a₂"}
 REASONS = 20
@@ -72,6 +75,47 @@ def cells_table(comparison: Comparison) -> Table:
     return Table("Cells: one statistic of one metric at one width and sample number", columns, rows)
 
 
+def outliers_table(comparison: Comparison) -> Table:
+    """The outliers one by one, where theory tells them apart."""
+    names = network_names(comparison.networks)
+    columns = (
+        Column("metric", "metric"), Column("network", "network"), _whole("width", "M"), _whole("samples", "N"),
+        _whole("rank", "rank"), _number("predicted", "predicted"), _estimate("measured", "measured (95 % CI)"),
+        _estimate("ratio", "ratio (95 % CI)"), Column("inside", "predicted inside"),
+        _number("lower", "Theorem 3.3 from"), _number("upper", "to"),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            r.metric.label, names[r.cell.network.digest], r.cell.width, r.cell.samples, rank, predicted, measured,
+            measured.scaled(1 / predicted), _inside(predicted, measured),
+            *(r.bounds if r.bounds and rank == 1 else (math.nan, math.nan)),
+        )
+        for r in comparison.ranks
+        for rank, (predicted, measured) in enumerate(zip(r.predicted, r.measured, strict=True), start=1)
+    )  # fmt: skip
+    return Table("Each outlier of the widest networks, means over networks by rank", columns, rows)
+
+
+def order_parameters_table(comparison: Comparison) -> Table:
+    """The order parameters of the widest networks, layer by layer."""
+    names = network_names(comparison.networks)
+    columns = (
+        Column("network", "network"), _whole("width", "M"), _whole("samples", "N"), Column("quantity", "quantity"),
+        _whole("layer", "layer"), _number("predicted", "theory"), _estimate("measured", "measured (95 % CI)"),
+        _estimate("ratio", "ratio (95 % CI)"),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            names[x.cell.network.digest], x.cell.width, x.cell.samples, title, layer, float(predicted), measured,
+            measured.scaled(1 / predicted) if predicted else _UNKNOWN,
+        )
+        for x in comparison.layers
+        for name, title in ORDER_PARAMETER_TITLES.items()
+        for layer, predicted, measured in zip(x.numbers(name), x.predicted[name], x.measured[name], strict=True)
+    )  # fmt: skip
+    return Table("Order parameters: theory for M → ∞, and means over the widest networks measured", columns, rows)
+
+
 def void_table(comparison: Comparison) -> Table:
     """Where theory says of itself that it does not hold, and why."""
     names = network_names(comparison.networks)
@@ -105,6 +149,8 @@ def tables(comparison: Comparison, facts: Mapping[str, Any]) -> list[tuple[str, 
     everything = {
         "What decides": deciding_table(comparison),
         "Fits": fits_table(comparison),
+        "Outliers one by one": outliers_table(comparison),
+        "Order parameters": order_parameters_table(comparison),
         "Cells": cells_table(comparison),
         "Void": void_table(comparison),
         "Failures": failures_table(comparison),
@@ -172,6 +218,11 @@ _NEEDS = Column("trials_needed", "more needed", lambda n: "> 10⁷" if n is None
 
 def _name(what: Row | Limit | Series, names: Mapping[str, str]) -> tuple[str, str, str]:
     return what.metric.label, STATISTIC_TITLES[what.statistic], names[what.network.digest]
+
+
+def _inside(predicted: float, measured: Estimate) -> str:
+    low, high = measured.interval()
+    return "–" if math.isnan(low) else "yes" if low <= predicted <= high else "no"
 
 
 def _judged(judged: Row | Limit) -> tuple[float, float, float]:

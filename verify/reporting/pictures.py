@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from verify.pairing import Spectrum
 from verify.reporting.figures.extrapolation import draw_extrapolation
 from verify.reporting.figures.lines import Block, blocks
+from verify.reporting.figures.order_parameters import draw_order_parameters
+from verify.reporting.figures.outliers import draw_outliers
 from verify.reporting.figures.scaling import draw_scaling
-from verify.reporting.figures.spectra import draw_spectra
+from verify.reporting.figures.spectra import draw_spectra, spectra_rows
 from verify.reporting.figures.style import slug
 from verify.reporting.names import network_names
 from verify.verdict import Comparison
 
 __all__ = ["Picture", "Section", "sections"]
 
-SPECTRA_IN_A_ROW = 4
+IN_A_ROW = 4
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,24 @@ def sections(comparison: Comparison) -> list[Section]:
         "tests the theory; how the curves bend is finite-width bias. Grey: tolerance."
     )
     spectra = (
-        "The widest networks of each kind: eigenvalues per bin and network. Dashed lines with triangles: predicted "
-        "outliers. Small tick: predicted mean of the bulk."
+        "Eigenvalues per bin and network; outlined, the largest of each network, as many as theory has outliers. "
+        "Dashed lines with triangles: predicted outliers. Small tick: predicted mean of the bulk."
+    )
+    outliers = (
+        "The widest networks of each kind. Bars: predicted means over networks. Markers: measured means with 95 % "
+        "t-interval. Shaded: Theorem 3.3's bounds on the largest."
+    )
+    layer_by_layer = (
+        "The widest networks of each kind. Lines: theory for M → ∞. Markers: means over networks with 95 % t-interval. "
+        "q: preactivations, q̂: activations, q̃: backpropagated signals; without index for one input, st for two."
     )
     kinds = [
         Section("Width scaling", scaling, tuple(_scaling(drawn, "width"))),
         Section("Scaling with the number of samples", scaling, tuple(_scaling(drawn, "samples"))),
         Section("Extrapolation to infinite width", extrapolation, tuple(_extrapolation(drawn, comparison))),
         Section("Spectra", spectra, tuple(_spectra(comparison))),
+        Section("Outliers one by one", outliers, tuple(_outliers(comparison))),
+        Section("Order parameters, layer by layer", layer_by_layer, tuple(_order_parameters(comparison))),
     ]
     return [section for section in kinds if section.pictures]
 
@@ -77,11 +87,25 @@ def _extrapolation(drawn: Sequence[Block], comparison: Comparison) -> Iterable[P
 
 def _spectra(comparison: Comparison) -> Iterable[Picture]:
     names = network_names(comparison.networks)
-    found: defaultdict[str, dict[str, Spectrum]] = defaultdict(dict)
-    for spectrum in sorted(comparison.spectra, key=lambda s: (s.cell.width, s.cell.samples)):
-        found[spectrum.metric.label][spectrum.cell.network.digest] = spectrum
-    for metric, largest in found.items():
-        shown = list(largest.values())
-        for start in range(0, len(shown), SPECTRA_IN_A_ROW):
-            name = slug(f"spectra {metric} {start // SPECTRA_IN_A_ROW + 1}")
-            yield Picture(name, metric, draw_spectra(name, shown[start : start + SPECTRA_IN_A_ROW], names))
+    for metric in dict.fromkeys(s.metric for s in comparison.spectra):
+        rows = spectra_rows(s for s in comparison.spectra if s.metric == metric)
+        for number, row in enumerate(rows, start=1):
+            name = slug(f"spectra {metric.label} {number}")
+            yield Picture(name, metric.label, draw_spectra(name, row, names))
+
+
+def _outliers(comparison: Comparison) -> Iterable[Picture]:
+    names = network_names(comparison.networks)
+    for metric in dict.fromkeys(r.metric for r in comparison.ranks):
+        found = [r for r in comparison.ranks if r.metric == metric]
+        for start in range(0, len(found), IN_A_ROW):
+            name = slug(f"outliers {metric.label} {start // IN_A_ROW + 1}")
+            yield Picture(name, metric.label, draw_outliers(name, found[start : start + IN_A_ROW], names))
+
+
+def _order_parameters(comparison: Comparison) -> Iterable[Picture]:
+    names = network_names(comparison.networks)
+    known = {"One input": ("q", "forward", "backward"), "Two inputs": ("q_st", "forward_st", "backward_st")}
+    for heading, quantities in known.items() if comparison.layers else ():
+        svg = draw_order_parameters(heading.lower(), quantities, comparison.layers, names)
+        yield Picture(slug(f"order parameters {heading}"), heading, svg)

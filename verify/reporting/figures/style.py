@@ -69,7 +69,7 @@ def _marker(style: int) -> str:
 
 
 @contextmanager
-def panels(titles: Sequence[str], height: float = 2.9) -> Iterator[tuple[Figure, list[Axes]]]:
+def panels(titles: Sequence[str], height: float = 2.9, *, sharey: bool = False) -> Iterator[tuple[Figure, list[Axes]]]:
     """A row of panels with room for a legend above, to be drawn and spelled (:func:`svg`) inside the ``with``."""
     import matplotlib
     from matplotlib.figure import Figure
@@ -78,7 +78,7 @@ def panels(titles: Sequence[str], height: float = 2.9) -> Iterator[tuple[Figure,
         count = len(titles)
         figure = Figure(figsize=(wide := count * min(PAGE / count, PAGE / 3), height))
         inches = {"left": 0.72 / wide, "right": 1 - 0.1 / wide, "bottom": 0.5 / height, "top": 1 - 0.58 / height}
-        axes = list(figure.subplots(1, count, squeeze=False, gridspec_kw={**inches, "wspace": GAP})[0])
+        axes = list(figure.subplots(1, count, squeeze=False, sharey=sharey, gridspec_kw={**inches, "wspace": GAP})[0])
         for ax, title in zip(axes, titles, strict=True):
             ax.set_title(title)
         yield figure, axes
