@@ -1,6 +1,6 @@
 """The gallery: run presets, and put their figures into ``docs/figures``. ``make gallery`` calls it.
 
-Runs that are stored already (in ``runs/gallery``) are not run again. Arguments: the presets to do, all if none is named.
+What is stored already (in ``runs/gallery``) is not run again. Arguments: the presets to do, all if none is named.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ SHOWN: dict[str, tuple[list[str], list[str]]] = {
                         "spectra-fim-cross-entropy-1"]),
     "paper-fig4": ([], ["scaling-width-fim-cross-entropy", "outliers-fim-cross-entropy-1"]),
     "paper-fig6": ([], ["spectra-ntk-1", "spectra-ntk-2", "spectra-ntk-centered-1", "spectra-ntk-centered-2"]),
-    "paper-fig7": ([], ["spectra-input-metric-1", "spectra-input-metric-layer-0-1", "spectra-input-metric-cross-entropy-1",
-                        "spectra-input-metric-layer-0-cross-entropy-1"]),
+    "paper-fig7": ([], ["spectra-input-metric-1", "spectra-input-metric-layer-0-1",
+                        "spectra-input-metric-cross-entropy-1", "spectra-input-metric-layer-0-cross-entropy-1"]),
 }  # fmt: skip
 
 

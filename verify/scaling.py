@@ -6,8 +6,9 @@ M = 100), so the theory is judged by a₀ of ``ratio(M) = a₀ + Σ_p a_p M^{-p}
 *The powers are declared, by* :func:`powers`, *before any data are seen.* The mean needs 1/M; the second moment is worth
 1/M and 1/M², because its 1/M term is large. The largest of C equal outliers needs 1/√M and 1/M: the outliers of one
 network repel each other like the eigenvalues of a random C × C matrix of relative size 1/√M. (Against the finite-width
-theory, C = 10, N = 100, M = 64..512: a fit in 1/M alone leaves a₀ 5-23 % too high, with 1/√M less than 1 %.) The softmax
-sets them apart, and what is apart is repelled to second order only: 1/M and 1/M² for the largest with cross-entropy.
+theory, C = 10, N = 100, M = 64..512: a fit in 1/M alone leaves a₀ 5-23 % too high, with 1/√M less than 1 %.) The
+softmax sets them apart, and what is apart is repelled to second order only: with cross-entropy the largest needs 1/M
+and 1/M².
 
 *The weights are declared too:* trials × M, because the variance between networks is of relative order 1/M. They say
 nothing about the data, so that the estimates are linear and unbiased whatever the variances are; weights from the
