@@ -8,7 +8,8 @@ order 1/M and those of the outliers' repulsion: its ratio has 1/M² alone.
 second moment is worth 1/M and 1/M², because its 1/M term is large. The largest of C equal outliers needs 1/√M and 1/M:
 the outliers of one network repel each other like the eigenvalues of a random C × C matrix of relative size 1/√M.
 (Against the finite-width theory, C = 10, N = 100, M = 64..512: a fit in 1/M alone leaves a₀ 5-23 % too high, with 1/√M
-less than 1 %.)
+less than 1 %.) The softmax sets them apart, and what is apart is repelled to second order only: with cross-entropy the
+largest needs 1/M and 1/M².
 
 *The weights are declared too:* trials × M, because the variance between networks is of relative order 1/M. They say
 nothing about the data, so that the estimates are linear and unbiased whatever the variances are; weights from the
@@ -37,15 +38,16 @@ __all__ = ["Fit", "Series", "fit_limit", "lack_of_fit", "powers", "series"]
 MINIMUM_WIDTHS = 3
 
 
-def powers(statistic: str, outputs: int, order: str) -> tuple[float, ...]:
-    """The declared powers p of 1/M in the ratio to the theory of this order, the first one being 0."""
+def powers(statistic: str, equal_outliers: bool, order: str) -> tuple[float, ...]:
+    """The declared powers p of 1/M in the ratio to the theory of this order, the first one being 0.
+
+    ``equal_outliers``: whether theory has several of the same size, as for the squared error with more than one output.
+    """
     if order == "refined":
         return (0.0, 2.0)
     if statistic in ("mean", "outliers"):
         return (0.0, 1.0)
-    if statistic == "largest":
-        return (0.0, 0.5, 1.0) if outputs > 1 else (0.0, 1.0)
-    return (0.0, 1.0, 2.0)
+    return (0.0, 0.5, 1.0) if statistic == "largest" and equal_outliers else (0.0, 1.0, 2.0)
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,8 @@ def _series(axis: Literal["width", "samples"], held: str, line: list[Observation
     measured = [mean_of(o.values) for o in line]
     fit = None
     if axis == "width":
-        declared = powers(first.statistic, first.cell.network.outputs, first.order)
+        equal_outliers = first.metric.loss == "mse" and first.cell.network.outputs > 1
+        declared = powers(first.statistic, equal_outliers, first.order)
         if len(line) >= max(MINIMUM_WIDTHS, len(declared)):
             fit = fit_limit(
                 x, [e.scaled(1 / o.predicted) for e, o in zip(measured, line, strict=True)], weights, declared

@@ -95,13 +95,28 @@ def test_the_lack_of_fit_of_a_constant_is_brown_and_forsythes_test() -> None:
     assert found == pytest.approx(expected)
 
 
-def test_powers_follow_from_statistic_outputs_and_theory() -> None:
-    assert powers("mean", 10, "leading") == (0, 1)
-    assert powers("outliers", 10, "leading") == (0, 1)
-    assert powers("second_moment", 10, "leading") == (0, 1, 2)
-    assert powers("largest", 10, "leading") == (0, 0.5, 1)
-    assert powers("largest", 1, "leading") == (0, 1)
-    assert {powers(s, 10, "refined") for s in ("mean", "second_moment", "largest", "outliers")} == {(0, 2)}
+def test_powers_follow_from_statistic_degeneracy_and_theory() -> None:
+    assert powers("mean", True, "leading") == (0, 1)
+    assert powers("outliers", True, "leading") == (0, 1)
+    assert powers("second_moment", True, "leading") == (0, 1, 2)
+    assert powers("largest", True, "leading") == (0, 0.5, 1)
+    assert powers("largest", False, "leading") == (0, 1, 2)
+    assert {powers(s, True, "refined") for s in ("mean", "second_moment", "largest", "outliers")} == {(0, 2)}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "metric", "expected"),
+    [(4, FIM(), (0, 0.5, 1)), (1, FIM(), (0, 1, 2)), (4, FIM(loss="cross_entropy"), (0, 1, 2))],
+)
+def test_only_equal_outliers_repel_to_first_order(outputs: int, metric: FIM, expected: tuple[float, ...]) -> None:
+    network = Network(3, "linear", 1.0, 0.1, outputs)
+    points = [
+        Observation(Cell(network, m, 9, (metric,)), metric, "largest", 1.0, np.ones(3), "", (1.0, 0.0))
+        for m in (8, 16, 32)
+    ]
+    (found,) = series(points)
+    assert found.fit is not None
+    assert found.fit.powers == expected
 
 
 def test_a_power_law_gives_its_exponents_and_ratio() -> None:

@@ -108,6 +108,15 @@ def test_set_changes_values_and_says_what_it_cannot() -> None:
             changed(table, [bad])
 
 
+def test_a_size_replaces_values_of_the_file_and_a_change_those_of_the_size() -> None:
+    table = {"name": "a", "run": {"trials": 1, "seed": 4}, "sizes": {"paper": {"name": "b", "run": {"trials": 9}}}}
+    assert changed(table) == {"name": "a", "run": {"trials": 1, "seed": 4}}
+    assert changed(table, size="paper") == {"name": "b", "run": {"trials": 9, "seed": 4}}
+    assert changed(table, ["run.trials=5"], "paper") == {"name": "b", "run": {"trials": 5, "seed": 4}}
+    with pytest.raises(ValueError, match=r"size: expected one that the sweep has \(paper\), got 'large'"):
+        changed(table, size="large")
+
+
 def test_a_dry_run_lists_cells_memory_and_time_and_runs_nothing(tmp_path, make_sweep, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     estimates = estimate(make_sweep(3))

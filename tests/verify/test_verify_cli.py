@@ -60,6 +60,27 @@ def test_run_ends_with_the_table_and_the_report_and_status_agrees(tmp_path, swee
     assert capsys.readouterr().out == "tiny: 4 done, 0 failed, 0 pending, about 0 s left\n"
 
 
+def test_until_decided_doubles_the_trials_up_to_the_most_at_a_share_of_the_level(tmp_path, sweep_file, capsys) -> None:
+    store = tmp_path / "a.sqlite"
+    run = ["run", str(sweep_file), "--store", str(store), "--jobs", "1", "--quiet"]
+    exact = ["--set", "verdict.refined_delta=1e-6", "--set", "verdict.refined_slope=0.0"]  # 10 networks can't decide on that
+    assert main([*run, *exact, "--until-decided", "10"]) == 0
+    with Store.open(store) as opened:
+        assert opened.counts() == {"done": 10, "failed": 0, "pending": 0}
+        assert opened.sweep().verdict.alpha == 0.05 / 3  # looks at 4, 8 and 10 trials
+    capsys.readouterr()
+    assert main([*run, "--until-decided", "3"]) == 2
+    assert capsys.readouterr().err == "verify: until_decided: expected at least the sweep's 4 trials, got 3\n"
+
+
+def test_a_size_is_one_flag(sweep_file, capsys) -> None:
+    sweep_file.write_text(TINY + "[sizes.paper]\ngrid.width = [8, 16]\n")
+    assert main(["run", str(sweep_file), "--size", "paper", "--dry-run", "--jobs", "1"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("8 trials")
+    assert main(["run", str(sweep_file), "--size", "huge", "--dry-run"]) == 2
+    assert "size: expected one that the sweep has (paper), got 'huge'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("verdict", "code"), [("pass", 0), ("fail", 1), ("unclear", 3)])
 def test_with_check_the_verdict_is_the_exit_status(tmp_path, sweep_file, capsys, verdict, code, monkeypatch) -> None:
     import verify.cli

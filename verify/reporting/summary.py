@@ -131,7 +131,7 @@ def _sensitivity(comparison: Comparison) -> list[str]:
         return []
     sharpest, median, bluntest = (_percent(detectable[i]) for i in (0, len(detectable) // 2, -1))
     return [
-        f"What these trials can tell: with a chance of {POWER:.0%} they would refute a prediction that is off by "
+        f"What these trials can tell: with a chance of {_percent(POWER)} they would refute a prediction that is off by "
         f"{sharpest} in the sharpest comparison, {median} in the median one and {bluntest} in the bluntest."
     ]
 

@@ -21,21 +21,21 @@ def draw_outliers(name: str, shown: Sequence[Ranks], names: Mapping[str, str]) -
     """A row of panels of one metric, one for each network law, as SVG."""
     titles = [f"{names[r.cell.network.digest]}, M = {r.cell.width}" for r in shown]
     with style.panels(titles, height=2.5) as (figure, axes):
-        for place, (ax, one) in enumerate(zip(axes, shown, strict=True)):
-            _draw(ax, one, place)
+        for ax, one in zip(axes, shown, strict=True):
+            _draw(ax, one, list(names).index(one.cell.network.digest))
         axes[0].set_ylabel("outlier")
         return style.svg(
             figure, name, f"Outliers of {shown[0].metric.label} by rank, theory and measurement: {'; '.join(titles)}"
         )
 
 
-def _draw(ax: Axes, one: Ranks, place: int) -> None:
+def _draw(ax: Axes, one: Ranks, number: int) -> None:
     rank = np.arange(1, len(one.predicted) + 1)
     half = np.nan_to_num([e.interval()[1] - e.value for e in one.measured])
     if one.bounds:
         ax.fill_between([0.7, 1.3], *one.bounds, color=style.SHADE, alpha=0.3, linewidth=0)
     ax.hlines(one.predicted, rank - 0.3, rank + 0.3, color=style.INK, linewidth=1.1)
-    ax.errorbar(rank, [e.value for e in one.measured], yerr=half, **style.marker_style(place))
+    ax.errorbar(rank, [e.value for e in one.measured], yerr=half, **style.marker_style(number))
     ax.set_yscale("log")
     log_ticks(ax.yaxis)
     ax.set_xticks(rank)

@@ -57,9 +57,10 @@ def draw_spectra(name: str, shown: Sequence[Spectrum], names: Mapping[str, str])
     titles = [f"{names[s.cell.network.digest]}, M = {s.cell.width}, N = {s.cell.samples}" for s in shown]
     edges = _edges(shown)
     with style.panels(titles, height=2.5, sharey=True) as (figure, axes):
-        for place, (ax, spectrum) in enumerate(zip(axes, shown, strict=True)):
-            _draw(ax, spectrum, edges, place)
-        axes[0].set_ylabel("eigenvalues per bin and network")
+        for ax, spectrum in zip(axes, shown, strict=True):
+            _draw(ax, spectrum, edges, list(names).index(spectrum.cell.network.digest))
+        axes[0].set_ylim(top=2 * axes[0].get_ylim()[1])
+        axes[0].set_ylabel("count per network")
         return style.svg(
             figure,
             name,
@@ -74,9 +75,9 @@ def _edges(shown: Sequence[Spectrum]) -> NDArray[np.float64]:
     return np.geomspace(positive.min() / 1.1, positive.max() * 1.1, BINS + 1)
 
 
-def _draw(ax: Axes, spectrum: Spectrum, edges: NDArray[np.float64], place: int) -> None:
+def _draw(ax: Axes, spectrum: Spectrum, edges: NDArray[np.float64], number: int) -> None:
     count = len(spectrum.outliers)  # as many of each network are taken for outliers; eigenvalues are descending
-    shade: dict[str, Any] = {"color": style.colour(place)}
+    shade: dict[str, Any] = {"color": style.colour(number)}
     _stairs(ax, [e[count:] for e in spectrum.eigenvalues], edges, fill=True, alpha=0.55, **shade)
     if count:
         _stairs(ax, [e[:count] for e in spectrum.eigenvalues], edges, linewidth=1.1, **shade)

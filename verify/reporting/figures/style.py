@@ -104,7 +104,17 @@ def svg(figure: Figure, name: str, description: str) -> str:
     head, tail = text.split("<svg ", 1)
     options, body = tail.split(">", 1)
     title = f'<title id="{slug(name)}">{html.escape(description)}</title>'
-    return f'{head}<svg role="img" aria-labelledby="{slug(name)}" {options}>{title}{body}'
+    return f'{head}<svg role="img" aria-labelledby="{slug(name)}" {options}>{title}{_compact(body)}'
+
+
+def _compact(body: str) -> str:
+    """The drawing with coordinates to a hundredth of a point and without indentation: a quarter less. Words stay."""
+    tags = re.sub(r"<[^>]*>", lambda tag: re.sub(r"-?\d+\.\d{3,}", _rounded, tag[0]), body)
+    return re.sub(r"\s*\n\s*", "\n", re.sub(r' transform="rotate\(-0 [^"]*"', "", tags))
+
+
+def _rounded(number: re.Match[str]) -> str:
+    return f"{float(number[0]):z.2f}".rstrip("0").rstrip(".")
 
 
 def slug(text: str) -> str:
