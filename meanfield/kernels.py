@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from meanfield.recursion import OrderParameters
 from meanfield.spec import Metric, Network
 
-__all__ = ["ROWS", "ExchangeableKernel", "exchangeable_kernel"]
+__all__ = ["ROWS", "ExchangeableKernel", "exchangeable_kernel", "layer_coefficients"]
 
 Floats = NDArray[np.float64]
 
@@ -136,7 +136,7 @@ def exchangeable_kernel(
     row = ROWS[metric.family]
     sizes = _sizes(network, widths, samples)
     mask = _spread(_mask(row, metric, network.depth), sizes.fan_in)
-    weight, bias = mask * row.weight(sizes), mask * row.bias(sizes)
+    weight, bias = layer_coefficients(network, metric, widths, samples)
 
     def over_layers(values: Floats) -> Floats:
         return _spread(values, sizes.fan_in)
@@ -156,6 +156,14 @@ def exchangeable_kernel(
         narrowest=np.min(sizes.fan_in, axis=0),
         gradient_width=np.min(_passed(widths, mask, row), axis=0, initial=np.inf),
     )
+
+
+def layer_coefficients(network: Network, metric: Metric, widths: Floats, samples: Floats) -> tuple[Floats, Floats]:
+    """w_l and β_l of ``K = Σ_l q̃^l (w_l q̂^{l-1} + β_l)`` for l = 1..L on the first axis; 0 in layers not asked for."""
+    row = ROWS[metric.family]
+    sizes = _sizes(network, widths, samples)
+    mask = _spread(_mask(row, metric, network.depth), sizes.fan_in)
+    return mask * row.weight(sizes), mask * row.bias(sizes)
 
 
 def _passed(widths: Floats, mask: Floats, row: Row) -> Floats:

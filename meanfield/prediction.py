@@ -21,7 +21,7 @@ from meanfield.spectra import Spectrum, softmax_spectrum, spectrum_statistics
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Prediction", "predict"]
+__all__ = ["Prediction", "predict", "usable"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -156,7 +156,7 @@ def predict(
     _check(network, metric, order)
     widths, counts = _broadcast(_sizes("width", width), _sizes("samples", samples))
     given = None if logits is None else _logits(logits, network, metric, counts)
-    parameters = _usable(order_parameters(network))
+    parameters = usable(order_parameters(network))
     kernel_at = functools.partial(_kernel, network, metric, parameters)
     kernel = kernel_at(_layer_widths(network, widths), counts.astype(np.float64))
     spectrum, warnings = judge(metric, kernel, _spectrum(kernel, metric, parameters, given))
@@ -243,7 +243,7 @@ def _check(network: Network, metric: Metric, order: str) -> None:
     metric.check(network)
 
 
-def _usable(parameters: OrderParameters) -> OrderParameters:
+def usable(parameters: OrderParameters) -> OrderParameters:
     """Refuse order parameters that are not finite: a prediction from them would mean nothing."""
     reasons = {
         "infinite": "activation: expected one without jumps, since E[φ'²] is infinite and with it every gradient",
