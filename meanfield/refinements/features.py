@@ -31,7 +31,9 @@ __all__ = ["BulkFeatures", "Kernels", "bulk_features"]
 
 Floats = NDArray[np.float64]
 
-_BINS = 16  # of y²
+_WINDOW = 1.0  # of z in which neurons count as alike: as many of them share a tail of y²
+_BODY = (0.9, 0.8, 0.7, 0.6, 0.5)  # probabilities above the lower bins of y², from where
+_BIN_RATIO = 1.86  # they fall by this factor
 
 
 class Kernels(Protocol):
@@ -184,17 +186,41 @@ def _from_one(values: Any) -> Floats:
 
 def _table(x: BulkFeatures, layer: int) -> Floats:
     """The rows of one hidden layer."""
-    f, variance = x.hidden(layer), x.weight_variance[layer]
+    f, width = x.hidden(layer), float(x.widths[layer])
     # Without backward Grams in this layer or below, y² doesn't enter.
     seen = bool(np.any(x.gradients[1 : layer + 1] > 0))
-    y2, share = _chi_square_bins(x.outputs, 1 / float(np.min(x.widths[1:])), _BINS if seen else 1)
-    y2 = y2 * x.common_gradient(layer)
-    theta = x.own_gradient(layer)
-    zeta, bend, tau = f.slope[:, None], f.bend[:, None], f.tau
-    noise = {key: f.central[key][:, None] for key in ((2, 0), (1, 1), (0, 2))}
-    root = np.sqrt(y2)
+    blocks = []
+    for nodes in _crowds(f, width):
+        crowd = width * _WINDOW * math.exp(-0.5 * float(f.z[nodes[0]]) ** 2) / math.sqrt(2 * math.pi)
+        y2, share = _chi_square_bins(x.outputs, 1 / crowd) if seen else _whole(x.outputs)
+        rows = _rows(x, layer, nodes, y2 * x.common_gradient(layer))
+        weights = f.weights[nodes]
+        mean = np.einsum("z,zyc->yc", weights, rows) / weights.sum()
+        blocks.append(np.concatenate([(weights.sum() * share)[:, None], mean], axis=1))
+    return _merged(np.concatenate(blocks))
+
+
+def _crowds(f: ConditionalMoments, width: float) -> list[NDArray[np.int64]]:
+    """The nodes of z, one by one but for the two tails that one neuron in ``width`` visits: each of these is a crowd."""
+    below, above = np.cumsum(f.weights), np.cumsum(f.weights[::-1])[::-1]
+    left, right = below * width < 0.5, above * width < 0.5
+    middle = np.flatnonzero(~(left | right))
+    # The tail's neurons go with the outermost node that is visited.
+    first, last = middle[0], middle[-1]
+    groups = [np.array([n]) for n in middle[1:-1]]
+    if len(middle) == 1:
+        return [np.arange(len(f.z))]
+    return [np.arange(first, -1, -1), *groups, np.arange(last, len(f.z))]
+
+
+def _rows(x: BulkFeatures, layer: int, nodes: NDArray[np.int64], y2: Floats) -> Floats:
+    """The coefficients of A, B and G at nodes of z (first axis) and of y² (second)."""
+    f, variance, theta = x.hidden(layer), x.weight_variance[layer], x.own_gradient(layer)
+    zeta, bend, tau = f.slope[nodes, None], f.bend[nodes, None], f.tau
+    noise = {key: f.central[key][nodes, None] for key in ((2, 0), (1, 1), (0, 2))}
+    # Only B² enters: its sign is that of its first coefficient.
+    root = np.sqrt(y2) * np.where(zeta * bend < 0, -1.0, 1.0)
     columns = (
-        f.weights[:, None] * share,
         zeta**2 * variance,
         np.maximum(noise[2, 0] - tau * zeta**2, 0.0),
         root * zeta * bend * variance,
@@ -203,22 +229,34 @@ def _table(x: BulkFeatures, layer: int) -> Floats:
         zeta**2 * x.weight_variance[layer + 1],
         np.maximum(noise[0, 2] - tau * bend**2, 0.0) * y2 + x.outputs * theta * noise[0, 2],
     )
-    return np.stack([c.ravel() for c in np.broadcast_arrays(*columns)], axis=1)
+    return np.stack(np.broadcast_arrays(*columns), axis=-1)
 
 
-def _chi_square_bins(degrees: int, tail: float, count: int) -> tuple[Floats, Floats]:
-    """Means and probabilities of bins of the χ² law, the last with the probability ``tail`` or less.
+def _merged(rows: Floats) -> Floats:
+    """Rows of equal coefficients as one: those of ±z for an odd or even φ, all of a linear one."""
+    size = np.max(np.abs(rows[:, 1:]), axis=0)
+    scale = np.maximum(size, 1e-3 * np.max(size))  # a column that is nothing but rounding stays so
+    _, which = np.unique(np.round(rows[:, 1:] / scale, 11), axis=0, return_inverse=True)
+    weights = np.bincount(which, rows[:, 0])
+    sums = [np.bincount(which, rows[:, 0] * column) / weights for column in rows[:, 1:].T]
+    return np.stack([weights, *sums], axis=1)
 
-    M neurons see no further than a tail of 1/M, and finer bins would put the edge of the spectrum where no network of
-    this width has an eigenvalue.
+
+def _whole(degrees: int) -> tuple[Floats, Floats]:
+    return np.array([float(degrees)]), np.ones(1)
+
+
+def _chi_square_bins(degrees: int, tail: float) -> tuple[Floats, Floats]:
+    """Means and probabilities of bins of the χ² law, the last with the probability ``tail``.
+
+    Finer bins would put the edge of the spectrum where no network of this width has an eigenvalue.
     """
     from scipy.stats import chi2
 
-    if count == 1:
-        return np.array([float(degrees)]), np.ones(1)
-    inner = count // 3
-    upper = np.geomspace(0.5, min(0.25, tail), count - inner)
-    above = np.concatenate([np.linspace(1, 0.5, inner, endpoint=False), upper, [0.0]])
+    if tail >= _BODY[-1]:
+        return _whole(degrees)
+    count = 1 + math.ceil(math.log(_BODY[-1] / tail) / math.log(_BIN_RATIO))
+    above = np.concatenate([[1.0], _BODY[:-1], np.geomspace(_BODY[-1], tail, count), [0.0]])
     probability = -np.diff(above)
     means = -np.diff(degrees * chi2.sf(chi2.isf(above, degrees), degrees + 2)) / probability
     return means, probability / math.fsum(probability)
