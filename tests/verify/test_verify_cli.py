@@ -63,7 +63,8 @@ def test_run_ends_with_the_table_and_the_report_and_status_agrees(tmp_path, swee
 def test_until_decided_doubles_the_trials_up_to_the_most_at_a_share_of_the_level(tmp_path, sweep_file, capsys) -> None:
     store = tmp_path / "a.sqlite"
     run = ["run", str(sweep_file), "--store", str(store), "--jobs", "1", "--quiet"]
-    exact = ["--set", "verdict.refined_delta=1e-6", "--set", "verdict.refined_slope=0.0"]  # 10 networks can't decide on that
+    # 10 networks can't decide on that.
+    exact = ["--set", "verdict.refined_delta=1e-6", "--set", "verdict.refined_slope=0.0"]
     assert main([*run, *exact, "--until-decided", "10"]) == 0
     with Store.open(store) as opened:
         assert opened.counts() == {"done": 10, "failed": 0, "pending": 0}
