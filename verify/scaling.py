@@ -108,10 +108,10 @@ def series(observations: Iterable[Observation]) -> tuple[Series, ...]:
 
 
 def _lines(law: Sequence[Observation]) -> list[tuple[Literal["width", "samples"], str, list[Observation]]]:
-    """The lines of a grid of (M, N): N held, then M held, then N/M held for the points on neither."""
+    """The lines of a grid of (M, N): N held, then M held; N/M held for the points that no line with N held has."""
     by_samples = _groups(law, lambda o: o.cell.samples)
     by_width = _groups(law, lambda o: o.cell.width)
-    taken = {id(o) for line in (*by_samples.values(), *by_width.values()) for o in line}
+    taken = {id(o) for line in by_samples.values() for o in line}
     free = [o for o in law if id(o) not in taken]
     by_ratio = _groups(free, lambda o: round(o.cell.samples / o.cell.width, 12))
     return [

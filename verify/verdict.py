@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from meanfield.spec import Metric, Network
+from verify.bulk import Bulk, bulks
 from verify.coverage import Coverage, coverage
 from verify.inference import Estimate, Judgement, Verdict, judge, mean_of
 from verify.layers import Layers, layers
@@ -155,6 +156,7 @@ class Comparison:
     series: tuple[Series, ...]
     limits: tuple[Limit, ...]
     spectra: tuple[Spectrum, ...]
+    bulks: tuple[Bulk, ...]
     ranks: tuple[Ranks, ...]
     layers: tuple[Layers, ...]
     finished: int
@@ -196,7 +198,7 @@ def compare(sweep: SweepLike, trials: Iterable[Trial], alpha: float | None = Non
     return Comparison(
         sweep.name, sweep.title or sweep.name, settings.theory, level,
         {order: settings.tolerance(order) for order in dict.fromkeys(p.order for p in pairs)}, coverage(seen),
-        rows, lines, limits, spectra(pairs), ranks(pairs), layers(sweep.cells(), trials),
+        rows, lines, limits, spectra(pairs), bulks(sweep.cells(), trials), ranks(pairs), layers(sweep.cells(), trials),
         len(trials) - failures.total(), dict(failures.most_common()),
     )  # fmt: skip
 

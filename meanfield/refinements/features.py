@@ -201,7 +201,7 @@ def _table(x: BulkFeatures, layer: int) -> Floats:
 
 
 def _crowds(f: ConditionalMoments, width: float) -> list[NDArray[np.int64]]:
-    """The nodes of z, one by one but for the two tails that one neuron in ``width`` visits: each of these is a crowd."""
+    """The nodes of z, one by one but for the two tails that one neuron in ``width`` visits: each is a crowd."""
     below, above = np.cumsum(f.weights), np.cumsum(f.weights[::-1])[::-1]
     left, right = below * width < 0.5, above * width < 0.5
     middle = np.flatnonzero(~(left | right))

@@ -73,6 +73,7 @@ def as_json(comparison: Comparison, facts: Mapping[str, Any]) -> str:
         "deciding": model.deciding_table(c).records(),
         "series": model.fits_table(c).records(),
         "cells": model.cells_table(c).records(),
+        "spectra": model.bulks_table(c).records(),
         "void": model.void_table(c).records(),
         "failures": c.failures,
         "provenance": plain(facts),

@@ -16,8 +16,8 @@ from verify.scaling import Series
 from verify.verdict import Comparison, Limit, Row
 
 __all__ = [
-    "cells_table", "deciding_table", "failures_table", "fits_table", "order_parameters_table", "outliers_table",
-    "provenance_table", "tables", "void_table",
+    "bulks_table", "cells_table", "deciding_table", "failures_table", "fits_table", "order_parameters_table",
+    "outliers_table", "provenance_table", "tables", "void_table",
 ]  # fmt: skip
 
 _COEFFICIENTS = {0.0: "a₀", 0.5: "a½", 1.0: "a₁", 2.0: "a₂"}
@@ -116,6 +116,30 @@ def order_parameters_table(comparison: Comparison) -> Table:
     return Table("Order parameters: theory for M → ∞, and means over the widest networks measured", columns, rows)
 
 
+def bulks_table(comparison: Comparison) -> Table:
+    """Whole spectra: how far the measured bulk is from its predicted law, and where both end."""
+    names = network_names(comparison.networks)
+    columns = (
+        Column("metric", "metric"), Column("network", "network"), _whole("width", "M"), _whole("samples", "N"),
+        _whole("networks", "networks"), _estimate("raw", "KS distance"), _estimate("normalised", "scaled to its mean"),
+        _estimate("own", "own order parameters"), _number("lower_predicted", "lower edge predicted"),
+        _estimate("lower", "measured"), _number("upper_predicted", "upper edge predicted"),
+        _estimate("upper", "measured"), Column("remarks", "remarks"),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            b.metric.label, names[b.cell.network.digest], b.cell.width, b.cell.samples, len(b.networks),
+            b.mean("raw"), b.mean("normalised"), b.mean("own"),
+            b.law.lower if b.law else math.nan, b.mean("lower"), b.law.upper if b.law else math.nan, b.mean("upper"),
+            b.reason,
+        )
+        for b in comparison.bulks
+    )  # fmt: skip
+    return Table(
+        "Whole spectra: Kolmogorov-Smirnov distance of the measured bulk from its predicted law", columns, rows
+    )
+
+
 def void_table(comparison: Comparison) -> Table:
     """Where theory says of itself that it does not hold, and why."""
     names = network_names(comparison.networks)
@@ -152,6 +176,7 @@ def tables(comparison: Comparison, facts: Mapping[str, Any]) -> list[tuple[str, 
         "Outliers one by one": outliers_table(comparison),
         "Order parameters": order_parameters_table(comparison),
         "Cells": cells_table(comparison),
+        "Whole spectra": bulks_table(comparison),
         "Void": void_table(comparison),
         "Failures": failures_table(comparison),
         "Provenance": provenance_table(facts),

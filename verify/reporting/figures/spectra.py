@@ -1,4 +1,4 @@
-"""Histograms of the measured eigenvalues, with the predicted outliers and the bulk's mean marked."""
+"""Histograms of the measured eigenvalues, with the predicted law of the bulk, its ends and mean, and the outliers."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from verify.bulk import Bulk
 from verify.pairing import Spectrum
 from verify.reporting.figures import style
 from verify.reporting.figures.ticks import log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from meanfield.refinements.bulk import SpectralDensity
 
 __all__ = ["draw_spectra", "spectra_rows"]
 
@@ -52,14 +55,19 @@ def _thinned(line: Sequence[Spectrum]) -> tuple[Spectrum, ...]:
     return tuple(line[i] for i in np.linspace(0, len(line) - 1, count).round().astype(int))
 
 
-def draw_spectra(name: str, shown: Sequence[Spectrum], names: Mapping[str, str]) -> str:
+def draw_spectra(name: str, shown: Sequence[Spectrum], bulks: Iterable[Bulk], names: Mapping[str, str]) -> str:
     """A row of spectra of one metric on common axes, eigenvalues counted per network, as SVG."""
     titles = [f"{names[s.cell.network.digest]}, M = {s.cell.width}, N = {s.cell.samples}" for s in shown]
     edges = _edges(shown)
+    laws = {(b.cell.key, b.metric): b.law for b in bulks}
     with style.panels(titles, height=2.5, sharey=True) as (figure, axes):
         for ax, spectrum in zip(axes, shown, strict=True):
             _draw(ax, spectrum, edges, list(names).index(spectrum.cell.network.digest))
-        axes[0].set_ylim(top=2 * axes[0].get_ylim()[1])
+            law = laws.get((spectrum.cell.key, spectrum.metric))
+            if law is not None:
+                _draw_law(ax, law, edges)
+        bottom = 0.5 / max(len(s.eigenvalues) for s in shown)
+        axes[0].set_ylim(bottom, 2 * axes[0].get_ylim()[1])  # of all panels: they share it
         axes[0].set_ylabel("count per network")
         return style.svg(
             figure,
@@ -89,10 +97,20 @@ def _draw(ax: Axes, spectrum: Spectrum, edges: NDArray[np.float64], number: int)
             ax.plot([outlier], [0.97], marker="v", color=style.INK, transform=ax.get_xaxis_transform(), clip_on=False)
     if np.isfinite(spectrum.bulk):
         ax.plot([spectrum.bulk], [0.97], marker="|", markersize=9, color=style.INK, transform=ax.get_xaxis_transform())
-    ax.set_ylim(bottom=0.5 / len(spectrum.eigenvalues))
     ax.set_xlabel("eigenvalue")
     log_ticks(ax.xaxis)
     log_ticks(ax.yaxis)
+
+
+def _draw_law(ax: Axes, law: SpectralDensity, edges: NDArray[np.float64]) -> None:
+    """The law as expected counts in bins of the histogram's width, and the ends of its bulk."""
+    low, high = np.log(max(law.lower, edges[0])), np.log(law.upper)
+    half = 0.5 * np.log(edges[1] / edges[0])
+    centre = np.linspace(low - half, high + half, 120)
+    counts = law.multiplicity * (law.cdf(np.exp(centre + half)) - law.cdf(np.exp(centre - half)))
+    ax.plot(np.exp(centre), counts, color=style.INK, linewidth=1.1)
+    for edge in (law.lower, law.upper):
+        ax.plot([edge], [0.03], marker="|", markersize=7, color=style.INK, transform=ax.get_xaxis_transform())
 
 
 def _stairs(ax: Axes, networks: Sequence[NDArray[np.float64]], edges: NDArray[np.float64], **options: Any) -> None:
