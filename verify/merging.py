@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from verify.records import Cell, Trial
-from verify.runner import check_code
+from verify.runner import check_codes
 from verify.store import Store, StoreError
 from verify.sweep import Sweep
 
@@ -42,7 +42,7 @@ def merge(paths: Sequence[str | Path], out: str | Path, *, mix_code: bool = Fals
             for store in stores:
                 target.adopt_sessions(store.sessions())
                 _copy(store, target)
-                check_code(target, min(target.codes(), default=""), mix_code)
+                check_codes(target, set(), mix_code)
         os.replace(partial, out)
 
 

@@ -148,7 +148,8 @@ class Store:
 
     def codes(self) -> set[str]:
         """Hashes of the measuring code that made the trials of this store."""
-        query = "SELECT DISTINCT json_extract(json, '$.code') FROM provenance"
+        used = "SELECT DISTINCT provenance FROM trial"
+        query = f"SELECT DISTINCT json_extract(json, '$.code') FROM provenance WHERE id IN ({used})"  # noqa: S608
         return {code for (code,) in self._rows(query) if code}
 
     def sessions(self) -> list[dict[str, Any]]:
