@@ -111,8 +111,7 @@ def _cell(
     outliers, edge, crowding = np.zeros((size, 0)), np.nan, np.nan
     if not kernel.projected:
         found = outlier_law(law, kernel, widths)
-        outliers, crowding = found.values, kernel.outputs / found.units
-        edge = found.edge / found.values[:, -1].mean()
+        outliers, edge, crowding = found.values, found.edge, kernel.outputs / found.units
     return _Cell(
         mean=log_normal(traces.mean, traces.mean_std, size),
         second_moment=log_normal(traces.second_moment, traces.second_moment_std, size),

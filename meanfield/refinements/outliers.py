@@ -38,8 +38,9 @@ _TWO_ROWS, _DISTINCT = class_of(0, 1, 0, 2), class_of(0, 1, 2, 3)
 
 @dataclass(frozen=True)
 class OutlierLaw:
-    """``values``: sampled networks × C eigenvalues, descending. ``edge``: the bulk's upper edge, in the same units.
-    ``units``: μ, how many independent units the outputs' weights see; C of them must fit."""
+    """``values``: sampled networks × C eigenvalues, descending. ``edge``: the bulk's upper edge over the mean of the
+    smallest; an outlier that the bulk lifts by more than its own height, which is where they merge, counts as no higher.
+    ``units``: μ, how many independent units the outputs' weights see."""
 
     values: Floats
     edge: float
@@ -59,14 +60,16 @@ def outlier_law(law: Outputs, kernel: ExchangeableKernel, widths: Floats) -> Out
     shared = law.covariance[:, 1, 1]
     mean = other + (same - other) / n
     if not (other > 0 and mean > 0):
-        return OutlierLaw(np.full((law_size(c), c), np.nan), math.inf, math.nan)
+        return OutlierLaw(np.full((law_size(c), c), np.nan), math.inf, math.inf)
     own_shift, cross_shift, edge = _bulk(law, n, c, widths)
     fluctuations, units = _wishart(_average(law.crossing, n), law, c)
     lifted = (mean + fluctuations) * (1 + own_shift / mean) + cross_shift
     # An outlier below the edge is none: the bulk takes its place.
     common = log_normal(1.0, math.sqrt(max(_average(shared.sum(axis=0), n), 0.0)) / mean, len(fluctuations))
     edge += (same - other) / n
-    return OutlierLaw(scale * np.maximum(lifted, edge) * common[:, None], scale * edge, units)
+    values = np.maximum(lifted, edge) * common[:, None]
+    push = (own_shift + cross_shift) / mean
+    return OutlierLaw(scale * values, edge / values[:, -1].mean() * max(1.0, (1 + push) / 2), units)
 
 
 def log_normal(mean: float, deviation: float, count: int) -> Floats:
@@ -126,9 +129,10 @@ def _bulk(law: Outputs, n: float, c: int, widths: Floats) -> tuple[float, float,
 def _wishart(variance: float, law: Outputs, outputs: int) -> tuple[Floats, float]:
     """Eigenvalues of G, descending, in sampled networks; and μ. ``variance`` is that of G's off-diagonal entries."""
     count, crossing = law_size(outputs), float(law.crossing[_DISTINCT])
-    if not variance > 0 or not crossing > 0:
+    if not variance > 0:
         return np.zeros((count, outputs)), math.inf
-    step = max(law.cubic / crossing, math.sqrt(variance / _MOST_UNITS))
+    skewness = law.cubic / crossing if crossing > 0 else 0.0
+    step = max(skewness, math.sqrt(variance / _MOST_UNITS))
     units = variance / step**2
     return step * _laguerre(outputs, units, count), units
 

@@ -56,7 +56,7 @@ def trace_laws(law: Outputs, kernel: ExchangeableKernel) -> Traces:
     coherent = float(np.sum(frobenius * theta[FIRST] * theta[SECOND]))
     incoherent = float(np.sum(frobenius * (shared + law.own + (c - 1) * law.crossing)))
     of_own = incoherent / (n * theta_seen[SAME]) if theta_seen[SAME] > 0 else 0.0
-    weight = theta_seen + np.array([of_own, 0.0])
+    weight = theta_seen + of_own * projector
     crossing = 0.0 if kernel.projected else float(np.sum(all_labels * law.crossing))
     cross = math.sqrt(max(c - 1, 0) / c) * crossing / n**2
     square_scale = float(kernel.normaliser) * scale

@@ -16,7 +16,7 @@ __all__ = ["Validity", "judge_refined"]
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 
-_MERGED = 0.7  # edge/λ_C above which outliers and bulk merge
+_MERGED = 0.8  # edge/λ_C above which outliers and bulk merge
 _CROWDED = 1.0  # outputs for each independent unit
 _EXPANSION = 0.15  # relative size of the 1/M terms whose square is the error
 
