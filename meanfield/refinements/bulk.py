@@ -236,7 +236,7 @@ def spectrum(
     parameters = usable(order_parameters(network))
     inputs = _inputs(input_spectrum, network.widths(width)[0])
     given = parameters if kernels is None else kernels
-    x = bulk_features(network, metric, width, samples, (parameters.q, parameters.q_gap), given, inputs)
+    x = bulk_features(network, metric, width, samples, given, inputs)
     gap = x.same - x.other
     if not gap > 0:
         raise ValueError(f"network: expected one whose kernel tells samples apart, got K₁ - K₂ = {gap:.3g}")

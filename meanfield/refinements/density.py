@@ -21,7 +21,7 @@ __all__ = ["Component", "solve_component"]
 Floats = NDArray[np.float64]
 
 _NODES = 192  # intervals in θ
-_HEIGHT = 1e-10  # above the real axis, relative to the upper edge: the upper half-plane's side is meant
+_ABOVE = 1 + 1e-10j  # the upper half-plane's side of the real axis is meant
 _POWER = 4
 
 
@@ -49,7 +49,7 @@ class Component:
         # Nodes are kept from the top, without the two ends.
         position = np.clip(_NODES - 1 - place, 0, _NODES - 2)
         left = np.minimum(position.astype(np.int64), _NODES - 3)
-        p, change = solve_between(x + 1j * _HEIGHT * self.upper, left, position - left, self.p, self.y, law)
+        p, change = solve_between(x * _ABOVE, left, position - left, self.p, self.y, law)
         return p.imag / np.pi, float(np.max(change, initial=0.0))
 
     def mass_below(self, x: Floats) -> Floats:
@@ -74,7 +74,7 @@ def solve_component(lower: float, upper: float, law: Any) -> Component:
     """Solve on the grid of [lower, upper], from the upper edge down."""
     theta = np.linspace(0, np.pi / 2, _NODES + 1)
     x = _position(theta, lower, upper)[-2:0:-1]
-    zs = x + 1j * _HEIGHT * upper
+    zs = x * _ABOVE
     p, y, _, _ = descend(zs[0], law)
     ps, ys, changes = trace(zs, p, y, law)
     density = np.concatenate([[0.0], ps.imag[::-1] / np.pi, [0.0]])

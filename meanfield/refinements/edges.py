@@ -42,11 +42,16 @@ def support(law: Any, atom: float) -> Support:
 
 
 def _above_atom(law: Any) -> float:
-    """The edge above an atom at zero: from 0⁺ to large p, round infinity to large -p, and on."""
+    """The edge above an atom at zero: from 0⁺ to large p, round infinity to large -p, and on.
+
+    Where the bulk itself reaches 0, as that of a product of square matrices, nothing comes back real: 0.
+    """
     p, _, y = fold(_FIRST, start(law), _FACTOR, _TURN, law)
     turned = y.astype(np.complex128)
     for angle in np.linspace(0, math.pi, _TURNS)[1:]:
-        at_p(p * np.exp(1j * angle), turned, law, 30)
+        z, _, _, _ = at_p(p * np.exp(1j * angle), turned, law, 30)
+    if not abs(z.imag) < 1e-6 * abs(z):
+        return 0.0
     _, lower, _ = fold(-p, np.ascontiguousarray(turned.real), 1 / _FACTOR, _FIRST, law)
     return float(lower)
 

@@ -40,6 +40,10 @@ class Kernels(Protocol):
     """Order parameters of theory or of a measured network."""
 
     @property
+    def q(self) -> Any: ...
+    @property
+    def q_st(self) -> Any: ...
+    @property
     def forward(self) -> Any: ...
     @property
     def forward_st(self) -> Any: ...
@@ -132,14 +136,12 @@ def bulk_features(
     metric: Metric,
     width: int,
     samples: int,
-    preactivations: tuple[Floats, Floats],
     kernels: Kernels,
     inputs: tuple[Floats, Floats],
 ) -> BulkFeatures:
     """The features of ``network`` for one metric of the families "fim" and "ntk".
 
-    ``preactivations`` are q^l and q^l - q_st^l for l = 1..L; ``kernels`` the order parameters that set the weights of
-    the parts: the mean-field ones, or those of one network.
+    ``kernels`` are the mean-field order parameters, or those of one network.
     """
     depth, outputs = network.depth, network.outputs
     widths = np.array(network.widths(width), dtype=np.float64)
@@ -150,7 +152,8 @@ def bulk_features(
     gap = (backward - backward_st)[l] * (forward - forward_st)[below]
     gradients = np.zeros(depth)
     gradients[1:] = (weight[l] * forward_st[below] + bias[l])[:-1]
-    q, q_gap = preactivations
+    q = np.asarray(kernels.q, dtype=np.float64)
+    q_gap = np.asarray(getattr(kernels, "q_gap", q - np.asarray(kernels.q_st)), dtype=np.float64)
     layers = zip(network.activation, q[:-1], q_gap[:-1], strict=True)
     moments = [conditional_moments(a, float(v), float(g)) for a, v, g in layers]
     made = BulkFeatures(
@@ -201,7 +204,7 @@ def _table(x: BulkFeatures, layer: int) -> Floats:
 
 
 def _crowds(f: ConditionalMoments, width: float) -> list[NDArray[np.int64]]:
-    """The nodes of z, one by one but for the two tails that one neuron in ``width`` visits: each is a crowd."""
+    """The nodes of z, one by one; but each of the two tails that one neuron in ``width`` visits is a crowd."""
     below, above = np.cumsum(f.weights), np.cumsum(f.weights[::-1])[::-1]
     left, right = below * width < 0.5, above * width < 0.5
     middle = np.flatnonzero(~(left | right))

@@ -25,6 +25,7 @@ from numba import njit
 __all__ = ["at_p", "at_z", "descend", "fold", "follow", "solve_between", "start", "trace"]
 
 _CONVERGED = 1e-8  # of a Newton step, relative: what is left is of the order of its square
+_NOTHING = 1e-14  # what an order parameter is where rounding alone makes it different from 0
 
 
 @njit(cache=True, error_model="numpy")
@@ -174,7 +175,7 @@ def at_p(p: Any, y: Any, law: Any, steps: int) -> Any:
         step = np.linalg.solve(hessian[:n, :n].copy(), gradient[:n].copy())
         change = 0.0
         for i in range(n):
-            change = max(change, abs(step[i]) / (abs(y[i]) + abs(y[i] - step[i]) + 1e-300))
+            change = max(change, abs(step[i]) / (abs(y[i]) + abs(y[i] - step[i]) + _NOTHING))
         if not np.isfinite(change):
             break
         y -= step
@@ -206,9 +207,9 @@ def at_z(z: Any, p: Any, y: Any, law: Any, steps: int) -> Any:
         hessian[n] *= -(1 + R_X)
         hessian[n, n] += R_p + 1 / (p * p)
         solved = np.linalg.solve(hessian, right)
-        change = abs(solved[n, 0]) / (abs(p) + 1e-300)
+        change = abs(solved[n, 0]) / (abs(p) + _NOTHING)
         for i in range(n):
-            change = max(change, abs(solved[i, 0]) / (abs(y[i]) + abs(y[i] - solved[i, 0]) + 1e-300))
+            change = max(change, abs(solved[i, 0]) / (abs(y[i]) + abs(y[i] - solved[i, 0]) + _NOTHING))
         if not np.isfinite(change):
             break
         y -= solved[:n, 0]
