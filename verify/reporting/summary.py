@@ -19,7 +19,7 @@ def headline(comparison: Comparison) -> str:
     found = Counter(d.verdict for d in comparison.deciding)
     total = sum(found.values())
     both = f"{_theory(comparison)} and experiment"
-    where = "in the limit of infinite width" if comparison.limits else "at the sizes measured"
+    where = _where(comparison)
     within = f"within {_percent(comparison.delta)}"
     if not total:
         return "Nothing is decided: no comparison has both a prediction and finished networks."
@@ -39,8 +39,10 @@ def rule(comparison: Comparison) -> str:
     """How the verdict comes about, in two sentences."""
     c = comparison
     cells = f"within 1 ± ({c.delta:g} + {c.slope:g}/M)"
+    mixed = len(c.limits) < len(c.deciding)
+    alone = "cells decide where there is no limit, and inform elsewhere" if mixed else "single cells inform"
     ratio = (
-        f"a₀, measured / predicted extrapolated to infinite width, within 1 ± {c.delta:g}; single cells inform, {cells}"
+        f"a₀, measured / predicted extrapolated to infinite width, within 1 ± {c.delta:g}; {alone}, {cells}"
         if c.limits
         else f"measured / predicted in each cell, {cells}"
     )
@@ -63,6 +65,13 @@ def counts(comparison: Comparison) -> dict[str, dict[str, int]]:
         "deciding": {k: decides[k] for k in ("pass", "fail", "unclear")},
         "cells": {k: cells[k] for k in ("pass", "fail", "unclear", "void")},
     }
+
+
+def _where(comparison: Comparison) -> str:
+    limit, sizes = "in the limit of infinite width", "at the sizes measured"
+    if not comparison.limits:
+        return sizes
+    return limit if len(comparison.limits) == len(comparison.deciding) else f"{limit} or, lacking one, {sizes}"
 
 
 def _theory(comparison: Comparison) -> str:
