@@ -21,7 +21,7 @@ def headline(comparison: Comparison) -> str:
     found = Counter(d.verdict for d in comparison.deciding)
     total = sum(found.values())
     both = f"{_theory(comparison)} and experiment"
-    where = "in the limit of infinite width" if comparison.limits else "at the sizes measured"
+    where = _where(comparison)
     within = f"within {_within(comparison)}"
     if not total:
         return "Nothing is decided: no comparison has both a prediction and finished networks."
@@ -42,8 +42,10 @@ def rule(comparison: Comparison) -> str:
     c = comparison
     cells = "within 1 ± " + _by_order({order: f"({t})" for order, t in c.tolerances.items()})
     limits = "within 1 ± " + _by_order({order: f"{t.limit:g}" for order, t in c.tolerances.items()})
+    mixed = len(c.limits) < len(c.deciding)
+    alone = "cells decide where there is no limit, and inform elsewhere" if mixed else "single cells inform"
     ratio = (
-        f"a₀, measured / predicted extrapolated to infinite width, {limits}; single cells inform, {cells}"
+        f"a₀, measured / predicted extrapolated to infinite width, {limits}; {alone}, {cells}"
         if c.limits
         else f"measured / predicted in each cell, {cells}"
     )
@@ -66,6 +68,13 @@ def counts(comparison: Comparison) -> dict[str, dict[str, int]]:
         "deciding": {k: decides[k] for k in ("pass", "fail", "unclear")},
         "cells": {k: cells[k] for k in ("pass", "fail", "unclear", "void")},
     }
+
+
+def _where(comparison: Comparison) -> str:
+    limit, sizes = "in the limit of infinite width", "at the sizes measured"
+    if not comparison.limits:
+        return sizes
+    return limit if len(comparison.limits) == len(comparison.deciding) else f"{limit} or, lacking one, {sizes}"
 
 
 def _theory(comparison: Comparison) -> str:

@@ -61,13 +61,16 @@ def draw_spectra(name: str, shown: Sequence[Spectrum], bulks: Iterable[Bulk], na
     edges = _edges(shown)
     laws = {(b.cell.key, b.metric): b.law for b in bulks}
     with style.panels(titles, height=2.5, sharey=True) as (figure, axes):
-        for ax, spectrum in zip(axes, shown, strict=True):
+        highest = max(
             _draw(ax, spectrum, edges, list(names).index(spectrum.cell.network.digest))
+            for ax, spectrum in zip(axes, shown, strict=True)
+        )
+        for ax, spectrum in zip(axes, shown, strict=True):
             law = laws.get((spectrum.cell.key, spectrum.metric))
             if law is not None:
                 _draw_law(ax, law, edges)
-        bottom = 0.5 / max(len(s.eigenvalues) for s in shown)
-        axes[0].set_ylim(bottom, 2 * axes[0].get_ylim()[1])  # of all panels: they share it
+        axes[0].set_ylim(0.5 / max(len(s.eigenvalues) for s in shown), 2 * highest)
+        log_ticks(axes[0].yaxis)
         axes[0].set_ylabel("count per network")
         return style.svg(
             figure,
@@ -83,12 +86,14 @@ def _edges(shown: Sequence[Spectrum]) -> NDArray[np.float64]:
     return np.geomspace(positive.min() / 1.1, positive.max() * 1.1, BINS + 1)
 
 
-def _draw(ax: Axes, spectrum: Spectrum, edges: NDArray[np.float64], number: int) -> None:
+def _draw(ax: Axes, spectrum: Spectrum, edges: NDArray[np.float64], number: int) -> float:
+    """Draw one panel; the count of its highest bin."""
     count = len(spectrum.outliers)  # as many of each network are taken for outliers; eigenvalues are descending
     shade: dict[str, Any] = {"color": style.colour(number)}
-    _stairs(ax, [e[count:] for e in spectrum.eigenvalues], edges, fill=True, alpha=0.55, **shade)
+    highest = _stairs(ax, [e[count:] for e in spectrum.eigenvalues], edges, fill=True, alpha=0.55, **shade)
     if count:
-        _stairs(ax, [e[:count] for e in spectrum.eigenvalues], edges, linewidth=1.1, **shade)
+        outlying = _stairs(ax, [e[:count] for e in spectrum.eigenvalues], edges, linewidth=1.1, **shade)
+        highest = max(highest, outlying)
     ax.set_xscale("log")
     ax.set_yscale("log")
     for outlier in sorted(set(spectrum.outliers)):
@@ -99,7 +104,7 @@ def _draw(ax: Axes, spectrum: Spectrum, edges: NDArray[np.float64], number: int)
         ax.plot([spectrum.bulk], [0.97], marker="|", markersize=9, color=style.INK, transform=ax.get_xaxis_transform())
     ax.set_xlabel("eigenvalue")
     log_ticks(ax.xaxis)
-    log_ticks(ax.yaxis)
+    return highest
 
 
 def _draw_law(ax: Axes, law: SpectralDensity, edges: NDArray[np.float64]) -> None:
@@ -113,6 +118,7 @@ def _draw_law(ax: Axes, law: SpectralDensity, edges: NDArray[np.float64]) -> Non
         ax.plot([edge], [0.03], marker="|", markersize=7, color=style.INK, transform=ax.get_xaxis_transform())
 
 
-def _stairs(ax: Axes, networks: Sequence[NDArray[np.float64]], edges: NDArray[np.float64], **options: Any) -> None:
-    counted, _ = np.histogram(np.concatenate(networks), edges)
-    ax.stairs(counted / len(networks), edges, **options)
+def _stairs(ax: Axes, networks: Sequence[NDArray[np.float64]], edges: NDArray[np.float64], **options: Any) -> float:
+    counted = np.histogram(np.concatenate(networks), edges)[0] / len(networks)
+    ax.stairs(counted, edges, **options)
+    return float(counted.max())
