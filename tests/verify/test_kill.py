@@ -158,11 +158,22 @@ def test_an_interrupt_ends_cleanly_and_says_how_to_go_on(start, tmp_path, sent) 
     assert process.returncode == 130
     count = stored(tmp_path / "a.sqlite")
     last = err.strip().splitlines()[-1]
-    assert last == (
-        f"verify: interrupted; {count} of {TOTAL} trials are stored, `verify run sweep.toml --store a.sqlite` goes on"
-    )
+    assert last == f"verify: interrupted; {count} of {TOTAL} trials are in a.sqlite, the same command goes on"
     assert "Traceback" not in err
     wait_for(lambda: not any(map(alive, workers)), "the end of the workers")
+
+
+@pytest.mark.parametrize("delay", [0.4, 0.7, 1.0, 1.3])
+def test_an_interrupt_during_the_start_is_one_line_too(start, tmp_path, delay) -> None:
+    """Before the store is there, and while workers are importing, which share the terminal's Ctrl-C."""
+    process = start("a.sqlite")
+    time.sleep(delay)
+    os.killpg(process.pid, signal.SIGINT)
+    _out, err = process.communicate(timeout=60)
+    # Python may end by the signal itself, which a shell calls 130 too.
+    assert process.returncode in (130, -signal.SIGINT), err
+    assert "Traceback" not in err
+    assert err.splitlines()[-1].startswith("verify: interrupted")
 
 
 def test_workers_end_when_their_parent_dies(start, tmp_path) -> None:
