@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["APPLICATION", "SCHEMA", "StoreError", "connect", "create_tables", "plain_errors", "readable"]
+__all__ = ["APPLICATION", "SCHEMA", "StoreError", "connect", "create_tables", "journal", "plain_errors", "readable"]
 
 APPLICATION = 0x4D466C64  # "MFld"
 SCHEMA = 1
@@ -63,6 +64,25 @@ def create_tables(connection: sqlite3.Connection) -> None:
     """Make the tables of a new store, all of them or none."""
     header = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA};"
     connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} {header} COMMIT;")
+
+
+def journal(folder: Path) -> str:
+    """The journal that works in this folder: "WAL", or "DELETE" where its file system shares no memory.
+
+    Tried out on a file of its own: SQLite finds out only after it has turned the file into one that it can't read.
+    """
+    with tempfile.TemporaryDirectory(prefix=".journal-", dir=folder) as scratch:
+        connection = sqlite3.connect(Path(scratch) / "probe", isolation_level=None)
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            connection.execute("CREATE TABLE probe (x)")
+        except sqlite3.OperationalError as error:
+            if "full" in str(error):
+                raise
+            return "DELETE"
+        finally:
+            connection.close()
+    return str(mode).upper()
 
 
 @contextlib.contextmanager

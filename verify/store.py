@@ -22,12 +22,10 @@ from typing import Any, Literal
 import numpy as np
 
 from verify.records import Cell, Sample, Trial
-from verify.schema import StoreError, connect, create_tables, plain_errors, readable
+from verify.schema import StoreError, connect, create_tables, journal, plain_errors, readable
 from verify.sweep import Sweep
 
 __all__ = ["Store", "StoreError"]
-
-JOURNAL = "PRAGMA journal_mode = WAL"
 
 
 class Store:
@@ -64,7 +62,7 @@ class Store:
             cleanup.callback(connection.close)
             lock = _lock(path)
             cleanup.callback(lock.close)
-            _prepare(connection)
+            _prepare(connection, journal(path.parent))
             _take(connection, path, sweep)
             cleanup.pop_all()
         return cls(path, connection, lock)
@@ -212,13 +210,12 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]
     connection.execute("COMMIT")
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
-    """Journal mode, and the tables of a new store. Where a file system can't do WAL, SQLite keeps its other journal,
-    which needs a full sync to survive a power cut."""
-    with contextlib.suppress(sqlite3.OperationalError):
-        connection.execute(JOURNAL)
-    (journal,) = connection.execute("PRAGMA journal_mode").fetchone()
-    connection.execute(f"PRAGMA synchronous = {'NORMAL' if journal == 'wal' else 'FULL'}")
+def _prepare(connection: sqlite3.Connection, wanted: str) -> None:
+    """Journal mode, and the tables of a new store. SQLite's other journal needs a full sync to survive a power cut."""
+    with contextlib.suppress(sqlite3.OperationalError):  # somebody is reading: it stays as it is
+        connection.execute(f"PRAGMA journal_mode = {wanted}")
+    (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    connection.execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' else 'FULL'}")
     if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         create_tables(connection)
 
