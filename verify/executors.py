@@ -13,12 +13,15 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
+from multiprocessing import resource_tracker
 from typing import Any, Protocol
 
 __all__ = ["Cluster", "Given", "Local", "Source", "processors"]
 
 # Two BLAS threads in each of two workers on two processors were ten times slower than one (design.md §4).
 _ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")}
+
+PATIENCE = 20.0  # seconds to wait for a scheduler
 
 
 class Source(Protocol):
@@ -47,6 +50,7 @@ class Local:
     def open(self) -> Executor:
         from loky import ProcessPoolExecutor
 
+        resource_tracker.ensure_running()  # else it would, and let interrupts through, while workers start
         with _interrupts_held():
             pool: Executor = ProcessPoolExecutor(
                 self._count, initializer=_start, initargs=(os.getpid(),), env=_ONE_THREAD
@@ -92,10 +96,8 @@ class Cluster:
         """Raises ``ConnectionError`` if there is no scheduler at the address."""
         from distributed import Client
 
-        try:
-            self._client = Client(self._address, timeout=20, set_as_default=False)
-        except (ValueError, OSError) as error:
-            raise ConnectionError(f"dask: expected a scheduler at {self._address}, got {error}") from None
+        with self._scheduler():
+            self._client = Client(self._address, timeout=PATIENCE, set_as_default=False)
         self._client.run_on_scheduler(_never_retry)
         if not self._client.nthreads():
             logging.getLogger("verify").warning("waiting for a worker of %s", self._address)
@@ -109,7 +111,16 @@ class Cluster:
         self._client.close()
 
     def workers(self) -> int:
-        return max(1, sum(self._client.nthreads().values()))
+        with self._scheduler():
+            threads: dict[str, int] = self._client.nthreads()
+        return max(1, sum(threads.values()))
+
+    @contextlib.contextmanager
+    def _scheduler(self) -> Iterator[None]:
+        try:
+            yield
+        except (ValueError, OSError) as error:
+            raise ConnectionError(f"dask: expected a scheduler at {self._address}, got {error}") from None
 
 
 def _never_retry(dask_scheduler: object) -> None:

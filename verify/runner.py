@@ -89,7 +89,7 @@ def run(
 def _drive(store: Store, pending: Pending, pool: Pool, mix_code: bool, show: bool) -> None:
     cost = {cell.key: work(cell) for cell in store.sweep().cells()}
     known = {pool.code}
-    progress = Progress(pending.trials, pending.work, show=show)
+    progress = Progress(pending.trials, pending.work, show=show, title=f"store: {store.path}")
     try:
         for trials in pool.run(pending.tasks()):
             codes = {trial.provenance["code"] for trial in trials}
