@@ -145,7 +145,8 @@ class Store:
         with readable(self.path):
             provenance = {number: json.loads(text) for number, text in self._rows("SELECT id, json FROM provenance")}
             for cell, question in self._questions.items():
-                for number, status, reason, seconds, source, layers in self._rows(query, question, self._sweep.run.trials):
+                rows = self._rows(query, question, self._sweep.run.trials)
+                for number, status, reason, seconds, source, layers in rows:
                     yield Trial(cell, number, status, reason, float(seconds), {}, provenance[source], _layers(layers))
 
     def codes(self) -> set[str]:

@@ -21,7 +21,7 @@ from meanfield.refinements.validity import Validity, judge_refined
 from meanfield.spec import Metric, Network
 from meanfield.spectra import Spectrum, spectrum_statistics
 
-__all__ = ["refine", "refined_spectrum"]
+__all__ = ["kernel_law", "refine", "refined_spectrum"]
 
 Floats = NDArray[np.float64]
 
@@ -83,6 +83,15 @@ def refined_spectrum(
     return spectrum, {name: stacked(name) for name in ("edge", "crowding", "expansion")}
 
 
+def kernel_law(
+    network: Network, metric: Metric, parameters: OrderParameters, widths: Floats, random: bool = True
+) -> Outputs:
+    """The law of the entries of the dual matrix K (without ν) at layer widths M_0..M_L."""
+    variances = np.stack([parameters.q, parameters.q_st], axis=-1)
+    layers, hidden = _layers(network, metric, widths), _hidden(network, parameters, widths)
+    return dual_law(inputs(float(widths[0]), random), layers, hidden, variances)
+
+
 @dataclass(frozen=True)
 class _Cell:
     """One cell: sampled networks of each statistic, and the numbers of the verdict."""
@@ -104,9 +113,7 @@ def _cell(
     widths: Floats,
     random: bool,
 ) -> _Cell:
-    hidden = _hidden(network, parameters, widths)
-    variances = np.stack([parameters.q, parameters.q_st], axis=-1)
-    law = dual_law(inputs(float(widths[0]), random), _layers(network, metric, widths), hidden, variances)
+    law = kernel_law(network, metric, parameters, widths, random)
     traces, size = trace_laws(law, kernel), law_size(kernel.outputs)
     outliers, edge, crowding = np.zeros((size, 0)), np.nan, np.nan
     if not kernel.projected:
@@ -119,7 +126,7 @@ def _cell(
         edge=edge,
         crowding=crowding,
         expansion=max(_relative_shift(law, float(kernel.samples)), (traces.mean_std / traces.mean) ** 2),
-        error=max((cells.error for cells, _ in hidden), default=0.0),
+        error=max((cells.error for cells, _ in _hidden(network, parameters, widths)), default=0.0),
     )
 
 

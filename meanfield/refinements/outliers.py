@@ -39,7 +39,7 @@ _TWO_ROWS, _DISTINCT = class_of(0, 1, 0, 2), class_of(0, 1, 2, 3)
 @dataclass(frozen=True)
 class OutlierLaw:
     """``values``: sampled networks × C eigenvalues, descending. ``edge``: the bulk's upper edge over the mean of the
-    smallest; an outlier that the bulk lifts by more than its own height, which is where they merge, counts as no higher.
+    smallest, where an outlier that the bulk lifts by more than its own height (there they merge) counts as no higher.
     ``units``: μ, how many independent units the outputs' weights see."""
 
     values: Floats

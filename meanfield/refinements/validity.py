@@ -16,9 +16,9 @@ __all__ = ["Validity", "judge_refined"]
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 
-_MERGED = 0.8  # edge/λ_C above which outliers and bulk merge
-_CROWDED = 1.0  # outputs for each independent unit
-_EXPANSION = 0.15  # relative size of the 1/M terms whose square is the error
+_MERGED = 0.8  # edge/λ_C above which outliers and bulk merge: λ_max missed by up to 20 %
+_CROWDED = 0.5  # outputs for each independent unit above which the lowest outliers leave the Wishart law
+_EXPANSION = 0.06  # above which s was seen to miss by more than 5 %
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,10 @@ _MERGES = (
     "moment hold, outliers do not; a larger width separates them, or more samples"
 )
 _CROWDS = (
-    "largest, outliers: void for more outputs than there are independent units for them: mean and second moment hold, "
-    "outliers do not; measure them instead"
+    f"largest, outliers: void for more than {_CROWDED:g} outputs for each independent unit of the hidden layers: mean "
+    "and second moment hold, outliers do not; a larger width helps"
 )
 _WIDE = (
-    f"mean, second_moment, largest, outliers: corrections of order 1/M reach {_EXPANSION:.0%}, so that those of order "
-    "1/M² count; take a larger width or less depth"
+    f"second_moment, largest, outliers: corrections of order 1/M reach {_EXPANSION:.0%} of the kernel, so that those "
+    "of order 1/M² count; take a larger width or less depth"
 )
