@@ -13,7 +13,7 @@ from meanfield.conditions import outlier_margin
 from meanfield.kernels import ExchangeableKernel, exchangeable_kernel
 from meanfield.recursion import OrderParameters, order_parameters
 from meanfield.refinements.bulk_validity import bulk_warnings
-from meanfield.refinements.density import Component, solve_component
+from meanfield.refinements.density import Component, solve_components
 from meanfield.refinements.edges import Support, atom_at_zero, support
 from meanfield.refinements.features import BulkFeatures, Kernels, bulk_features
 from meanfield.refinements.fixed_point import at_p, descend, start
@@ -29,6 +29,7 @@ _HEIGHT = 1e-10  # a real z means its limit from the upper half-plane
 _CONVERGED = 1e-7
 _CIRCLE = 128  # nodes of a contour integral, and its radius in units of the distance to the nearest singularity
 _RADIUS = 0.4
+_FEW = 5  # neurons
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class SpectralDensity:
     Attributes
     ----------
     edges
-        Ascending: the atom where there is one, then the ends of the bulk.
+        Ascending: the atom where there is one, then the ends of the bulk's intervals: two of them, or four and more
+        where it has gaps.
     atom
         The bulk's mass at zero.
     zeros
@@ -87,13 +89,13 @@ class SpectralDensity:
     warnings: tuple[str, ...] = ()
     _unit: float = field(default=1.0, repr=False)
     _law: Any = field(default=None, repr=False)
-    _component: Component | None = field(default=None, repr=False)
+    _parts: tuple[Component, ...] = field(default=(), repr=False)
     _p_upper: float = field(default=0.0, repr=False)
 
     @property
     def lower(self) -> float:
         """The lower end of the bulk, its atom aside."""
-        return self.edges[-2].position
+        return next(e.position for e in self.edges if e.kind != "atom")
 
     @property
     def upper(self) -> float:
@@ -101,19 +103,19 @@ class SpectralDensity:
         return self.edges[-1].position
 
     def density(self, x: ArrayLike) -> Floats:
-        """The bulk's density at x, without the atom. 0 outside of the edges."""
+        """The bulk's density at x, without the atom. 0 outside of the edges; NaN where no solution was reached."""
         points = np.asarray(x, dtype=np.float64) / self._unit
         flat, result = points.ravel(), np.zeros(points.size)
-        part = self._bulk
-        inside = (flat > part.lower) & (flat < part.upper)
-        if np.any(inside):
-            result[inside] = part.density(flat[inside], self._law)[0] / self._unit
+        for part in self._bulk:
+            inside = (flat > part.lower) & (flat < part.upper)
+            if np.any(inside):
+                result[inside] = part.density(flat[inside], self._law) / self._unit
         return result.reshape(points.shape)[()]
 
     def cdf(self, x: ArrayLike) -> Floats:
         """The bulk's mass in (-∞, x]."""
         points = np.asarray(x, dtype=np.float64) / self._unit
-        below = self._bulk.mass_below(points) * ((1 - self.atom) / self._bulk.mass) + self.atom
+        below = self._share * sum(part.mass_below(points) for part in self._bulk) + self.atom
         return np.where(points >= 0, below, 0.0)[()]
 
     def quantile(self, p: ArrayLike) -> Floats:
@@ -127,11 +129,13 @@ class SpectralDensity:
         shares = np.asarray(p, dtype=np.float64)
         if not np.all((shares >= 0) & (shares <= 1)):
             raise ValueError(f"p: expected probabilities between 0 and 1, got {p!r}")
-        mass = (shares - self.atom) * (self._bulk.mass / (1 - self.atom))
-        return np.where(shares <= self.atom, 0.0 if self.atom else self.lower, self._quantile(mass))[()]
-
-    def _quantile(self, mass: Floats) -> Floats:
-        return self._unit * self._bulk.quantile(np.clip(mass, 0.0, self._bulk.mass))
+        mass = np.maximum(shares - self.atom, 0.0) / self._share
+        found = np.full(shares.shape, self.upper)
+        for part in reversed(self._bulk):
+            below = sum((other.mass for other in self._bulk if other.upper <= part.lower), 0.0)
+            inside = np.clip(mass - below, 0.0, part.mass)
+            found = np.where(mass <= below + part.mass, self._unit * part.quantile(inside), found)
+        return np.where(shares < self.atom, 0.0, found)[()]
 
     def stieltjes(self, z: ArrayLike) -> NDArray[np.complex128]:
         """p(z) = ∫ dμ(λ)/(λ - z), atom included; a real z is approached from the upper half-plane.
@@ -179,10 +183,15 @@ class SpectralDensity:
         return float(np.max(np.abs(np.concatenate([below - rank[:-1] / total, below - rank[1:] / total]))))
 
     @property
-    def _bulk(self) -> Component:
-        if self._component is None:
+    def _bulk(self) -> tuple[Component, ...]:
+        if not self._parts:
             raise ArithmeticError(f"spectrum: {self.status}")
-        return self._component
+        return self._parts
+
+    @property
+    def _share(self) -> float:
+        """What the intervals' masses are multiplied by to make the whole 1."""
+        return (1 - self.atom) / sum(part.mass for part in self._bulk)
 
     def __str__(self) -> str:
         from meanfield.refinements.bulk_tables import density_table
@@ -247,28 +256,29 @@ def spectrum(
     atom = atom_at_zero(x, metric.layer)
     ends = support(law, atom)
     unit = float(kernel.normaliser) * gap
-    part = solve_component(ends.lower, ends.upper, law) if np.isfinite(ends.lower + ends.upper) else None
+    parts = solve_components(ends.lower, ends.upper, law) if np.isfinite(ends.lower + ends.upper) else ()
+    residual = max((part.change for part in parts), default=float("nan"))
+    mass_error = abs(sum(part.mass for part in parts) + atom - 1) if parts else float("nan")
     outliers = _outliers(metric, kernel, x, noise)
-    mass_error = abs(part.mass + atom - 1) if part else float("nan")
     return SpectralDensity(
         network=network,
         metric=metric,
         width=width,
         samples=samples,
-        edges=_edges(x, ends, atom, unit),
+        edges=_edges(x, ends, parts, atom, unit),
         atom=atom,
         zeros=max(int(kernel.dimension) - network.outputs * samples, 0),
         multiplicity=network.outputs * samples - (network.outputs if metric.centered else len(outliers.values)),
         outliers=outliers,
         mean=unit,
-        status=_status(part, mass_error),
-        residual=part.change if part else float("nan"),
+        status=_status(ends, residual, mass_error),
+        residual=residual,
         mass_error=mass_error,
         order_parameters=given,
         warnings=bulk_warnings(metric, x, noise, outliers),
         _unit=unit,
         _law=law,
-        _component=part,
+        _parts=parts,
         _p_upper=ends.p_upper,
     )
 
@@ -328,15 +338,24 @@ def _outliers(metric: Metric, kernel: ExchangeableKernel, x: BulkFeatures, noise
     return giant_outliers(x, noise.rows).scaled(float(kernel.normaliser))
 
 
-def _edges(x: BulkFeatures, ends: Support, atom: float, unit: float) -> tuple[Edge, ...]:
-    upper = Edge(ends.upper * unit, "width-M" if x.unbounded else "limit")
+def _edges(x: BulkFeatures, ends: Support, parts: tuple[Component, ...], atom: float, unit: float) -> tuple[Edge, ...]:
     zero = (Edge(0.0, "atom"),) if atom else ()
-    return (*zero, Edge(ends.lower * unit, "limit"), upper)
+    bounds = [(p.lower, p.upper) for p in parts] or [(ends.lower, ends.upper)]
+    # Beyond a gap near the top of an unbounded bulk lies the mass of a few neurons out of M.
+    scarce = [x.unbounded and p.mass * float(np.min(x.widths[1:])) < _FEW for p in parts] or [False]
+    pairs = []
+    for (lower, upper), few in zip(bounds, scarce, strict=True):
+        pairs.append(Edge(float(unit * lower), "width-M" if few else "limit"))
+        last = upper == bounds[-1][1]
+        pairs.append(Edge(float(unit * upper), "width-M" if few or (last and x.unbounded) else "limit"))
+    return (*zero, *pairs)
 
 
-def _status(part: Component | None, mass_error: float) -> str:
-    if part is None:
-        return "an edge was not found"
-    if not part.change < _CONVERGED:
+def _status(ends: Support, residual: float, mass_error: float) -> str:
+    if not np.isfinite(ends.upper):
+        return "the upper edge was not found"
+    if not np.isfinite(ends.lower):
+        return "the lower edge was not found (in the limit of many samples it is an atom at the ridge)"
+    if not residual < _CONVERGED:
         return "the fixed point was not reached everywhere"
     return "ok" if mass_error < 1e-3 else "the density misses mass"

@@ -21,7 +21,7 @@ def bulk_warnings(metric: Metric, x: BulkFeatures, noise: SampleNoise, outliers:
     spread = np.sqrt(noise.ridge) / x.ridge if x.ridge > 0 else 0.0
     hidden = x.widths[1:] if x.depth > 1 else x.widths
     reasons = {
-        _INPUTS: x.depth > 1 and x.widths[0] < _FEW_INPUTS * x.samples,
+        _INPUTS: x.ridge > 0 and x.widths[0] < _FEW_INPUTS * x.samples,
         _OUTPUTS: x.outputs > 1 and x.ridge > 0,
         _NARROW: x.depth > _DEEP * float(np.min(hidden)),
         _NOISE: spread > _LOUD,

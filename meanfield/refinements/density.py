@@ -16,13 +16,14 @@ from scipy.interpolate import CubicSpline, PPoly
 
 from meanfield.refinements.fixed_point import descend, solve_between, trace
 
-__all__ = ["Component", "solve_component"]
+__all__ = ["Component", "solve_components"]
 
 Floats = NDArray[np.float64]
 
 _NODES = 192  # intervals in θ
 _ABOVE = 1 + 1e-10j  # the upper half-plane's side of the real axis is meant
 _POWER = 4
+_EMPTY = 1e-7  # Im p/|p| below which a point lies in a gap: a square-root edge is that low within 1e-14 of its end
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,14 @@ class Component:
     def mass(self) -> float:
         return float(self.cumulative(np.pi / 2))
 
-    def density(self, x: Floats, law: Any) -> tuple[Floats, float]:
-        """At x inside the interval; and the largest last step."""
+    def density(self, x: Floats, law: Any) -> Floats:
+        """At x inside the interval; NaN where no solution was reached."""
         place = _angle(x, self.lower, self.upper) / (np.pi / 2) * _NODES
         # Nodes are kept from the top, without the two ends.
         position = np.clip(_NODES - 1 - place, 0, _NODES - 2)
         left = np.minimum(position.astype(np.int64), _NODES - 3)
         p, change = solve_between(x * _ABOVE, left, position - left, self.p, self.y, law)
-        return p.imag / np.pi, float(np.max(change, initial=0.0))
+        return np.where(np.isfinite(change), p.imag / np.pi, np.nan)
 
     def mass_below(self, x: Floats) -> Floats:
         """The mass in [lower, x]."""
@@ -58,9 +59,9 @@ class Component:
         return np.clip(inside, 0.0, self.mass)
 
     def quantile(self, mass: Floats) -> Floats:
-        """The x below which ``mass`` lies."""
+        """The x below which ``mass`` of this interval lies."""
         theta = np.linspace(0, np.pi / 2, 4 * _NODES + 1)
-        first = np.interp(mass, self.mass_below(_position(theta, self.lower, self.upper)), theta)
+        first = np.interp(mass, np.clip(self.cumulative(theta), 0.0, self.mass), theta)
         slope = self.cumulative.derivative()
         for _ in range(3):
             steepness = slope(first)
@@ -70,11 +71,44 @@ class Component:
         return _position(first, self.lower, self.upper)
 
 
-def solve_component(lower: float, upper: float, law: Any) -> Component:
+def solve_components(lower: float, upper: float, law: Any) -> tuple[Component, ...]:
+    """The intervals of the support between its outermost ends, ascending: one, or more where the grid of the whole saw
+    gaps."""
+    whole = _solve_component(lower, upper, law)
+    x = _inner_nodes(lower, upper)
+    empty = np.concatenate([[False], _is_empty(whole.p), [False]])
+    if not empty.any():
+        return (whole,)
+    starts = np.flatnonzero(np.diff(empty.astype(int)) == 1)
+    stops = np.flatnonzero(np.diff(empty.astype(int)) == -1)
+    padded = np.concatenate([[upper], x, [lower]])
+    ends = [upper]
+    for first, last in zip(starts, stops, strict=True):  # from above: nodes first + 1 .. last lie in the gap
+        ends += [_end_of_gap(padded[first], padded[first + 1], law), _end_of_gap(padded[last + 1], padded[last], law)]
+    ends.append(lower)
+    parts = zip(ends[1::2], ends[::2], strict=True)
+    return tuple(_solve_component(a, b, law) for a, b in reversed(list(parts)) if b > a)
+
+
+def _end_of_gap(full: float, empty: float, law: Any) -> float:
+    """Where the density ends between a point of the support (or an end of it) and one in a gap."""
+    for _ in range(40):
+        middle = (full + empty) / 2
+        if _is_empty(descend(middle * _ABOVE, law)[0]):
+            empty = middle
+        else:
+            full = middle
+    return empty
+
+
+def _is_empty(p: Any) -> Any:
+    return np.imag(p) < _EMPTY * np.abs(p)
+
+
+def _solve_component(lower: float, upper: float, law: Any) -> Component:
     """Solve on the grid of [lower, upper], from the upper edge down."""
     theta = np.linspace(0, np.pi / 2, _NODES + 1)
-    x = _position(theta, lower, upper)[-2:0:-1]
-    zs = x * _ABOVE
+    zs = _inner_nodes(lower, upper) * _ABOVE
     p, y, _, _ = descend(zs[0], law)
     ps, ys, changes = trace(zs, p, y, law)
     density = np.concatenate([[0.0], ps.imag[::-1] / np.pi, [0.0]])
@@ -83,6 +117,11 @@ def solve_component(lower: float, upper: float, law: Any) -> Component:
         flow[0] = max(3 * flow[1] - 3 * flow[2] + flow[3], 0.0)
     cumulative = CubicSpline(theta, flow).antiderivative()
     return Component(lower, upper, ps, ys, cumulative, float(np.max(changes)))
+
+
+def _inner_nodes(lower: float, upper: float) -> Floats:
+    """The grid's nodes without its ends, descending."""
+    return _position(np.linspace(0, np.pi / 2, _NODES + 1), lower, upper)[-2:0:-1]
 
 
 def _position(theta: Floats, lower: float, upper: float) -> Floats:

@@ -37,7 +37,9 @@ def support(law: Any, atom: float) -> Support:
     p_upper, upper, _ = fold(-_FIRST, start(law), _FACTOR, _FAR, law)
     if atom == 0:
         p, lower, _ = fold(_FIRST, start(law), _FACTOR, _FAR, law)
-        return Support(0.0 if abs(p) >= _FAR / 2 else float(lower), float(upper), float(p_upper))
+        if abs(p) > _FAR / 2:  # no end: the bulk reaches 0, or its own atom at the ridge
+            lower = 0.0 if law[4][0] < _NO_RIDGE else math.nan
+        return Support(float(lower), float(upper), float(p_upper))
     return Support(_above_atom(law), float(upper), float(p_upper))
 
 

@@ -82,8 +82,8 @@ def _layer(s: Any, t: Any, p: Any, S: Any, T: Any, rho: Any, C: Any, rows: Any, 
 
 
 @njit(cache=True, error_model="numpy")
-def _derivatives(y: Any, p: Any, law: Any, gradient: Any, hessian: Any) -> None:
-    """The gradient and Hessian of Ψ with respect to (y, p)."""
+def _derivatives(y: Any, p: Any, law: Any, gradient: Any, hessian: Any) -> bool:
+    """The gradient and Hessian of Ψ with respect to (y, p); and whether they are finite."""
     C, rho, c, d, _, inputs, table, starts = law
     L = len(rho)
     n = 4 * L - 2
@@ -125,6 +125,7 @@ def _derivatives(y: Any, p: Any, law: Any, gradient: Any, hessian: Any) -> None:
             for j in range(5):
                 if not (last and j == 1):
                     hessian[place[i], place[j]] -= factor * second[i, j]
+    return bool(np.isfinite(np.sum(np.abs(hessian)) + np.sum(np.abs(gradient))))
 
 
 @njit(cache=True, error_model="numpy")
@@ -171,7 +172,9 @@ def at_p(p: Any, y: Any, law: Any, steps: int) -> Any:
     gradient, hessian = np.zeros(n + 1, y.dtype), np.zeros((n + 1, n + 1), y.dtype)
     change = np.inf
     for _ in range(steps):
-        _derivatives(y, p, law, gradient, hessian)
+        if not _derivatives(y, p, law, gradient, hessian):
+            change = np.inf
+            break
         step = np.linalg.solve(hessian[:n, :n].copy(), gradient[:n].copy())
         change = 0.0
         for i in range(n):
@@ -181,7 +184,8 @@ def at_p(p: Any, y: Any, law: Any, steps: int) -> Any:
         y -= step
         if change < _CONVERGED:
             break
-    _derivatives(y, p, law, gradient, hessian)
+    if not _derivatives(y, p, law, gradient, hessian):
+        return np.nan * p, np.nan * p, np.nan * p, np.inf
     X = -gradient[n]
     response = np.linalg.solve(hessian[:n, :n].copy(), hessian[:n, n].copy())
     slope = -hessian[n, n] + np.sum(hessian[n, :n] * response)
@@ -197,7 +201,9 @@ def at_z(z: Any, p: Any, y: Any, law: Any, steps: int) -> Any:
     right = np.zeros((n + 1, 2), y.dtype)
     change = np.inf
     for _ in range(steps):
-        _derivatives(y, p, law, gradient, hessian)
+        if not _derivatives(y, p, law, gradient, hessian):
+            change = np.inf
+            break
         X = -gradient[n]
         R, R_p, R_X = _ridge(p, X, law[4])
         right[:n, 0] = gradient[:n]
