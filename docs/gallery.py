@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[1]
 SHOWN: dict[str, tuple[list[str], list[str]]] = {
     "quick": ([], ["scaling-width-fim", "scaling-width-ntk", "scaling-width-input-metric", "extrapolation-fim",
                    "order-parameters-two-inputs"]),
-    "widths": (["run.trials=10"], ["extrapolation-fim-layer-2", "extrapolation-input-metric-layer-0"]),
-    "samples": (["run.trials=8"], ["scaling-samples-fim", "scaling-samples-ntk"]),
+    "widths": (["run.trials=10"], ["extrapolation-fim-layer-2"]),
+    "samples": (["run.trials=8"], ["scaling-samples-ntk"]),
     "depths": (["run.trials=10"], ["scaling-width-ntk"]),
     "paper-fig3": ([], ["spectra-fim-1", "spectra-fim-layer-1-1", "spectra-fim-layer-2-1", "spectra-fim-layer-3-1",
                         "spectra-fim-cross-entropy-1"]),

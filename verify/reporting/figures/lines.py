@@ -45,13 +45,13 @@ def blocks(comparison: Comparison) -> list[Block]:
     """One block for each axis and metric, in the order of the sweep."""
     names = network_names(comparison.networks)
     held = {axis: {s.held for s in comparison.series if s.axis == axis} for axis in ("width", "samples")}
-    styles: dict[str, int] = {}
+    styles: dict[str, dict[str, int]] = {"width": {}, "samples": {}}
     found: dict[tuple[str, str], Block] = {}
     for s in sorted(comparison.series, key=lambda s: (s.axis != "width", STATISTICS.index(s.statistic))):
         name = names[s.network.digest]
         name = name if len(held[s.axis]) == 1 else f"{name}, {s.held}"
         block = found.setdefault((s.axis, s.metric.label), Block(s.metric.label, s.axis, {}))
-        line = Line(name, styles.setdefault(name, len(styles)), s)
+        line = Line(name, styles[s.axis].setdefault(name, len(styles[s.axis])), s)
         block.panels.setdefault(s.statistic, []).append(line)
     return [part for block in found.values() for part in _parted(block, names, len(held[block.axis]))]
 
