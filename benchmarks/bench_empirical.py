@@ -82,16 +82,26 @@ def full_products(case: Case) -> tuple[float, float]:
 
 
 def neural_tangents(case: Case) -> Callable[[], tuple[float, float]]:
-    """Structured derivatives, float64, jitted: Θ over all parameters in standard parameterisation, over N."""
+    """Structured derivatives, float64, jitted: Θ over all parameters in standard parameterisation, over N.
+
+    Weights are (in, out), as its own layers have them: a transpose in f makes it take a hundred times longer.
+    """
     import jax
+    from jax._src import source_info_util
+    from jax.interpreters import ad
+
+    # neural-tangents 0.6.5 looks for two names where jax 0.4.23 had them; with them it runs up to jax 0.4.35.
+    for name, value in (("source_info_util", source_info_util), ("config", jax.config)):
+        if not hasattr(ad, name):
+            setattr(ad, name, value)
     import neural_tangents as nt
 
     jax.config.update("jax_enable_x64", True)
-    parameters = [(jax.numpy.asarray(y.weight), jax.numpy.asarray(y.bias)) for y in case.layers]
+    parameters = [(jax.numpy.asarray(y.weight.T), jax.numpy.asarray(y.bias)) for y in case.layers]
 
     def f(p: Any, x: Any) -> Any:
         for i, (w, b) in enumerate(p):
-            u = x @ w.T + b
+            u = x @ w + b
             x = jax.numpy.tanh(u) if i < len(p) - 1 else u
         return x
 
