@@ -1,7 +1,7 @@
 """What `measure` costs, beside others doing the same on the same weights. Results are compared before they are timed.
 
     python benchmarks/bench_empirical.py             the speed figures (about two minutes)
-    python benchmarks/bench_empirical.py --slow      also peers that take minutes
+    python benchmarks/bench_empirical.py --slow      also peers that take minutes (and 16 GiB)
     python benchmarks/bench_empirical.py --large     also the large cases (20 GiB)
 
 CPU seconds are of the process, the least of several runs; peaks of memory are of a fresh process above its imports. A
@@ -119,7 +119,7 @@ def neural_tangents(case: Case) -> Callable[[], tuple[float, float]]:
 
 
 def torch_func(case: Case) -> Callable[[], tuple[float, float]]:
-    """vmap(jacrev) and a product: float32, as float64 wouldn't fit."""
+    """vmap(jacrev) and a product: float32, as float64 wouldn't fit (16 GiB at N = 100)."""
     import torch
 
     parameters = [(torch.tensor(y.weight).float(), torch.tensor(y.bias).float()) for y in case.layers]
@@ -315,22 +315,37 @@ def flop_model(peak: float) -> None:
 
 
 def large(peak: float) -> None:
-    section("Large: FIM, dual and moments, L = 3")
+    section("Large: FIM, dual and moments, L = 3; and the same products alone")
     for words in (("4096", "512", "10"), ("16384", "64", "1")):
         done = subprocess.run([sys.executable, __file__, "--one", *words], capture_output=True, text=True, check=True)
-        seconds, rate, gib = (float(x) for x in done.stdout.split())
+        seconds, rate, of_products, gib = (float(x) for x in done.stdout.split())
         title = f"M = {words[0]}, N = {words[1]}, C = {words[2]}"
-        print(f"{title}: {seconds:.1f} CPU s, {rate / peak:.0%} of dgemm's rate, peak {gib:.2f} GiB", flush=True)
+        print(
+            f"{title}: {seconds:.1f} CPU s, {rate / peak:.0%} of dgemm's rate, its products {of_products / peak:.0%}, "
+            f"peak {gib:.2f} GiB",
+            flush=True,
+        )
 
 
 def print_one(width: int, samples: int, outputs: int) -> None:
     case = Case(width, samples, outputs)
-    size = Size.of(case.network, [FIM()], width, samples, "moments", 8)
-    flops = size.work
+    flops = Size.of(case.network, [FIM()], width, samples, "moments", 8).work
     begin = time.process_time()
     ours(case)
     seconds = time.process_time() - begin
-    print(seconds, flops / seconds, peak_bytes() / 2**30)
+    most = peak_bytes()
+    print(seconds, flops / seconds, flops / cpu_seconds(lambda: products(case), 1), most / 2**30)
+
+
+def products(case: Case) -> None:
+    """The matrix products of a measurement and nothing else."""
+    h, order = case.x, case.samples * case.outputs
+    signal = np.resize(case.x, (order, case.width))
+    for layer in case.layers:
+        h @ layer.weight.T
+    signal @ case.layers[1].weight  # δ^2 W^2; δ^3 is the identity
+    for _ in case.layers[1:]:
+        signal @ signal.T
 
 
 def main() -> None:
