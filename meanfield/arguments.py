@@ -14,14 +14,12 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
-def check_question(network: Network, metric: Metric, order: str, data: str) -> None:
+def check_question(network: Network, metric: Metric, order: str) -> None:
     """Raise ``ValueError`` or ``TypeError`` for a question that makes no sense."""
     if not isinstance(network, Network):
         raise TypeError(f"network: expected a Network, got {network!r}")
     if order not in ("leading", "refined"):
         raise ValueError(f"order: expected leading or refined, got {order!r}")
-    if data not in ("gaussian", "fixed"):
-        raise ValueError(f"data: expected gaussian or fixed, got {data!r}")
     if metric.loss == "cross_entropy" and network.outputs == 1:
         raise ValueError("outputs: expected at least 2 for cross_entropy, since the softmax of one is constant, got 1")
     if metric.loss == "cross_entropy" and order == "refined":

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from meanfield.arguments import broadcast_sizes, check_question, layer_widths, sizes, usable, usable_logits
 from meanfield.asymptotics import asymptotic_exponents
 from meanfield.conditions import judge
+from meanfield.inputs import as_inputs
 from meanfield.kernels import ExchangeableKernel, exchangeable_kernel
 from meanfield.logits import Ensemble, draw_ensemble, given_logits
 from meanfield.recursion import OrderParameters, order_parameters
@@ -36,8 +37,8 @@ _WIDTH = {
     "1/M² are not; std and interval are the spread over networks",
 }
 _DATA = {
-    "gaussian": "inputs x_i ~ N(0, 1) i.i.d., independent samples",
-    "fixed": "given inputs, x_s·x_t = M_0 δ_st; the spread over networks is without theirs",
+    True: "inputs x_i ~ N(0, 1) i.i.d., independent samples",
+    False: "given inputs of equal norms, whose overlaps differ little; the spread over networks is without theirs",
 }
 _RANDOM = "weights and biases independent Gaussians (random initialisation)"
 LAW_OF_LOGITS = "logits Gaussian over networks; std and interval are the spread that this makes, without finite width's"
@@ -84,7 +85,7 @@ class Prediction:
     bounds: tuple[Floats, Floats] | None = None
     networks: Mapping[str, Floats] | None = field(default=None, repr=False)
     validity: Validity | None = None
-    assumptions: tuple[str, ...] = (_WIDTH["leading"], _DATA["gaussian"], _RANDOM)
+    assumptions: tuple[str, ...] = (_WIDTH["leading"], _DATA[True], _RANDOM)
     warnings: tuple[str, ...] = field(default=())
 
     @property
@@ -144,7 +145,7 @@ def predict(
     samples: ArrayLike,
     order: str = "leading",
     logits: ArrayLike | None = None,
-    data: str = "gaussian",
+    data: str | ArrayLike = "gaussian",
 ) -> Prediction:
     """Predict the eigenvalue statistics of ``metric`` for wide random networks: theory.md §3, §4, finite_width.md.
 
@@ -160,8 +161,9 @@ def predict(
     logits
         The outputs f (N × C) of one network, for the loss "cross_entropy": its outliers instead of means over networks.
     data
-        ``"gaussian"``: inputs drawn anew with each network. ``"fixed"``: given ones of norm² M_0, orthogonal to each
-        other; they add nothing at the refined order and leave the leading one as it is.
+        ``"gaussian"``: inputs drawn anew with each network. ``"fixed"``: given ones, orthogonal and of norm² M_0. Or
+        the Gram matrix X Xᵀ/M_0 (N × N) of given inputs with equal norms; the leading order knows its mean overlap,
+        the refined one the overlaps' deviations from it too.
 
     Raises
     ------
@@ -170,10 +172,11 @@ def predict(
         second moment, order parameters that overflow, a softmax of one output, or logits of another shape.
     """
     metric = as_metric(metric)
-    check_question(network, metric, order, data)
+    check_question(network, metric, order)
     widths, counts = broadcast_sizes(sizes("width", width), sizes("samples", samples))
     given = None if logits is None else usable_logits(logits, network, metric, counts)
-    parameters = usable(order_parameters(network))
+    inputs = as_inputs(data, counts)
+    parameters = usable(order_parameters(network, norm=inputs.norm, overlap=inputs.overlap))
     kernel_at = functools.partial(_kernel, network, metric, parameters)
     layers = layer_widths(network, widths)
     kernel = kernel_at(layers, counts.astype(np.float64))
@@ -181,11 +184,11 @@ def predict(
     if order == "refined":
         from meanfield.refinements.finite_width import refine
 
-        spectrum, validity, warnings = refine(network, metric, parameters, kernel, layers, data == "gaussian")
+        spectrum, validity, warnings = refine(network, metric, parameters, kernel, layers, inputs)
     else:
         spectrum, warnings = judge(metric, kernel, _spectrum(kernel, metric, parameters, given))
     largest = spectrum.outliers[..., 0] if spectrum.outliers.shape[-1] else np.full(widths.shape, np.nan)
-    assumptions = (_WIDTH[order], _DATA[data], _RANDOM)
+    assumptions = (_WIDTH[order], _DATA[inputs.random], _RANDOM)
     of_logits = metric.loss == "cross_entropy" and given is None
     return Prediction(
         network=network,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "CLASSES", "COUPLED", "EXCHANGED", "FIRST", "OTHER", "PAIR", "SAME", "SECOND", "SWAPPED", "class_of", "crossed",
-    "moved", "occurrences",
+    "given_covariance", "moved", "occurrences",
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]
@@ -77,6 +77,24 @@ def crossed(of_pair: Floats) -> tuple[Floats, Floats]:
     """``f(s,s')`` and ``f(t,t')`` in each class, for an ``f`` with one value for each kind of pair."""
     inner = _table([[_kind(s, p), _kind(t, q)] for s, t, p, q in CLASSES])
     return of_pair[..., inner[:, 0]], of_pair[..., inner[:, 1]]
+
+
+def given_covariance(deviations: Floats) -> Floats:
+    """What pairs of different samples differ by, as covariances over randomly chosen labels: averages of
+    ``d_st d_s't'`` over the labels of each class, for a symmetric ``d`` with zero diagonal and zero sum."""
+    n = len(deviations)
+    squares, rows = float(np.sum(deviations**2)), float(np.sum(deviations.sum(axis=1) ** 2))
+    covariance = np.zeros(len(CLASSES))
+    sums = {
+        2: squares,
+        3: rows - squares,
+        4: 2 * squares - 4 * rows,
+    }  # over different labels: pairs, triples, quadruples
+    for labels, index in ((x, class_of(*x)) for x in CLASSES if x[0] != x[1] and x[2] != x[3]):
+        different = max(labels) + 1
+        if n >= different:
+            covariance[index] = sums[different] / math.perm(n, different)
+    return covariance
 
 
 def occurrences(pattern: str, samples: float) -> Floats:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from meanfield.inputs import Inputs
 from meanfield.refinements.classes import (
     COUPLED,
     EXCHANGED,
@@ -31,6 +32,7 @@ from meanfield.refinements.classes import (
     SWAPPED,
     class_of,
     crossed,
+    given_covariance,
     moved,
 )  # fmt: skip
 from meanfield.refinements.factor_moments import Neurons
@@ -95,14 +97,16 @@ class Outputs:
         return self.crossing + self.crossing[SWAPPED]
 
 
-def inputs(width: float, random: bool) -> Hidden:
-    """Inputs of norm² M_0, orthogonal on average: i.i.d. Gaussian (``random``), or exactly so."""
+def inputs(width: float, given: Inputs) -> Hidden:
+    """The inputs' Gram matrix; if i.i.d. Gaussian with its fluctuations, else with what pairs differ by."""
     covariance = np.zeros((1, 2, 2, len(FIRST)))
-    if random:
+    if given.random:
         covariance[0, 0, 0, PAIR] = [2 / width, 1 / width]
         covariance[0, 0, 0, class_of(0, 1, 1, 0)] = 1 / width
+    elif given.deviations is not None:
+        covariance[0, 0, 0] = given_covariance(given.deviations)
     nothing = np.zeros(len(FIRST))
-    mean = np.array([[1.0, 0.0], [0.0, 0.0]])
+    mean = np.array([[given.norm, given.overlap], [0.0, 0.0]])
     return Hidden(width, mean, np.zeros((2, 2)), covariance, nothing, nothing, 0.0)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from meanfield.inputs import GAUSSIAN, Inputs
 from meanfield.kernels import ROWS, ExchangeableKernel, layer_coefficients
 from meanfield.recursion import OrderParameters
 from meanfield.refinements.covariance import Layer, Outputs, dual_law, inputs
@@ -32,20 +33,20 @@ def refine(
     parameters: OrderParameters,
     kernel: ExchangeableKernel,
     widths: Floats,
-    random: bool = True,
+    given: Inputs = GAUSSIAN,
 ) -> tuple[Spectrum, Validity, tuple[str, ...]]:
     """The spectrum of ``metric`` at layer widths (L + 1, ...) to order 1/M with its law over networks, NaN where it
     does not hold, the verdict, and the reasons for it.
 
-    ``kernel`` is the leading order's, projected where outputs are centred. ``random``: inputs are i.i.d. Gaussian,
-    drawn with each network.
+    ``kernel`` is the leading order's, projected where outputs are centred; ``parameters`` are those of ``given``
+    inputs.
 
     Raises
     ------
     ValueError
         If two samples are one in some layer.
     """
-    spectrum, numbers = refined_spectrum(network, metric, parameters, kernel, widths, random)
+    spectrum, numbers = refined_spectrum(network, metric, parameters, kernel, widths, given)
     return judge_refined(kernel, spectrum, **numbers)
 
 
@@ -55,12 +56,12 @@ def refined_spectrum(
     parameters: OrderParameters,
     kernel: ExchangeableKernel,
     widths: Floats,
-    random: bool = True,
+    given: Inputs = GAUSSIAN,
 ) -> tuple[Spectrum, dict[str, Floats]]:
     """:func:`refine` before its verdict: the spectrum and the numbers that the verdict is about."""
     shape = kernel.samples.shape
     cells = [
-        _cell(network, metric, parameters, cell, widths[(slice(None), *index)], random)
+        _cell(network, metric, parameters, cell, widths[(slice(None), *index)], given)
         for index, cell in zip(np.ndindex(shape), kernel.cells(), strict=True)
     ]
 
@@ -84,12 +85,12 @@ def refined_spectrum(
 
 
 def kernel_law(
-    network: Network, metric: Metric, parameters: OrderParameters, widths: Floats, random: bool = True
+    network: Network, metric: Metric, parameters: OrderParameters, widths: Floats, given: Inputs = GAUSSIAN
 ) -> Outputs:
     """The law of the entries of the dual matrix K (without ν) at layer widths M_0..M_L."""
     variances = np.stack([parameters.q, parameters.q_st], axis=-1)
     layers, hidden = _layers(network, metric, widths), _hidden(network, parameters, widths)
-    return dual_law(inputs(float(widths[0]), random), layers, hidden, variances)
+    return dual_law(inputs(float(widths[0]), given), layers, hidden, variances)
 
 
 @dataclass(frozen=True)
@@ -111,9 +112,9 @@ def _cell(
     parameters: OrderParameters,
     kernel: ExchangeableKernel,
     widths: Floats,
-    random: bool,
+    given: Inputs,
 ) -> _Cell:
-    law = kernel_law(network, metric, parameters, widths, random)
+    law = kernel_law(network, metric, parameters, widths, given)
     traces, size = trace_laws(law, kernel), law_size(kernel.outputs)
     outliers, edge, crowding = np.zeros((size, 0)), np.nan, np.nan
     if not kernel.projected:

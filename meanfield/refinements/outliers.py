@@ -49,7 +49,7 @@ class OutlierLaw:
 
 def law_size(outputs: int) -> int:
     """How many networks are sampled."""
-    return int(np.clip(2_000_000 // outputs**2, 64, 8192))
+    return int(np.clip(3_200_000 // outputs**2, 64, 16384))
 
 
 def outlier_law(law: Outputs, kernel: ExchangeableKernel, widths: Floats) -> OutlierLaw:

@@ -68,3 +68,16 @@ def test_sums_over_samples(values, pattern, samples):
     names = (dict(zip(free, x, strict=True)) for x in itertools.product(range(samples), repeat=len(free)))
     wanted = sum(tensor[tuple(at[x] for x in letters)] for at in names)
     assert c.occurrences(pattern, float(samples)) @ values == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.parametrize("samples", [2, 3, 7])
+def test_given_covariances_are_averages_over_labels(samples):
+    d = np.random.default_rng(2).standard_normal((samples, samples))
+    off = ~np.eye(samples, dtype=bool)
+    d = np.where(off, d + d.T, 0)
+    d = np.where(off, d - d[off].mean(), 0)
+    found = c.given_covariance(d)
+    for index, (s, t, p, q) in enumerate(c.CLASSES):
+        places = list(itertools.permutations(range(samples), max(s, t, p, q) + 1))
+        wanted = np.mean([d[x[s], x[t]] * d[x[p], x[q]] for x in places]) if places else 0
+        assert found[index] == pytest.approx(wanted, abs=1e-12)

@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 
 from meanfield import FIM, NTK, InputMetric, Network, order_parameters
+from meanfield.inputs import GAUSSIAN, Inputs
 from meanfield.refinements.classes import CLASSES, FIRST, OTHER, SAME, SECOND, class_of
 from meanfield.refinements.finite_width import kernel_law
 
 
-def law_of(network, metric, width, random=True):
-    return kernel_law(network, metric, order_parameters(network), np.array(network.widths(width), float), random)
+def law_of(network, metric, width, given=GAUSSIAN):
+    return kernel_law(network, metric, order_parameters(network), np.array(network.widths(width), float), given)
 
 
 def test_prototype(case, asked):
     network, metric, width = asked
-    law, wanted = law_of(network, metric, width, case["data"] == "gaussian"), case["kernel"]
+    law, wanted = law_of(network, metric, width, Inputs(random=case["data"] == "gaussian")), case["kernel"]
     theta, shift = np.array(wanted["theta"]), np.array(wanted["shift"])
     assert law.mean[1] == pytest.approx(theta, rel=1e-5)
     # Second differences, as the prototype takes them, are good to a few per mille.
@@ -38,7 +39,7 @@ def test_depth_one_is_the_inputs_gram_matrix():
     assert shared[class_of(0, 1, 0, 1)] == shared[class_of(0, 1, 1, 0)] == pytest.approx(50)
     assert shared[class_of(0, 0, 1, 1)] == 0
     assert not law.crossing.any()
-    fixed = law_of(Network(1, [], 2.0, 0.3), FIM(), 50, random=False)
+    fixed = law_of(Network(1, [], 2.0, 0.3), FIM(), 50, given=Inputs(random=False))
     assert not fixed.covariance.any()
 
 

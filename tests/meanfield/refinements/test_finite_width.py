@@ -67,6 +67,25 @@ def test_given_inputs_take_their_own_fluctuations_out():
     assert leading[0] == leading[1]
 
 
+def test_given_gram_matrix():
+    """Unequal overlaps of 30 given inputs, 200 networks: the mean overlap alone, and with what pairs differ by."""
+    rng = np.random.default_rng(17)
+    network, count, units = Network(2, "tanh", 2.0, 0.1, outputs=3), 30, 80
+    x = rng.standard_normal((count, units)) + rng.uniform(0.3, 1.5, (count, 1)) * rng.standard_normal(units)
+    x *= np.sqrt(1.3 * units) / np.linalg.norm(x, axis=1, keepdims=True)
+    gram = x @ x.T / units
+    overlap = (gram.sum() - np.trace(gram)) / count / (count - 1)
+    flat = 1.3 * np.eye(count) + overlap * (1 - np.eye(count))
+    metric = NTK()
+    drawn = [measure(network, metric, width=units, seed=s, inputs=x) for s in range(2000, 2200)]
+    found, without = (refined(network, metric, units, count, data=g) for g in (gram, flat))
+    for name in ("mean", "second_moment"):
+        values = np.array([getattr(m, name) for m in drawn])
+        assert miss(values, float(getattr(found, name)), 0.005) < 1, name
+    assert miss(values, float(without.second_moment), 0.005) > 1  # s sees what pairs differ by
+    assert values.std(ddof=1) == pytest.approx(float(found.std["second_moment"]), rel=3.5 / np.sqrt(2 * 200))
+
+
 def test_records():
     p = refined(NETWORK, FIM(), [100, 200], 60)
     record = json.loads(json.dumps(p.to_dict()))
@@ -97,7 +116,10 @@ def test_mixed_layers():
     ("options", "message"),
     [
         ({"order": "next"}, "order: expected leading or refined, got 'next'"),
-        ({"data": "mnist"}, "data: expected gaussian or fixed, got 'mnist'"),
+        ({"data": "mnist"}, "data: expected gaussian, fixed or a Gram matrix, got 'mnist'"),
+        ({"data": np.eye(9)}, "data: expected a Gram matrix .samples, samples., got the shape .9, 9."),
+        ({"data": np.diag(np.arange(1.0, 11))}, "equal norms, got 1..10"),
+        ({"data": 1.1 * np.eye(10) - 0.1}, "data: expected a mean overlap from 0"),
         ({"metric": FIM(loss="cross_entropy")}, "order: expected leading for cross_entropy, got 'refined'"),
         ({"network": Network(2, "tanh", [1.0, 0.0], 0.1, outputs=2)}, "weight_variance: expected positive numbers"),
         ({"network": Network(2, "step", 1.0, 0.1, outputs=2)}, "activation: expected one without jumps"),

@@ -8,22 +8,26 @@ import numpy as np
 import pytest
 
 from meanfield import FIM, NTK, InputMetric, Network, order_parameters
+from meanfield.inputs import GAUSSIAN, Inputs
 from meanfield.kernels import exchangeable_kernel
 from meanfield.refinements.classes import class_of
 from meanfield.refinements.finite_width import kernel_law
 from meanfield.refinements.outliers import _laguerre, law_size, log_normal, outlier_law
 
 
-def found_for(network, metric, width, samples, random=True):
+def found_for(network, metric, width, samples, given=GAUSSIAN):
     parameters, widths = order_parameters(network), np.array(network.widths(width), float)
     kernel = exchangeable_kernel(network, metric, parameters, widths, np.array(float(samples)))
-    return outlier_law(kernel_law(network, metric, parameters, widths, random), kernel, widths)
+    return outlier_law(kernel_law(network, metric, parameters, widths, given), kernel, widths)
 
 
 def test_prototype(case, asked):
     """Means within 5 standard errors of both samples (the prototype's and ours), standard deviations too."""
     network, metric, width = asked
-    found, wanted = found_for(network, metric, width, case["samples"], case["data"] == "gaussian"), case["spectrum"]
+    found, wanted = (
+        found_for(network, metric, width, case["samples"], Inputs(random=case["data"] == "gaussian")),
+        case["spectrum"],
+    )
     size = law_size(network.outputs)
     mean, std = (np.array(wanted[k]) for k in ("outliers", "outliers_std"))
     error = np.hypot(wanted["outliers_error"], std / np.sqrt(size))

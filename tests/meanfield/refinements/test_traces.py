@@ -8,21 +8,22 @@ import numpy as np
 import pytest
 
 from meanfield import FIM, NTK, Network, order_parameters
+from meanfield.inputs import GAUSSIAN, Inputs
 from meanfield.kernels import exchangeable_kernel
 from meanfield.refinements.classes import class_of
 from meanfield.refinements.finite_width import kernel_law
 from meanfield.refinements.traces import trace_laws
 
 
-def law_and_kernel(network, metric, width, samples, random=True):
+def law_and_kernel(network, metric, width, samples, given=GAUSSIAN):
     parameters, widths = order_parameters(network), np.array(network.widths(width), float)
     kernel = exchangeable_kernel(network, metric, parameters, widths, np.array(float(samples)))
-    return kernel_law(network, metric, parameters, widths, random), kernel.centered() if metric.centered else kernel
+    return kernel_law(network, metric, parameters, widths, given), kernel.centered() if metric.centered else kernel
 
 
 def test_prototype(case, asked):
     network, metric, width = asked
-    law, kernel = law_and_kernel(network, metric, width, case["samples"], case["data"] == "gaussian")
+    law, kernel = law_and_kernel(network, metric, width, case["samples"], Inputs(random=case["data"] == "gaussian"))
     found, wanted = trace_laws(law, kernel), case["spectrum"]
     assert found.mean == pytest.approx(wanted["mean"][0], rel=1e-4)
     assert found.mean_std == pytest.approx(wanted["mean"][1], rel=1e-3)
