@@ -16,8 +16,9 @@ from meanfield.refinements.bulk_validity import bulk_warnings
 from meanfield.refinements.density import Component, solve_components
 from meanfield.refinements.edges import Support, atom_at_zero, support
 from meanfield.refinements.features import BulkFeatures, Kernels, bulk_features
-from meanfield.refinements.fixed_point import at_p, descend, start
+from meanfield.refinements.fixed_point import at_p
 from meanfield.refinements.giant_outliers import NONE, GiantOutliers, giant_outliers
+from meanfield.refinements.paths import descend, start
 from meanfield.refinements.sample_noise import SampleNoise, sample_noise
 from meanfield.spec import Metric, MetricLike, Network, as_metric, positive_integer
 
@@ -148,7 +149,7 @@ class SpectralDensity:
 
     def _stieltjes(self, z: complex) -> complex:
         height = max(abs(z.imag), _HEIGHT * max(abs(z), 1.0))
-        p, _, _, change = descend(complex(z.real, height), self._law)
+        p, _, change = descend(complex(z.real, height), self._law)
         value = complex(p) if np.isfinite(change) else complex(np.nan, np.nan)
         return value.conjugate() if z.imag < 0 else value
 
@@ -157,7 +158,7 @@ class SpectralDensity:
         count = positive_integer("k", k)
         angles = 2 * np.pi * (np.arange(_CIRCLE) + 0.5) / _CIRCLE
         circle = _RADIUS * abs(self._p_upper) * np.exp(1j * angles)
-        y = start(self._law).astype(np.complex128)
+        y = start(self._law)
         z = np.array([at_p(p, y, self._law, 40)[0] for p in circle])
         residues = np.array([np.mean(z ** (j + 1) * circle).real for j in range(1, count + 1)])
         orders = np.arange(1, count + 1)
@@ -247,11 +248,9 @@ def spectrum(
     given = parameters if kernels is None else kernels
     x = bulk_features(network, metric, width, samples, given, inputs)
     gap = x.same - x.other
-    if not gap > 0:
-        raise ValueError(f"network: expected one whose kernel tells samples apart, got K₁ - K₂ = {gap:.3g}")
     kernel = _kernel(network, metric, parameters, width, samples)
     bare = _law(x, gap, None)
-    noise = sample_noise(x, gap * start(bare))  # s = t = 0 there, and S and T scale like K
+    noise = sample_noise(x, gap * start(bare).real)  # s = t = 0 there, and S and T scale like K
     law = _law(x, gap, noise) if finite_size else bare
     atom = atom_at_zero(x, metric.layer)
     ends = support(law, atom)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline, PPoly
 
-from meanfield.refinements.fixed_point import descend, solve_between, trace
+from meanfield.refinements.paths import descend, solve_between, trace
 
 __all__ = ["Component", "solve_components"]
 
@@ -50,7 +50,7 @@ class Component:
         # Nodes are kept from the top, without the two ends.
         position = np.clip(_NODES - 1 - place, 0, _NODES - 2)
         left = np.minimum(position.astype(np.int64), _NODES - 3)
-        p, change = solve_between(x * _ABOVE, left, position - left, self.p, self.y, law)
+        p, change = solve_between((x * _ABOVE).astype(np.complex128), left, position - left, self.p, self.y, law)
         return np.where(np.isfinite(change), p.imag / np.pi, np.nan)
 
     def mass_below(self, x: Floats) -> Floats:
@@ -108,9 +108,8 @@ def _is_empty(p: Any) -> Any:
 def _solve_component(lower: float, upper: float, law: Any) -> Component:
     """Solve on the grid of [lower, upper], from the upper edge down."""
     theta = np.linspace(0, np.pi / 2, _NODES + 1)
-    zs = _inner_nodes(lower, upper) * _ABOVE
-    p, y, _, _ = descend(zs[0], law)
-    ps, ys, changes = trace(zs, p, y, law)
+    zs: NDArray[np.complex128] = (_inner_nodes(lower, upper) * _ABOVE).astype(np.complex128)
+    ps, ys, changes = trace(zs, law)
     density = np.concatenate([[0.0], ps.imag[::-1] / np.pi, [0.0]])
     flow = density * _stretch(theta, lower, upper)
     if lower < 1e-9 * upper:  # a hard edge: the product has a limit there, which is not 0

@@ -14,7 +14,8 @@ import numpy as np
 
 from meanfield.refinements.conditional import ConditionalMoments
 from meanfield.refinements.features import BulkFeatures
-from meanfield.refinements.fixed_point import at_p, fold, start
+from meanfield.refinements.fixed_point import at_p
+from meanfield.refinements.paths import fold, start
 
 __all__ = ["Support", "atom_at_zero", "support"]
 
@@ -49,12 +50,12 @@ def _above_atom(law: Any) -> float:
     Where the bulk itself reaches 0, as that of a product of square matrices, nothing comes back real: 0.
     """
     p, _, y = fold(_FIRST, start(law), _FACTOR, _TURN, law)
-    turned = y.astype(np.complex128)
+    turned = y.copy()
     for angle in np.linspace(0, math.pi, _TURNS)[1:]:
         z, _, _, _ = at_p(p * np.exp(1j * angle), turned, law, 30)
     if not abs(z.imag) < 1e-6 * abs(z):
         return 0.0
-    _, lower, _ = fold(-p, np.ascontiguousarray(turned.real), 1 / _FACTOR, _FIRST, law)
+    _, lower, _ = fold(-p, turned.real.astype(np.complex128), 1 / _FACTOR, _FIRST, law)
     return float(lower)
 
 

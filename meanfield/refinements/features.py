@@ -154,6 +154,9 @@ def bulk_features(
     gradients[1:] = (weight[l] * forward_st[below] + bias[l])[:-1]
     q = np.asarray(kernels.q, dtype=np.float64)
     q_gap = np.asarray(getattr(kernels, "q_gap", q - np.asarray(kernels.q_st)), dtype=np.float64)
+    gaps = (np.asarray(kernels.forward) - np.asarray(kernels.forward_st), q_gap[:-1])
+    if not np.all(np.concatenate(gaps) > 0):
+        raise ValueError("network: expected one that tells samples apart, got a layer where q = q_st or q̂ = q̂_st")
     layers = zip(network.activation, q[:-1], q_gap[:-1], strict=True)
     moments = [conditional_moments(a, float(v), float(g)) for a, v, g in layers]
     made = BulkFeatures(

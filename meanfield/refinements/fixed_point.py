@@ -11,8 +11,8 @@ stationary (A, B, G: :mod:`meanfield.refinements.features`; λ: eigenvalues of t
     z(p) = R + X - 1/p,   X = -∂Ψ/∂p,   R = r² / (r + (v₀ + v₁ k + v₂ k²) p),  k = X/X(0)
 
 where v are finite-size terms (:mod:`meanfield.refinements.sample_noise`; 0 in the limit, R = r). One Hessian serves
-Newton's method at fixed p, Newton's method at fixed z, and dz/dp. Compiled code takes node values; the same code runs
-on the real axis and in the complex plane.
+Newton's method at fixed p, Newton's method at fixed z, and dz/dp. Compiled code takes node values, and this
+file is all that is compiled: who calls it where is :mod:`meanfield.refinements.paths`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-__all__ = ["at_p", "at_z", "descend", "fold", "follow", "solve_between", "start", "trace"]
+__all__ = ["CONVERGED", "at_p", "at_z"]
 
-_CONVERGED = 1e-8  # of a Newton step, relative: what is left is of the order of its square
+CONVERGED = 1e-8  # of a Newton step, relative: what is left is of the order of its square
 _NOTHING = 1e-14  # what an order parameter is where rounding alone makes it different from 0
 
 
@@ -82,8 +82,8 @@ def _layer(s: Any, t: Any, p: Any, S: Any, T: Any, rho: Any, C: Any, rows: Any, 
 
 
 @njit(cache=True, error_model="numpy")
-def _derivatives(y: Any, p: Any, law: Any, gradient: Any, hessian: Any) -> bool:
-    """The gradient and Hessian of Ψ with respect to (y, p); and whether they are finite."""
+def _derivatives(y: Any, p: Any, law: Any, gradient: Any, hessian: Any) -> None:
+    """The gradient and Hessian of Ψ with respect to (y, p)."""
     C, rho, c, d, _, inputs, table, starts = law
     L = len(rho)
     n = 4 * L - 2
@@ -125,7 +125,6 @@ def _derivatives(y: Any, p: Any, law: Any, gradient: Any, hessian: Any) -> bool:
             for j in range(5):
                 if not (last and j == 1):
                     hessian[place[i], place[j]] -= factor * second[i, j]
-    return bool(np.isfinite(np.sum(np.abs(hessian)) + np.sum(np.abs(gradient))))
 
 
 @njit(cache=True, error_model="numpy")
@@ -142,27 +141,43 @@ def _ridge(p: Any, X: Any, r: Any) -> Any:
 
 
 @njit(cache=True, error_model="numpy")
-def start(law: Any) -> Any:
-    """y at p = 0, where s = t = 0 and the others follow from the top layer down and from the bottom layer up."""
-    C, rho, c, d, _, _, table, starts = law
-    L = len(rho)
-    y = np.zeros(4 * L - 2)
-    for l in range(1, L):
-        T = 0.0 if l == 1 else y[3 * L + l - 3]
-        back = 0.0
-        if l > 1:
-            rows = table[starts[l - 1] : starts[l]]
-            for k in range(rows.shape[0]):
-                back += rows[k, 0] * rows[k, 6]
-        y[3 * L + l - 2] = d[l] + T * back
-    y[2 * L - 1] = c[L - 1]
-    for l in range(L - 1, 0, -1):
-        rows = table[starts[l] : starts[l + 1]]
-        total = 0.0
-        for k in range(rows.shape[0]):
-            total += rows[k, 0] * (C * y[L + l] * rows[k, 1] + y[3 * L + l - 2] * rows[k, 5])
-        y[L + l - 1] = c[l - 1] + total / C
-    return y
+def _solve(matrix: Any, right: Any) -> None:
+    """The solution of a small system into ``right`` (a few columns), by elimination; a singular one gives inf or NaN
+    instead of an exception."""
+    n, columns = right.shape
+    for k in range(n):
+        pivot = k
+        for i in range(k + 1, n):
+            if abs(matrix[i, k]) > abs(matrix[pivot, k]):
+                pivot = i
+        if pivot != k:
+            for j in range(k, n):
+                matrix[k, j], matrix[pivot, j] = matrix[pivot, j], matrix[k, j]
+            for j in range(columns):
+                right[k, j], right[pivot, j] = right[pivot, j], right[k, j]
+        inverse = 1 / matrix[k, k]
+        for i in range(k + 1, n):
+            factor = matrix[i, k] * inverse
+            if factor != 0:
+                for j in range(k + 1, n):
+                    matrix[i, j] -= factor * matrix[k, j]
+                for j in range(columns):
+                    right[i, j] -= factor * right[k, j]
+    for k in range(n - 1, -1, -1):
+        for j in range(columns):
+            for i in range(k + 1, n):
+                right[k, j] -= matrix[k, i] * right[i, j]
+            right[k, j] /= matrix[k, k]
+
+
+@njit(cache=True, error_model="numpy")
+def _largest_step(y: Any, step: Any) -> float:
+    change = 0.0
+    for i in range(len(y)):
+        share = abs(step[i, 0]) / (abs(y[i]) + abs(y[i] - step[i, 0]) + _NOTHING)
+        if not share <= change:  # NaN stays
+            change = share
+    return change
 
 
 @njit(cache=True, error_model="numpy")
@@ -170,200 +185,52 @@ def at_p(p: Any, y: Any, law: Any, steps: int) -> Any:
     """Newton's method for y at fixed p, in place: z, dz/dp, X and the last relative step."""
     n = len(y)
     gradient, hessian = np.zeros(n + 1, y.dtype), np.zeros((n + 1, n + 1), y.dtype)
+    right = np.zeros((n, 1), y.dtype)
     change = np.inf
     for _ in range(steps):
-        if not _derivatives(y, p, law, gradient, hessian):
-            change = np.inf
-            break
-        step = np.linalg.solve(hessian[:n, :n].copy(), gradient[:n].copy())
-        change = 0.0
-        for i in range(n):
-            change = max(change, abs(step[i]) / (abs(y[i]) + abs(y[i] - step[i]) + _NOTHING))
+        _derivatives(y, p, law, gradient, hessian)
+        right[:, 0] = gradient[:n]
+        _solve(hessian[:n, :n], right)
+        change = _largest_step(y, right)
         if not np.isfinite(change):
             break
-        y -= step
-        if change < _CONVERGED:
+        y -= right[:, 0]
+        if change < CONVERGED:
             break
-    if not _derivatives(y, p, law, gradient, hessian):
-        return np.nan * p, np.nan * p, np.nan * p, np.inf
+    _derivatives(y, p, law, gradient, hessian)
     X = -gradient[n]
-    response = np.linalg.solve(hessian[:n, :n].copy(), hessian[:n, n].copy())
-    slope = -hessian[n, n] + np.sum(hessian[n, :n] * response)
+    slope = -hessian[n, n]
+    right[:, 0] = hessian[:n, n]
+    _solve(hessian[:n, :n], right)
+    slope += np.sum(hessian[n, :n] * right[:, 0])
     R, R_p, R_X = _ridge(p, X, law[4])
     return R + X - 1 / p, (1 + R_X) * slope + R_p + 1 / (p * p), X, change
 
 
 @njit(cache=True, error_model="numpy")
 def at_z(z: Any, p: Any, y: Any, law: Any, steps: int) -> Any:
-    """Newton's method for (y, p) at fixed z; ``y`` in place: p, the tangent dp/dz, dy/dz and the last relative step."""
+    """Newton's method for (y, p) at fixed z; ``y`` in place: p, the tangent d(y, p)/dz and the last relative step."""
     n = len(y)
     gradient, hessian = np.zeros(n + 1, y.dtype), np.zeros((n + 1, n + 1), y.dtype)
     right = np.zeros((n + 1, 2), y.dtype)
     change = np.inf
     for _ in range(steps):
-        if not _derivatives(y, p, law, gradient, hessian):
-            change = np.inf
-            break
+        _derivatives(y, p, law, gradient, hessian)
         X = -gradient[n]
         R, R_p, R_X = _ridge(p, X, law[4])
         right[:n, 0] = gradient[:n]
         right[n, 0] = R + X - 1 / p - z
+        right[:, 1] = 0
         right[n, 1] = 1
         # The last row turns from that of X = -∂Ψ/∂p to that of z.
         hessian[n] *= -(1 + R_X)
         hessian[n, n] += R_p + 1 / (p * p)
-        solved = np.linalg.solve(hessian, right)
-        change = abs(solved[n, 0]) / (abs(p) + _NOTHING)
-        for i in range(n):
-            change = max(change, abs(solved[i, 0]) / (abs(y[i]) + abs(y[i] - solved[i, 0]) + _NOTHING))
+        _solve(hessian, right)
+        change = max(abs(right[n, 0]) / (abs(p) + _NOTHING), _largest_step(y, right))
         if not np.isfinite(change):
             break
-        y -= solved[:n, 0]
-        p -= solved[n, 0]
-        if change < _CONVERGED:
+        y -= right[:n, 0]
+        p -= right[n, 0]
+        if change < CONVERGED:
             break
-    return p, solved[:, 1].copy(), change
-
-
-@njit(cache=True, error_model="numpy")
-def follow(z: Any, p: Any, y: Any, tangent: Any, goal: Any, law: Any) -> Any:
-    """Walk from a solution at z to one at ``goal`` on a straight line in the upper half-plane, in steps as long as
-    Newton's method bears. ``y`` and ``tangent`` in place: p and the last relative step (inf: it did not arrive)."""
-    n = len(y)
-    fraction, length = 0.0, 1.0
-    there = goal - z
-    trial = y.copy()
-    for _ in range(400):
-        length = min(length, 1 - fraction)
-        step = there * length
-        trial[:] = y + step * tangent[:n]
-        found, slope, change = at_z(z + there * (fraction + length), p + step * tangent[n], trial, law, 8)
-        if change < _CONVERGED and found.imag > 0:
-            fraction += length
-            p = found
-            y[:] = trial
-            tangent[:] = slope
-            if fraction >= 1 - 1e-14:
-                return p, change
-            length *= 2
-        else:
-            length /= 4
-            if length < 1e-7:
-                break
-    return p, np.inf
-
-
-@njit(cache=True, error_model="numpy")
-def _regular(p: Any, y: Any, law: Any) -> bool:
-    """Whether a real solution lies where it is connected to p = 0: before any logarithm of Ψ has become singular."""
-    _, rho, _, _, _, inputs, table, starts = law
-    L = len(rho)
-    for k in range(inputs.shape[1]):
-        if not 1 + rho[0] * inputs[0, k] * y[L] * p > 0:
-            return False
-    for l in range(1, L):
-        s, S, T = y[l - 1], rho[l] * y[L + l], rho[l] * y[3 * L + l - 2]
-        t = 0.0 if l == L - 1 else y[2 * L + l]
-        for k in range(starts[l], starts[l + 1]):
-            A, B = table[k, 1] * s + table[k, 2] * p, table[k, 3] * s + table[k, 4] * p
-            a, g = 1 + S * A, 1 + T * (table[k, 5] * s + table[k, 6] * t + table[k, 7] * p)
-            if not (a > 0 and a * g > S * T * B * B):
-                return False
-    return True
-
-
-@njit(cache=True, error_model="numpy")
-def fold(p: Any, y: Any, factor: Any, limit: Any, law: Any) -> Any:
-    """Walk on the real axis from p by powers of ``factor`` until dz/dp > 0 ends, then find where: (p, z, y).
-
-    Without such a place: (p, z, y) at |p| = ``limit``; NaN for z where Newton's method no longer arrives.
-    """
-    inside, at_inside = y.copy(), p
-    z, slope, _, change = at_p(p, inside, law, 30)
-    slope_inside = slope * p * p
-    outside = inside.copy()
-    stop = False
-    while not stop:
-        if (factor > 1) == (abs(p * factor) > limit):
-            return p, z, inside
-        outside[:] = inside
-        p = at_inside * factor
-        z, slope, _, change = at_p(p, outside, law, 12)
-        if change > 1e-7 or not np.isfinite(z) or (factor > 1 and not _regular(p, outside, law)):
-            factor = factor**0.5
-            if abs(factor - 1) < 1e-6:
-                return p, np.nan, inside
-        elif slope > 0:
-            inside[:], at_inside, slope_inside = outside, p, slope * p * p
-        else:
-            stop = True
-    at_outside, slope_outside = p, slope * p * p
-    trial = inside.copy()
-    for _ in range(60):  # bisection and the secant method in turns, on dz/d(1/p)
-        share = 0.5 if _ % 3 == 2 else slope_inside / (slope_inside - slope_outside)
-        p = at_inside + share * (at_outside - at_inside)
-        trial[:] = inside
-        z, slope, _, change = at_p(p, trial, law, 20)
-        if slope > 0:
-            inside[:], at_inside, slope_inside = trial, p, slope * p * p
-        else:
-            at_outside, slope_outside = p, slope * p * p
-        if abs(at_outside - at_inside) < 1e-10 * abs(p) or abs(slope * p * p) < 1e-10:
-            break
-    return p, z, trial
-
-
-@njit(cache=True, error_model="numpy")
-def descend(z: Any, law: Any) -> Any:
-    """The solution at z, Im z > 0, reached from far above: (p, y, tangent, last relative step)."""
-    y = start(law).astype(np.complex128)
-    height = max(100.0, 10 * abs(z))
-    here = z.real + 1j * height
-    p = 1 / (1 - here)
-    p, tangent, change = at_z(here, p, y, law, 40)
-    while here.imag > z.imag:
-        goal = z.real + 1j * max(z.imag, here.imag / 2)
-        p, change = follow(here, p, y, tangent, goal, law)
-        if not np.isfinite(change):
-            break
-        here = goal
-    return p, y, tangent, change
-
-
-@njit(cache=True, error_model="numpy")
-def trace(zs: Any, p: Any, y: Any, law: Any) -> Any:
-    """Solutions at each of ``zs``, neighbours near each other: p, y, and the last relative steps.
-
-    The first starts from ``p`` and ``y``, the others from their two predecessors, and where that fails from afar.
-    """
-    count, n = len(zs), len(y)
-    ps, ys, changes = np.zeros(count, np.complex128), np.zeros((count, n), np.complex128), np.zeros(count)
-    for i in range(count):
-        guess, trial = p, y.copy()
-        if i == 1:
-            guess, trial = ps[0], ys[0].copy()
-        elif i > 1:
-            guess, trial = 2 * ps[i - 1] - ps[i - 2], 2 * ys[i - 1] - ys[i - 2]
-        if guess.imag <= 0 and i > 0:
-            guess, trial = ps[i - 1], ys[i - 1].copy()
-        ps[i], ys[i], changes[i] = _solved(zs[i], guess, trial, law)
-    return ps, ys, changes
-
-
-@njit(cache=True, error_model="numpy")
-def _solved(z: Any, p: Any, y: Any, law: Any) -> Any:
-    found, _, change = at_z(z, p, y, law, 12)
-    if not change < _CONVERGED or found.imag <= 0 or abs(found - p) > 0.5 * abs(p):
-        found, y, _, change = descend(z, law)
-    return found, y, change
-
-
-@njit(cache=True, error_model="numpy")
-def solve_between(zs: Any, left: Any, share: Any, ps: Any, ys: Any, law: Any) -> Any:
-    """Solutions at each of ``zs`` from known ones: first guess (1 - share) of ``left`` and share of its neighbour."""
-    found, changes = np.zeros(len(zs), np.complex128), np.zeros(len(zs))
-    for i in range(len(zs)):
-        j, x = left[i], share[i]
-        p, y = (1 - x) * ps[j] + x * ps[j + 1], (1 - x) * ys[j] + x * ys[j + 1]
-        found[i], _, changes[i] = _solved(zs[i], p, y, law)
-    return found, changes
+    return p, right[:, 1].copy(), change
