@@ -12,7 +12,7 @@ from meanfield.inputs import GAUSSIAN, Inputs
 from meanfield.kernels import exchangeable_kernel
 from meanfield.refinements.classes import class_of
 from meanfield.refinements.finite_width import kernel_law
-from meanfield.refinements.outliers import _laguerre, law_size, log_normal, outlier_law
+from meanfield.refinements.outliers import _laguerre, _Source, law_size, log_normal, outlier_law
 
 
 def found_for(network, metric, width, samples, given=GAUSSIAN):
@@ -125,3 +125,18 @@ def test_shift_of_a_spiked_matrix():
         drawn.append(np.linalg.eigvalsh(matrix)[-1])
     assert found.values.mean() == pytest.approx(np.mean(drawn), rel=0.02)
     assert found.values.mean() == pytest.approx(samples * (spike + sigma**2 / spike), rel=0.01)
+
+
+def test_shift_by_a_wishart_bulk():
+    """A spike on c (X Xᵀ - n 1): the R-transform of a free-Poisson law with variance k and n units for N samples."""
+    samples, units, spike, count = 300, 36, 3.0, 30
+    c = 0.6 / np.sqrt(samples * units)
+    rng = np.random.default_rng(4)
+    drawn = []
+    for _ in range(count):
+        x = rng.standard_normal((samples, units))
+        drawn.append(np.linalg.eigvalsh(spike / samples + c * (x @ x.T - units * np.eye(samples)))[-1])
+    k = c**2 * samples * units
+    found, without = (_Source(0.0, k, j).shift(spike) for j in (np.sqrt(k * samples / units), 0.0))
+    error = np.std(drawn, ddof=1) / np.sqrt(count)
+    assert abs(np.mean(drawn) - spike - found) < 4 * error < found - without
