@@ -46,10 +46,9 @@ def sample_noise(x: BulkFeatures, start: Floats) -> SampleNoise:
     v, vx = response.ridge(), response.linear(start)
     omega = response.covariance
     rows = x.features @ response.overlap + x.gradients[1:] @ response.backward_overlap[1 : x.depth]
-    ridge = _product_noise(x) + float(v @ omega @ v)
-    if x.outputs > 1:
-        ridge += _between_outputs(x) + _split_ridge(x)
-    return SampleNoise(ridge, 2 * float(v @ omega @ vx), float(vx @ omega @ vx), float(rows @ omega @ rows))
+    terms = np.array([v @ omega @ v, 2 * v @ omega @ vx, vx @ omega @ vx]) + _split(x)
+    terms[0] += _product_noise(x) + _between_outputs(x)
+    return SampleNoise(*map(float, terms), float(rows @ omega @ rows))
 
 
 class _Response:
@@ -231,12 +230,13 @@ def _between_outputs(x: BulkFeatures) -> float:
     return (x.outputs - 1) * float(v @ noise @ v)
 
 
-def _split_ridge(x: BulkFeatures) -> float:
-    """The C × C matrix of the ridge, the same for all samples: a network's outputs have ridges of their own."""
+def _split(x: BulkFeatures) -> Floats:
+    """What different outputs of one network add to (v₀, v₁, v₂): the C × C matrices of q̃^l and q̃_st^l, the same for all
+    samples, give each direction among the outputs a ridge and a linear part of its own."""
     depth = x.depth
     same, other = np.zeros((depth + 1, 2 * depth)), np.zeros((depth + 1, 2 * depth))
     noise = np.zeros((2 * depth, 2 * depth))
-    v = np.zeros(2 * depth)
+    ridge, linear = np.zeros(2 * depth), np.zeros(2 * depth)
     for l in range(depth - 1, 0, -1):
         f, y, above = x.hidden(l), x.common_gradient(l), x.weight_variance[l + 1]
         b, z = f.slope_square, f.slope**2
@@ -246,5 +246,9 @@ def _split_ridge(x: BulkFeatures) -> float:
         other[l] = above * f.average(z) * other[l + 1]
         same[l, 2 * l] += 1
         other[l, 2 * l + 1] += 1
-        v += x.weight[l] * (x.forward[l - 1] - x.forward_st[l - 1]) * (same[l] - other[l])
-    return (x.outputs + 1 - 2 / x.outputs) * float(v @ noise @ v)
+        features = x.weight[l] * (x.forward[l - 1] - x.forward_st[l - 1])
+        ridge += features * (same[l] - other[l])
+        linear += features * other[l] + x.gradients[l] * (same[l] - other[l])
+    # S without its trace, which is common to all outputs: E[S²] = C + 1 - 2/C.
+    terms = np.array([ridge @ noise @ ridge, 2 * ridge @ noise @ linear, linear @ noise @ linear])
+    return np.asarray((x.outputs + 1 - 2 / x.outputs) * terms)

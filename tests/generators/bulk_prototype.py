@@ -2,7 +2,7 @@
 damped iteration of the order parameters, Gauss-Hermite nodes, a small imaginary part.
 
 Made by  `python tests/generators/bulk_prototype.py PATH_TO/bulk_spectrum.py > tests/data/bulk_prototype.json`.
-The prototype's "erf" is erf(u/√2): its networks are ours with half the variances into each erf.
+Without finite-size terms where C > 1, of which the prototype has a part only.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main(path: str) -> None:
         sw2, sb2 = LAWS[activation]
         nu = 1 / samples if family == "fim" else 1.0
         net = prototype.Net(
-            activation, depth, sw2, sb2, [width] * depth, samples, C=outputs, nz=48,
+            activation, depth, sw2, sb2, [width] * depth, samples, C=outputs, nz=48, fs=outputs == 1,
             param="std" if family == "fim" else "ntk",
         )  # fmt: skip
         edges = net.edges()
