@@ -13,6 +13,7 @@ from meanfield.spec import NTK, Network
 from verify.pairing import Spectrum
 from verify.records import Cell, Trial
 from verify.reporting import model
+from verify.reporting.figures.lines import blocks
 from verify.reporting.figures.spectra import spectra_rows
 from verify.reporting.pictures import sections
 from verify.reporting.tables import Table
@@ -45,6 +46,23 @@ def test_a_law_at_several_widths_has_a_row_with_its_ends() -> None:
 def test_a_grid_has_a_row_at_its_greatest_width_and_one_along_the_diagonal() -> None:
     found = spectra_rows(spectrum(TANH, m, n) for m in (10, 20, 40) for n in (5, 10, 20))
     assert sizes(found) == [[(40, 5), (40, 10), (40, 20)], [(10, 5), (20, 10), (40, 20)]]
+
+
+def test_many_lines_are_parted_by_network_with_one_style_for_each_value_held(world: Callable[..., list[Trial]]) -> None:
+    grid = {
+        "activation": ["tanh", "relu", "linear"], "depth": [2], "weight_variance": [2.0], "bias_variance": [0.5],
+        "width": [40, 80, 160], "samples": [4, 12, 30], "outputs": [1],
+        "metric": [{"family": "ntk", "centered": True}],  # whose second moment is void at small widths
+    }  # fmt: skip
+    sweep = Sweep(name="grid", grid=grid, run={"trials": 3})
+    found = blocks(compare(sweep, world(sweep, bias=0.0)))
+    assert [(b.axis, b.metric) for b in found] == [
+        (axis, f"NTK, centered, {name}") for axis in ("width", "samples") for name in ("tanh", "relu", "linear")
+    ]
+    for block in found:
+        styles = {(line.name, line.style) for panel in block.panels.values() for line in panel}
+        assert len(styles) == len({name for name, _ in styles}) == len({style for _, style in styles})
+        assert {line.name for line in block.panels["second_moment"]} < {line.name for line in block.panels["mean"]}
 
 
 @pytest.fixture(scope="module")

@@ -56,15 +56,16 @@ def blocks(comparison: Comparison) -> list[Block]:
     return [part for block in found.values() for part in _parted(block, names, len(held[block.axis]))]
 
 
-def _parted(block: Block, names: Mapping[str, str], held: int) -> list[Block]:
+def _parted(block: Block, names: Mapping[str, str], values_held: int) -> list[Block]:
     """A block for each network, if there are more lines than colours and several of each network."""
-    if held == 1 or len(block.lines) <= len(PALETTE):
+    if values_held == 1 or len(block.lines) <= len(PALETTE):
         return [block]
     parts: dict[str, Block] = {}
+    styles: dict[str, int] = {}  # by what is held: the same in all panels, where some may be missing
     for statistic, panel in block.panels.items():
         for line in panel:
             network = names[line.series.network.digest]
             part = parts.setdefault(network, Block(f"{block.metric}, {network}", block.axis, {}))
-            lines = part.panels.setdefault(statistic, [])
-            lines.append(Line(line.series.held, len(lines), line.series))
+            held = line.series.held
+            part.panels.setdefault(statistic, []).append(Line(held, styles.setdefault(held, len(styles)), line.series))
     return list(parts.values())
