@@ -28,9 +28,12 @@ from numpy.typing import NDArray
 
 from meanfield.activations import Activation
 from meanfield.lattice import lattice_lines, lattice_sums
-from meanfield.panels import panel_lines, panel_sums
+from meanfield.panels import panel_deviations, panel_lines, panel_sums
 
-__all__ = ["Moments", "activation_mean", "gaussian_mean", "gaussian_moments", "variance_slope"]
+__all__ = [
+    "Moments", "activation_mean", "conditional_rules", "gaussian_mean", "gaussian_moments", "moment_reach",
+    "variance_slope",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 Function = Callable[[Floats], Floats]
@@ -152,9 +155,28 @@ def activation_mean(activation: Activation, q: float, order: int = 0) -> tuple[f
     return gaussian_mean(activation, q, activation.function(order=order))
 
 
+def conditional_rules(
+    activation: Activation, means: Floats, variance: float, level: int
+) -> list[tuple[Floats, Floats, Floats]]:
+    """Fine and coarse rule for E[g(u)], u ~ N(mean, variance) at each of ``means``, and a ``g`` that is smooth between
+    φ's breakpoints: u, its deviation from the mean in standard deviations, weights; (len(means), nodes) each.
+
+    ``level`` halves the steps that many times.
+    """
+    deviation = math.sqrt(variance)
+    reach = moment_reach(activation, math.hypot(deviation, float(np.max(np.abs(means))) / _REACH))
+    if activation.breakpoints or variance > _WIDE:
+        rules = panel_deviations(means, activation.breakpoints or (0.0,), deviation, reach, level)
+    else:
+        rules = [(t[None, :], w[None, :]) for t, w in lattice_lines(deviation, reach, level)]
+    scale = deviation or 1.0
+    u, xi, weights = zip(*(np.broadcast_arrays(means[:, None] + t, t / scale, w) for t, w in rules), strict=True)
+    return list(zip(u, xi, weights, strict=True))
+
+
 def _line_rules(activation: Activation, q: float, level: int) -> list[tuple[Floats, Floats]]:
     """Nodes and weights of the fine and of the coarse rule for one preactivation."""
-    reach = _reach(activation, 0, math.sqrt(q))
+    reach = moment_reach(activation, math.sqrt(q))
     if activation.breakpoints or q > _WIDE:
         return panel_lines(activation.breakpoints or (0.0,), q, reach, level)
     return lattice_lines(math.sqrt(q), reach, level)
@@ -225,7 +247,7 @@ def _quadrature(activation: Activation, order: int, q: float, gap: float, level:
 def _resolved(activation: Activation, order: int, q: float, gap: float, first: int) -> tuple[Moments, int]:
     """The moments at the first level of refinement, from ``first`` on, at which two rules agree; and that level."""
     function = activation.function(order=order)
-    reach = _reach(activation, order, math.sqrt(q))
+    reach = moment_reach(activation, math.sqrt(q), order)
     rule: Callable[[int], tuple[Floats, Floats] | None]
     if activation.breakpoints or q > _WIDE:
         rule = functools.partial(panel_sums, function, activation.breakpoints or (0.0,), q, gap, reach)
@@ -275,14 +297,14 @@ def _moments(fine: Floats, coarse: Floats) -> Moments:
     )
 
 
-def _reach(activation: Activation, order: int, deviation: float) -> float:
-    """How many standard deviations count: more than ``_REACH`` for a φ that grows faster than linearly."""
+def moment_reach(activation: Activation, deviation: float, order: int = 0, power: int = 2) -> float:
+    """How many standard deviations count in E[φ^power]: more than 9 for a φ that grows faster than linearly."""
     if _grows_linearly(activation, order):
         return _REACH
     function = activation.function(order=order)
     for reach in (_REACH, 13.0, 18.0, 25.0, 35.0):
         z = np.linspace(-reach, reach, 65)
-        terms = function(deviation * z) ** 2 * np.exp(-0.5 * z**2)
+        terms = np.abs(function(deviation * z)) ** power * np.exp(-0.5 * z**2)
         if not max(terms[0], terms[-1]) > 1e-16 * terms.max():
             return reach
     return reach

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["panel_lines", "panel_sums"]
+__all__ = ["panel_deviations", "panel_grid", "panel_lines", "panel_sums"]
 
 Floats = NDArray[np.float64]
 Function = Callable[[Floats], Floats]
@@ -57,11 +57,36 @@ def panel_sums(
     return sums(_NODES[1]), sums(_NODES[0])
 
 
+def panel_grid(
+    breakpoints: tuple[float, ...], wide: float, narrow: float, reach: float, level: int, largest: float
+) -> list[tuple[Floats, Floats, Floats, Floats]] | None:
+    """The fine and the coarse rule for u = x + y, independent x of deviation ``wide`` and y of ``narrow``: nodes x and
+    their weights, and for each of them a row of y and weights. ``None`` if more than ``largest`` nodes would do it."""
+    points = np.asarray(breakpoints)
+    edges = _halved(_outer_edges(points, wide, 1.0, narrow, reach)[None, :], level)
+    rules = []
+    for nodes in (_NODES[1], _NODES[0]):
+        x, x_weights = (values[0] for values in _gaussian_nodes(edges, wide, nodes))
+        rules.append((x, x_weights, *_inner_nodes(x, points, narrow, reach, level, nodes)))
+        if rules[0][2].size > largest:
+            return None
+    return rules
+
+
 def panel_lines(breakpoints: tuple[float, ...], q: float, reach: float, level: int) -> list[tuple[Floats, Floats]]:
     """Nodes and weights of the fine and of the coarse rule for one preactivation of variance q."""
     edges = _halved(_outer_edges(np.asarray(breakpoints), math.sqrt(q), 1.0, 0.0, reach)[None, :], level)
     lines = [_gaussian_nodes(edges, math.sqrt(q), nodes) for nodes in (_NODES[1], _NODES[0])]
     return [(u[0], weights[0]) for u, weights in lines]
+
+
+def panel_deviations(
+    means: Floats, breakpoints: tuple[float, ...], deviation: float, reach: float, level: int
+) -> list[tuple[Floats, Floats]]:
+    """Deviations from each of ``means`` and their weights, of shape ``(len(means), nodes)``, of the fine and of the
+    coarse rule for preactivations of one standard ``deviation``: cut wherever mean + deviation meets a breakpoint."""
+    points = np.asarray(breakpoints)
+    return [_inner_nodes(means, points, deviation, reach, level, nodes) for nodes in (_NODES[1], _NODES[0])]
 
 
 def _outer_edges(points: Floats, deviation: float, slope: float, inner: float, reach: float) -> Floats:

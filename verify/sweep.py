@@ -20,6 +20,7 @@ from meanfield.spec import digest
 from verify.overrides import changed
 from verify.points import Grid, NetworkTable, Point, Table, merged
 from verify.records import Cell
+from verify.tolerance import Tolerance
 
 __all__ = ["Engine", "Run", "Sweep", "SweepError", "Verdict", "preset_names", "trial_seed"]
 
@@ -77,12 +78,25 @@ class Engine(Table):
 
 
 class Verdict(Table):
-    """What is compared with which tolerance: delta(M) = delta + slope / M, at the significance level alpha."""
+    """What is compared with which tolerance, at the significance level alpha.
 
-    theory: Literal["leading", "refined"] = "leading"
+    Refined theory is compared where there is any, the leading order elsewhere (or everywhere, if asked). The tolerance
+    at width M is ``delta + slope / M`` for the leading order and ``refined_delta + refined_slope / M²`` for the refined
+    one: the order in 1/M of what each of them leaves out.
+    """
+
+    theory: Literal["leading", "refined"] = "refined"
     alpha: Annotated[StrictFloat, Field(gt=0, lt=1)] = 0.05
     delta: Annotated[StrictFloat, Field(gt=0)] = 0.03
     slope: Annotated[StrictFloat, Field(ge=0)] = 2.0
+    refined_delta: Annotated[StrictFloat, Field(gt=0)] = 0.02
+    refined_slope: Annotated[StrictFloat, Field(ge=0)] = 100.0
+
+    def tolerance(self, order: str) -> Tolerance:
+        """How far measured / predicted may be from 1, for a theory of this order."""
+        if order == "refined":
+            return Tolerance(self.refined_delta, self.refined_slope, 2)
+        return Tolerance(self.delta, self.slope, 1)
 
 
 class Sweep(Table):

@@ -148,6 +148,33 @@ def test_a_damaged_store_is_refused_in_a_line(tmp_path, make_sweep) -> None:
         Store.create(path, make_sweep(60))
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM provenance",
+        "UPDATE provenance SET json = '{'",
+        "UPDATE trial SET seconds = 'soon'",
+        "UPDATE sample SET outliers = x'00'",
+        "UPDATE sample SET mean = 'large'",
+        "UPDATE sample SET metric = CAST(x'ff41' AS TEXT) WHERE rowid = 1",
+        "UPDATE sweep SET json = '{\"name\": 3}'",
+        "UPDATE sweep SET json = '[]'",
+        "DELETE FROM sweep",
+    ],
+)
+def test_damage_that_sqlite_does_not_see_is_a_line_too(tmp_path, make_sweep, damage) -> None:
+    path = tmp_path / "a.sqlite"
+    with Store.create(path, make_sweep(1)) as store:
+        store.append([trial_of(cell, 0) for cell in make_sweep().cells()])
+    connection = sqlite3.connect(path)
+    connection.execute(damage)
+    connection.commit()
+    connection.close()
+    with Store.open(path) as store, pytest.raises(StoreError, match=r"^store: expected .*a\.sqlite") as caught:
+        list(store.trials())
+    assert len(str(caught.value).splitlines()) == 1
+
+
 def test_a_path_below_a_file_is_refused_in_a_line(tmp_path, make_sweep) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="store: expected a usable path, got"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from verify.reporting.figures.distances import distance_lines, draw_distances
 from verify.reporting.figures.extrapolation import draw_extrapolation
 from verify.reporting.figures.lines import Block, blocks
 from verify.reporting.figures.order_parameters import draw_order_parameters
@@ -42,8 +43,9 @@ def sections(comparison: Comparison) -> list[Section]:
     """The sections that have a figure."""
     drawn = blocks(comparison)
     scaling = (
-        "Lines: theory. Markers: mean over networks with 95 % t-interval. Both axes are logarithmic. Shaded: proven "
-        "bounds of the largest eigenvalue, where there are any (cross-entropy)."
+        "Lines: theory; where it is refined, thin dotted lines are its leading order, and shaded is where it expects "
+        "95 % of single networks. Markers: mean over networks with 95 % t-interval. Both axes are logarithmic. Shaded "
+        "for cross-entropy: proven bounds of the largest eigenvalue."
     )
     extrapolation = (
         "Weighted fits of measured / predicted. Filled markers at the left edge: a₀ with its 95 % interval, which "
@@ -51,7 +53,13 @@ def sections(comparison: Comparison) -> list[Section]:
     )
     spectra = (
         "Eigenvalues per bin and network; outlined, the largest of each network, as many as theory has outliers. "
-        "Dashed lines with triangles: predicted outliers. Small tick: predicted mean of the bulk."
+        "Dashed lines with triangles: predicted outliers. Small tick above: predicted mean of the bulk. Line, where "
+        "there is one: the predicted law of the bulk, with its ends ticked below."
+    )
+    distances = (
+        "Kolmogorov-Smirnov distance of the measured bulk from its predicted law, N/M held: means over networks. As it "
+        "is; scaled to the law's mean, which takes out the network's own fluctuation; from the law with the network's "
+        "own order parameters."
     )
     outliers = (
         "The widest networks of each kind. Bars: predicted means over networks. Markers: measured means with 95 % "
@@ -66,6 +74,7 @@ def sections(comparison: Comparison) -> list[Section]:
         Section("Scaling with the number of samples", scaling, tuple(_scaling(drawn, "samples"))),
         Section("Extrapolation to infinite width", extrapolation, tuple(_extrapolation(drawn, comparison))),
         Section("Spectra", spectra, tuple(_spectra(comparison))),
+        Section("Whole spectra against the width", distances, tuple(_distances(comparison))),
         Section("Outliers one by one", outliers, tuple(_outliers(comparison))),
         Section("Order parameters, layer by layer", layer_by_layer, tuple(_order_parameters(comparison))),
     ]
@@ -90,7 +99,16 @@ def _spectra(comparison: Comparison) -> Iterable[Picture]:
         rows = spectra_rows(s for s in comparison.spectra if s.metric == metric)
         for number, row in enumerate(rows, start=1):
             name = slug(f"spectra {metric.label} {number}")
-            yield Picture(name, metric.label, draw_spectra(name, row, names))
+            yield Picture(name, metric.label, draw_spectra(name, row, comparison.bulks, names))
+
+
+def _distances(comparison: Comparison) -> Iterable[Picture]:
+    names = network_names(comparison.networks)
+    for metric in dict.fromkeys(b.metric for b in comparison.bulks):
+        lines = distance_lines((b for b in comparison.bulks if b.metric == metric), names)
+        if lines:
+            name = slug(f"distances {metric.label}")
+            yield Picture(name, metric.label, draw_distances(name, metric.label, lines))
 
 
 def _outliers(comparison: Comparison) -> Iterable[Picture]:

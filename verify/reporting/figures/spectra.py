@@ -1,4 +1,4 @@
-"""Histograms of the measured eigenvalues, with the predicted outliers and the bulk's mean marked."""
+"""Histograms of the measured eigenvalues, with the predicted law of the bulk, its ends and mean, and the outliers."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from verify.bulk import Bulk
 from verify.pairing import Spectrum
 from verify.reporting.figures import style
 from verify.reporting.figures.ticks import log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from meanfield.refinements.bulk import SpectralDensity
 
 __all__ = ["draw_spectra", "spectra_rows"]
 
@@ -52,15 +55,20 @@ def _thinned(line: Sequence[Spectrum]) -> tuple[Spectrum, ...]:
     return tuple(line[i] for i in np.linspace(0, len(line) - 1, count).round().astype(int))
 
 
-def draw_spectra(name: str, shown: Sequence[Spectrum], names: Mapping[str, str]) -> str:
+def draw_spectra(name: str, shown: Sequence[Spectrum], bulks: Iterable[Bulk], names: Mapping[str, str]) -> str:
     """A row of spectra of one metric on common axes, eigenvalues counted per network, as SVG."""
     titles = [f"{names[s.cell.network.digest]}, M = {s.cell.width}, N = {s.cell.samples}" for s in shown]
     edges = _edges(shown)
+    laws = {(b.cell.key, b.metric): b.law for b in bulks}
     with style.panels(titles, height=2.5, sharey=True) as (figure, axes):
         highest = max(
             _draw(ax, spectrum, edges, list(names).index(spectrum.cell.network.digest))
             for ax, spectrum in zip(axes, shown, strict=True)
         )
+        for ax, spectrum in zip(axes, shown, strict=True):
+            law = laws.get((spectrum.cell.key, spectrum.metric))
+            if law is not None:
+                _draw_law(ax, law, edges)
         axes[0].set_ylim(0.5 / max(len(s.eigenvalues) for s in shown), 2 * highest)
         log_ticks(axes[0].yaxis)
         axes[0].set_ylabel("count per network")
@@ -97,6 +105,17 @@ def _draw(ax: Axes, spectrum: Spectrum, edges: NDArray[np.float64], number: int)
     ax.set_xlabel("eigenvalue")
     log_ticks(ax.xaxis)
     return highest
+
+
+def _draw_law(ax: Axes, law: SpectralDensity, edges: NDArray[np.float64]) -> None:
+    """The law as expected counts in bins of the histogram's width, and the ends of its bulk."""
+    low, high = np.log(max(law.lower, edges[0])), np.log(law.upper)
+    half = 0.5 * np.log(edges[1] / edges[0])
+    centre = np.linspace(low - half, high + half, 120)
+    counts = law.multiplicity * (law.cdf(np.exp(centre + half)) - law.cdf(np.exp(centre - half)))
+    ax.plot(np.exp(centre), counts, color=style.INK, linewidth=1.1)
+    for edge in (law.lower, law.upper):
+        ax.plot([edge], [0.03], marker="|", markersize=7, color=style.INK, transform=ax.get_xaxis_transform())
 
 
 def _stairs(ax: Axes, networks: Sequence[NDArray[np.float64]], edges: NDArray[np.float64], **options: Any) -> float:

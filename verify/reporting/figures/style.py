@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "DARK_PALETTE", "INK", "PALETTE", "SHADE", "colour", "inline", "key", "marker_style", "panels", "slug", "svg",
-    "theory_style",
+    "DARK_PALETTE", "INK", "PALETTE", "SHADE", "colour", "inline", "key", "leading_style", "marker_style", "panels",
+    "slug", "svg", "theory_style",
 ]  # fmt: skip
 
 INK = "#1b1b1b"
@@ -52,6 +52,11 @@ def theory_style(style: int) -> dict[str, Any]:
     """Plot options of a theory line: dashes tell lines apart where colours can't."""
     dashes = _DASHES[(style + style // len(PALETTE)) % len(_DASHES)]
     return {"color": colour(style), "linestyle": dashes, "marker": "none", "zorder": 2}
+
+
+def leading_style(style: int) -> dict[str, Any]:
+    """Plot options of the leading order's line beside a refined one."""
+    return {"color": colour(style), "linestyle": (0, (1, 2)), "linewidth": 0.8, "zorder": 1}
 
 
 def marker_style(style: int) -> dict[str, Any]:
