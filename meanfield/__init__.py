@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from meanfield.plots import plot_predictions
     from meanfield.prediction import Prediction, predict
     from meanfield.recursion import OrderParameters, order_parameters, order_parameters_grid
+    from meanfield.refinements.bulk import Edge, SpectralDensity, spectrum
     from meanfield.spec import FIM, NTK, InputMetric, Metric, Network
 
 __all__ = [
-    "FIM", "NTK", "Activation", "Derivation", "InputMetric", "Metric", "Network", "OrderParameters", "PhaseDiagram",
-    "Prediction", "PredictionGrid", "activation_names", "derive", "edge_of_chaos", "initialisation",
-    "order_parameters", "order_parameters_grid", "outlier_eigenvectors", "phase_diagram", "plot_predictions", "predict",
-    "predict_grid",
+    "FIM", "NTK", "Activation", "Derivation", "Edge", "InputMetric", "Metric", "Network", "OrderParameters",
+    "PhaseDiagram", "Prediction", "PredictionGrid", "SpectralDensity", "activation_names", "derive", "edge_of_chaos",
+    "initialisation", "order_parameters", "order_parameters_grid", "outlier_eigenvectors", "phase_diagram",
+    "plot_predictions", "predict", "predict_grid", "spectrum",
 ]  # fmt: skip
 
 # Public name → module: imported on first use, so that `import meanfield` pulls in neither SymPy nor numba.
@@ -39,6 +40,7 @@ _HOME = {
     "plot_predictions": "plots",
     "OrderParameters": "recursion", "order_parameters": "recursion", "order_parameters_grid": "recursion",
     "Prediction": "prediction", "predict": "prediction",
+    "Edge": "refinements.bulk", "SpectralDensity": "refinements.bulk", "spectrum": "refinements.bulk",
 }  # fmt: skip
 
 

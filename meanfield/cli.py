@@ -1,4 +1,4 @@
-"""``meanfield predict | derive | phase | activations``: the theory from the command line."""
+"""``meanfield predict | spectrum | derive | phase | activations``: the theory from the command line."""
 
 from __future__ import annotations
 
@@ -71,6 +71,49 @@ def predict(
     titled = zip(depth, answers, strict=True)
     texts = [str(a) if len(depth) == 1 else f"depth {d}\n{a}" for d, a in titled]
     typer.echo(json.dumps(_one_or_all(records), ensure_ascii=False) if as_json else "\n\n".join(texts))
+
+
+@app.command()
+def spectrum(
+    activation: Activations,
+    weight_variance: WeightVariances,
+    depth: Annotated[int, typer.Option(help="L, the number of weight layers.")],
+    width: Annotated[int, typer.Option(help="M.")],
+    samples: Annotated[int, typer.Option(help="N.")],
+    bias_variance: BiasVariances = [0.0],  # noqa: B006
+    outputs: Annotated[int, typer.Option(help="C.")] = 1,
+    width_ratio: WidthRatios = [],  # noqa: B006
+    metric: Annotated[str, typer.Option(help="fim or ntk.")] = "fim",
+    layer: Annotated[int | None, typer.Option(help="One diagonal block; the whole tensor if not given.")] = None,
+    centered: Annotated[bool, typer.Option("--centered", help="Subtract each output's mean over the samples.")] = False,
+    limit: Annotated[bool, typer.Option("--limit", help="Leave the finite-size terms out.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Write a figure of the density to this file.")] = None,
+) -> None:
+    """Predict the whole spectrum of a metric: the bulk's edges and quantiles, and the outliers.
+
+    Example: meanfield spectrum --activation tanh --weight-variance 3 --bias-variance 0.64 --depth 3 --width 1000
+    --samples 500
+    """
+    from meanfield.refinements.bulk import spectrum as compute
+
+    network = Network(
+        depth=depth,
+        activation=_one_or_all(activation),
+        weight_variance=_one_or_all(weight_variance),
+        bias_variance=_one_or_all(bias_variance),
+        outputs=outputs,
+        width_ratios=width_ratio or None,
+    )
+    question = as_metric({"family": metric, "layer": layer, "centered": centered})
+    if plot is not None:
+        writable("plot", plot)
+    answer = compute(network, question, width=width, samples=samples, finite_size=not limit)
+    if plot is not None:
+        from meanfield.refinements.bulk_tables import plot_density
+
+        plot_density(answer, plot)
+    typer.echo(json.dumps(answer.to_dict(), ensure_ascii=False) if as_json else str(answer))
 
 
 for command in (derive, phase, activations):

@@ -76,17 +76,23 @@ def _with_bulk(spectrum: Spectrum, low: NDArray[np.bool_]) -> Spectrum:
     return replace(spectrum, bulk=np.where(np.any(low, axis=-1), bulk, spectrum.bulk), multiplicity=multiplicity)
 
 
+def _instead(metric: Metric) -> str:
+    served = metric.family in ("fim", "ntk") and metric.loss == "mse"
+    return "`spectrum` gives it" if served else "measure it instead"
+
+
 def _swallowed(metric: Metric) -> str:
     return (
         f"largest, outliers: void for {metric.label}: K₂, the part of the kernel common to all samples, is not above "
         "the noise of its entries (K₂/K₁ <= 1/M + 2/√(N M)), as in centred networks (odd φ, σ_b = 0) and in the FIM's "
-        "first block; λ_max is then the edge of a random-matrix bulk; measure it instead"
+        f"first block; λ_max is then the edge of a random-matrix bulk; {_instead(metric)}"
     )
 
 
 CENTERED = (
     "largest, outliers: mean subtraction removes the outliers, so λ_max is the edge of a broad bulk, which the "
-    "two-value kernel does not give; it is O(1) in M at fixed N/M (FIM), O(1) in N at fixed N/M (NTK)"
+    "two-value kernel does not give (`spectrum` does, for fim and ntk with mse); it is O(1) in M at fixed N/M (FIM), "
+    "O(1) in N at fixed N/M (NTK)"
 )
 _CROWDED = (
     "largest, outliers: void for as many outputs as a hidden layer has units, since the gradients of different "

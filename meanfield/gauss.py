@@ -28,9 +28,12 @@ from numpy.typing import NDArray
 
 from meanfield.activations import Activation
 from meanfield.lattice import lattice_lines, lattice_sums
-from meanfield.panels import panel_lines, panel_sums
+from meanfield.panels import panel_deviations, panel_lines, panel_sums
 
-__all__ = ["Moments", "activation_mean", "gaussian_mean", "gaussian_moments", "moment_reach", "variance_slope"]
+__all__ = [
+    "Moments", "activation_mean", "conditional_rules", "gaussian_mean", "gaussian_moments", "moment_reach",
+    "variance_slope",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 Function = Callable[[Floats], Floats]
@@ -150,6 +153,25 @@ def activation_mean(activation: Activation, q: float, order: int = 0) -> tuple[f
     if activation.parity == (-1 if order % 2 == 0 else 1):
         return 0.0, 0.0
     return gaussian_mean(activation, q, activation.function(order=order))
+
+
+def conditional_rules(
+    activation: Activation, means: Floats, variance: float, level: int
+) -> list[tuple[Floats, Floats, Floats]]:
+    """Fine and coarse rule for E[g(u)], u ~ N(mean, variance) at each of ``means``, and a ``g`` that is smooth between
+    φ's breakpoints: u, its deviation from the mean in standard deviations, weights; (len(means), nodes) each.
+
+    ``level`` halves the steps that many times.
+    """
+    deviation = math.sqrt(variance)
+    reach = moment_reach(activation, math.hypot(deviation, float(np.max(np.abs(means))) / _REACH))
+    if activation.breakpoints or variance > _WIDE:
+        rules = panel_deviations(means, activation.breakpoints or (0.0,), deviation, reach, level)
+    else:
+        rules = [(t[None, :], w[None, :]) for t, w in lattice_lines(deviation, reach, level)]
+    scale = deviation or 1.0
+    u, xi, weights = zip(*(np.broadcast_arrays(means[:, None] + t, t / scale, w) for t, w in rules), strict=True)
+    return list(zip(u, xi, weights, strict=True))
 
 
 def _line_rules(activation: Activation, q: float, level: int) -> list[tuple[Floats, Floats]]:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["panel_grid", "panel_lines", "panel_sums"]
+__all__ = ["panel_deviations", "panel_grid", "panel_lines", "panel_sums"]
 
 Floats = NDArray[np.float64]
 Function = Callable[[Floats], Floats]
@@ -78,6 +78,15 @@ def panel_lines(breakpoints: tuple[float, ...], q: float, reach: float, level: i
     edges = _halved(_outer_edges(np.asarray(breakpoints), math.sqrt(q), 1.0, 0.0, reach)[None, :], level)
     lines = [_gaussian_nodes(edges, math.sqrt(q), nodes) for nodes in (_NODES[1], _NODES[0])]
     return [(u[0], weights[0]) for u, weights in lines]
+
+
+def panel_deviations(
+    means: Floats, breakpoints: tuple[float, ...], deviation: float, reach: float, level: int
+) -> list[tuple[Floats, Floats]]:
+    """Deviations from each of ``means`` and their weights, of shape ``(len(means), nodes)``, of the fine and of the
+    coarse rule for preactivations of one standard ``deviation``: cut wherever mean + deviation meets a breakpoint."""
+    points = np.asarray(breakpoints)
+    return [_inner_nodes(means, points, deviation, reach, level, nodes) for nodes in (_NODES[1], _NODES[0])]
 
 
 def _outer_edges(points: Floats, deviation: float, slope: float, inner: float, reach: float) -> Floats:

@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 _WIDTH = "width $M$"
 PANELS = {"mean": "mean $m$", "second_moment": "second moment $s$", "largest": r"largest $\lambda_{\max}$"}
 # The same bytes on every run: no date, ids from a fixed salt.
-_STYLE: Any = {"svg.hashsalt": "meanfield", "svg.fonttype": "none", "font.size": 9}
+STYLE: Any = {"svg.hashsalt": "meanfield", "svg.fonttype": "none", "font.size": 9}
 
 
 def plot_predictions(predictions: Sequence[Prediction], path: str | Path) -> None:
@@ -39,7 +39,7 @@ def plot_predictions(predictions: Sequence[Prediction], path: str | Path) -> Non
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9, 2.8), layout="constrained")
         for axes, (statistic, title) in zip(figure.subplots(1, 3), PANELS.items(), strict=True):
             lines = _lines(predictions, statistic)

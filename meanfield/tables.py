@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from meanfield.prediction import Prediction
 
-__all__ = ["format_table", "prediction_frame", "prediction_record", "prediction_rows", "prediction_table"]
+__all__ = ["format_table", "plain", "prediction_frame", "prediction_record", "prediction_rows", "prediction_table"]
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -73,18 +73,18 @@ def prediction_record(prediction: Prediction) -> dict[str, Any]:
     p = prediction
     arrays = ("width", "samples", "dimension", "mean", "second_moment", "largest", "outliers")
     optional = ("critical_learning_rate", "condition_number", "std", "bounds")
-    validity = None if p.validity is None else {name: _plain(values) for name, values in vars(p.validity).items()}
+    validity = None if p.validity is None else {name: plain(values) for name, values in vars(p.validity).items()}
     return {
         "network": p.network.to_dict(),
         "metric": p.metric.to_dict(),
         "order": p.order,
-        **{name: _plain(getattr(p, name)) for name in arrays},
-        "bulk": {"mean": _plain(p.bulk[0]), "multiplicity": _plain(p.bulk[1])},
-        "exponents": {k: {"width": _plain(m), "samples": _plain(n)} for k, (m, n) in p.exponents.items()},
-        **{name: _plain(getattr(p, name)) for name in optional},
-        "interval": _plain(p.interval()),
+        **{name: plain(getattr(p, name)) for name in arrays},
+        "bulk": {"mean": plain(p.bulk[0]), "multiplicity": plain(p.bulk[1])},
+        "exponents": {k: {"width": plain(m), "samples": plain(n)} for k, (m, n) in p.exponents.items()},
+        **{name: plain(getattr(p, name)) for name in optional},
+        "interval": plain(p.interval()),
         "validity": validity,
-        "error": _plain(p.error),
+        "error": plain(p.error),
         "assumptions": list(p.assumptions),
         "warnings": list(p.warnings),
     }
@@ -100,12 +100,12 @@ def prediction_frame(prediction: Prediction) -> pandas.DataFrame:
     return pandas.DataFrame({name: np.ravel(values) for name, values in columns.items()})
 
 
-def _plain(values: Any) -> Any:
+def plain(values: Any) -> Any:
     """Numbers for JSON, which has neither NaN nor infinity."""
     if isinstance(values, dict):
-        return {k: _plain(v) for k, v in values.items()}
+        return {k: plain(v) for k, v in values.items()}
     if isinstance(values, list | tuple):
-        return [_plain(v) for v in values]
+        return [plain(v) for v in values]
     if hasattr(values, "tolist"):
-        return _plain(values.tolist())
+        return plain(values.tolist())
     return None if isinstance(values, float) and not math.isfinite(values) else values

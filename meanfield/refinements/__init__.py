@@ -1,1 +1,1 @@
-"""Corrections to the leading order, one to a file; :mod:`meanfield.refinements.finite_width` joins those in 1/M."""
+"""What goes beyond the leading order in the width, one to a file: finite width, and the whole spectrum."""

@@ -1,0 +1,160 @@
+"""Moments of φ and φ' at a neuron whose part common to all samples is given.
+
+A preactivation is u = √q_st z + √τ ξ with τ = q - q_st: z ~ N(0, 1) belongs to the neuron and is the same for every
+sample, ξ ~ N(0, 1) is a sample's own. Here stand the expectations over ξ as functions of z, on nodes of z that
+integrate them. A second derivative of φ is never formed: E[φ''] = E[φ' ξ]/√τ by Stein's lemma, which holds at kinks.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meanfield.activations import Activation
+from meanfield.gauss import conditional_rules
+
+__all__ = ["ConditionalMoments", "conditional_moments"]
+
+Floats = NDArray[np.float64]
+
+_GOAL = 1e-11  # of two rules' difference in z and in ξ, relative to the moment itself
+_STEPS = (0.6, 0.45, 0.33, 0.25, 0.18, 0.13, 0.09, 0.065, 0.045)  # between nodes of z, until one is fine enough
+_LEAST_WEIGHT = 1e-16  # of a node of z
+_FINEST = 8  # halvings of ξ's step
+
+
+@dataclass(frozen=True)
+class ConditionalMoments:
+    """Expectations over ξ, arrays over the nodes of z.
+
+    Attributes
+    ----------
+    z, weights
+        Nodes and weights that sum to 1.
+    common, tau
+        √q_st, and τ, the variance of a sample's own part.
+    mean, slope, bend
+        m = E[φ], ζ = E[φ'], ζ₂ = E[φ''].
+    central
+        ``central[a, b]`` = E[(φ - m)^a (φ' - ζ)^b], a + b <= 4.
+    by_tau, by_shift
+        Derivatives of (E[φ²], E[φ], E[φ'²], E[φ']) with respect to τ and to the preactivation's common part √q_st z.
+    error
+        Of the moments' averages over z, relative.
+    """
+
+    z: Floats
+    weights: Floats
+    common: float
+    tau: float
+    mean: Floats
+    slope: Floats
+    bend: Floats
+    central: dict[tuple[int, int], Floats]
+    by_tau: Floats
+    by_shift: Floats
+    error: float
+
+    def average(self, values: Floats) -> float:
+        """E_z of ``values`` at the nodes."""
+        return float(self.weights @ values)
+
+    @property
+    def square(self) -> Floats:
+        """E[φ²]."""
+        return self.central[2, 0] + self.mean**2
+
+    @property
+    def slope_square(self) -> Floats:
+        """E[φ'²]."""
+        return self.central[0, 2] + self.slope**2
+
+
+@functools.lru_cache(maxsize=256)
+def conditional_moments(activation: Activation, q: float, gap: float) -> ConditionalMoments:
+    """The moments of ``activation`` at variance ``q`` and covariance ``q - gap`` of two samples, ``0 < gap <= q``.
+
+    z is integrated by the trapezoidal rule at the first step whose refinement changes nothing, ξ by the rules of
+    :mod:`meanfield.gauss`.
+    """
+    covariance, level = max(q - gap, 0.0), 0
+    if covariance <= 1e-14 * q:
+        return _moments(activation, np.zeros(1), np.ones(1), 0.0, gap)
+    for step in _STEPS:
+        fine = _moments(activation, *_nodes(step / 2), math.sqrt(covariance), gap, level)
+        coarse = _moments(activation, *_nodes(step), math.sqrt(covariance), gap, level)
+        error = _difference(fine, coarse)
+        if error <= _GOAL:
+            break
+    return coarse if error <= _GOAL else fine
+
+
+def _nodes(step: float) -> tuple[Floats, Floats]:
+    half = math.floor(math.sqrt(-2 * math.log(_LEAST_WEIGHT)) / step)
+    z: Floats = step * np.arange(-half, half + 1, dtype=np.float64)
+    weights: Floats = np.exp(-0.5 * z * z)
+    return z, np.asarray(weights / weights.sum())
+
+
+def _difference(fine: ConditionalMoments, coarse: ConditionalMoments) -> float:
+    a, b = (_averages(x) for x in (fine, coarse))
+    return float(np.max(np.abs(a - b) / np.maximum(np.abs(a), 1e-300), where=a != 0, initial=0.0))
+
+
+def _averages(x: ConditionalMoments) -> Floats:
+    values = (x.square, x.mean**2, x.central[2, 0], x.slope_square, x.slope**2, x.central[0, 2])
+    return np.array([x.average(v) for v in values])
+
+
+def _moments(
+    activation: Activation, z: Floats, weights: Floats, common: float, gap: float, level: int = 0
+) -> ConditionalMoments:
+    """At the first level of refinement in ξ that two rules agree on."""
+    for refinement in range(level, _FINEST):
+        with np.errstate(under="ignore"):
+            rules = conditional_rules(activation, common * z, gap, refinement)
+            fine, coarse = (_by_rule(activation, z, weights, common, gap, *rule) for rule in rules)
+        error = _difference(fine, coarse)
+        if error <= _GOAL:
+            break
+    return ConditionalMoments(**{**vars(fine), "error": error})
+
+
+def _by_rule(
+    activation: Activation,
+    z: Floats,
+    weights: Floats,
+    common: float,
+    gap: float,
+    u: Floats,
+    xi: Floats,
+    probability: Floats,
+) -> ConditionalMoments:
+    phi, slope = activation.function()(u), activation.function(order=1)(u)
+
+    def over(values: Floats) -> Floats:
+        return np.asarray(np.einsum("ij,ij->i", values, probability))
+
+    m, zeta = over(phi), over(slope)
+    h, e = phi - m[:, None], slope - zeta[:, None]
+    powers = [(a, b) for a, b in itertools.product(range(5), repeat=2) if 2 <= a + b <= 4]
+    quantities = (phi**2, phi, slope**2, slope)
+    root = math.sqrt(gap)
+    return ConditionalMoments(
+        z=z,
+        weights=weights,
+        common=common,
+        tau=gap,
+        mean=m,
+        slope=zeta,
+        bend=over(slope * xi) / root,
+        central={(a, b): over(h**a * e**b) for a, b in powers},
+        by_tau=np.array([over(x * (xi**2 - 1)) / (2 * gap) for x in quantities]),
+        by_shift=np.array([over(x * xi) / root for x in quantities]),
+        error=math.nan,
+    )

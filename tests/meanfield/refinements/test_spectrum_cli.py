@@ -1,0 +1,58 @@
+"""``meanfield spectrum``: what it prints, draws and refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from meanfield import FIM, NTK, Network, spectrum
+from meanfield.cli import main
+from meanfield.refinements.bulk_tables import QUANTILES, plot_density
+
+ASKED = ["spectrum", "--activation", "tanh", "--weight-variance", "3", "--bias-variance", "0.64", "--depth", "3"]
+SIZES = ["--width", "200", "--samples", "100"]
+NETWORK = Network(3, "tanh", 3.0, 0.64)
+
+
+def test_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*ASKED, *SIZES]) == 0
+    printed = capsys.readouterr().out
+    law = spectrum(NETWORK, FIM(), width=200, samples=100)
+    assert printed.strip() == str(law)
+    assert f"{law.upper:.5g}" in printed
+    assert f"{law.outliers.values[0]:.5g}" in printed
+
+
+def test_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*ASKED, *SIZES, "--metric", "ntk", "--layer", "2", "--limit", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    law = spectrum(NETWORK, NTK(layer=2), width=200, samples=100, finite_size=False)
+    assert record == json.loads(json.dumps(law.to_dict()))
+    assert record["quantiles"]["0.5"] == float(law.quantile(0.5))
+    assert len(record["quantiles"]) == len(QUANTILES)
+
+
+def test_plot_is_the_same_on_every_run(tmp_path: Path) -> None:
+    files = [tmp_path / f"{k}.svg" for k in range(2)]
+    for file in files:
+        assert main([*ASKED, *SIZES, "--plot", str(file)]) == 0
+    assert files[0].read_bytes() == files[1].read_bytes()
+    law = spectrum(NETWORK, FIM(), width=200, samples=100)
+    plot_density(law, tmp_path / "with.svg", eigenvalues=np.linspace(law.lower, law.upper, 99))
+    assert "one network" in (tmp_path / "with.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--metric", "input_metric", *SIZES], "metric: expected fim or ntk, got input_metric"),
+        (["--width", "200", "--samples", "1"], "samples: expected at least 2"),
+        ([*SIZES, "--plot", "/nowhere/at/all.svg"], "plot: expected a file in an existing"),
+    ],
+)
+def test_refusals(capsys: pytest.CaptureFixture[str], options: list[str], message: str) -> None:
+    assert main([*ASKED, *options]) == 2
+    assert message in capsys.readouterr().err
