@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,7 @@ _CONVERGED = 1e-7
 _CIRCLE = 128  # nodes of a contour integral, and its radius in units of the distance to the nearest singularity
 _RADIUS = 0.4
 _FEW = 5  # neurons
+_RAREST = 1e-3  # neurons rarer than this move the bulk's end and nothing else
 
 
 @dataclass(frozen=True)
@@ -246,7 +248,8 @@ def spectrum(
     parameters = usable(order_parameters(network))
     inputs = _inputs(input_spectrum, network.widths(width)[0])
     given = parameters if kernels is None else kernels
-    x = bulk_features(network, metric, width, samples, given, inputs)
+    features = functools.partial(bulk_features, network, metric, width, samples, given, inputs)
+    x = features(_RAREST)
     gap = x.same - x.other
     kernel = _kernel(network, metric, parameters, width, samples)
     bare = _law(x, gap, None)
@@ -254,6 +257,11 @@ def spectrum(
     law = _law(x, gap, noise) if finite_size else bare
     atom = atom_at_zero(x, metric.layer)
     ends = support(law, atom)
+    far = (
+        ends
+        if np.max(x.widths) * _RAREST <= 1
+        else support(_law(features(), gap, noise if finite_size else None), atom)
+    )
     unit = float(kernel.normaliser) * gap
     parts = solve_components(ends.lower, ends.upper, law) if np.isfinite(ends.lower + ends.upper) else ()
     residual = max((part.change for part in parts), default=float("nan"))
@@ -264,7 +272,7 @@ def spectrum(
         metric=metric,
         width=width,
         samples=samples,
-        edges=_edges(x, ends, parts, atom, unit),
+        edges=_edges(x, far, parts, atom, unit),
         atom=atom,
         zeros=max(int(kernel.dimension) - network.outputs * samples, 0),
         multiplicity=network.outputs * samples - (network.outputs if metric.centered else len(outliers.values)),
@@ -345,8 +353,8 @@ def _edges(x: BulkFeatures, ends: Support, parts: tuple[Component, ...], atom: f
     pairs = []
     for (lower, upper), few in zip(bounds, scarce, strict=True):
         pairs.append(Edge(float(unit * lower), "width-M" if few else "limit"))
-        last = upper == bounds[-1][1]
-        pairs.append(Edge(float(unit * upper), "width-M" if few or (last and x.unbounded) else "limit"))
+        pairs.append(Edge(float(unit * upper), "width-M" if few else "limit"))
+    pairs[-1] = Edge(float(unit * ends.upper), "width-M" if x.unbounded else "limit")
     return (*zero, *pairs)
 
 

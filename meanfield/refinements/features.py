@@ -138,10 +138,12 @@ def bulk_features(
     samples: int,
     kernels: Kernels,
     inputs: tuple[Floats, Floats],
+    rarest: float = 0.0,
 ) -> BulkFeatures:
     """The features of ``network`` for one metric of the families "fim" and "ntk".
 
-    ``kernels`` are the mean-field order parameters, or those of one network.
+    ``kernels`` are the mean-field order parameters, or those of one network. The table has no neurons rarer than
+    ``rarest`` or than one in the layer's width.
     """
     depth, outputs = network.depth, network.outputs
     widths = np.array(network.widths(width), dtype=np.float64)
@@ -180,7 +182,7 @@ def bulk_features(
         table=np.zeros((0, 8)),
         starts=np.zeros(depth + 1, dtype=np.int64),
     )
-    tables = [np.zeros((0, 8)), *(_table(made, layer) for layer in range(1, depth))]
+    tables = [np.zeros((0, 8)), *(_table(made, layer, rarest) for layer in range(1, depth))]
     starts = np.concatenate([[0], np.cumsum([len(t) for t in tables])])
     return BulkFeatures(**{**vars(made), "table": np.concatenate(tables), "starts": starts})
 
@@ -190,9 +192,9 @@ def _from_one(values: Any) -> Floats:
     return np.concatenate([[0.0], np.asarray(values, dtype=np.float64)])
 
 
-def _table(x: BulkFeatures, layer: int) -> Floats:
+def _table(x: BulkFeatures, layer: int, rarest: float) -> Floats:
     """The rows of one hidden layer."""
-    f, width = x.hidden(layer), float(x.widths[layer])
+    f, width = x.hidden(layer), 1 / max(rarest, 1 / float(x.widths[layer]))
     # Without backward Grams in this layer or below, y² doesn't enter.
     seen = bool(np.any(x.gradients[1 : layer + 1] > 0))
     blocks = []

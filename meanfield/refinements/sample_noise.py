@@ -46,9 +46,9 @@ def sample_noise(x: BulkFeatures, start: Floats) -> SampleNoise:
     v, vx = response.ridge(), response.linear(start)
     omega = response.covariance
     rows = x.features @ response.overlap + x.gradients[1:] @ response.backward_overlap[1 : x.depth]
-    terms = np.array([v @ omega @ v, 2 * v @ omega @ vx, vx @ omega @ vx]) + _split(x)
-    terms[0] += _product_noise(x) + _between_outputs(x)
-    return SampleNoise(*map(float, terms), float(rows @ omega @ rows))
+    ridge, mixed, linear = np.array([v @ omega @ v, 2 * v @ omega @ vx, vx @ omega @ vx]) + _split(x)
+    ridge += _product_noise(x) + _between_outputs(x)
+    return SampleNoise(float(ridge), float(mixed), float(linear), float(rows @ omega @ rows))
 
 
 class _Response:
