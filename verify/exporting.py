@@ -3,8 +3,8 @@
 Columns: the cell's settings, the metric (``layer`` -1: the whole network), the trial's number, status, reason, seconds
 and origin (hash of the measuring code, backend, device, dtype), then what was measured. NetCDF and Parquet carry the
 sweep as JSON in the attribute ``sweep``.
-``outliers`` and ``eigenvalues`` are lists (in CSV: numbers with spaces between; in NetCDF: a second axis, filled up
-with NaN).
+``outliers``, ``eigenvalues`` and the network's order parameters, one number a layer, are lists (in CSV: numbers with
+spaces between; in NetCDF: a second axis, filled up with NaN).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from meanfield.spec import Metric, Network
-from verify.records import Cell, Sample, Trial
+from verify.records import ORDER_PARAMETERS, Cell, Sample, Trial
 from verify.store import Store
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["export", "rows"]
 
-_LISTS = ("outliers", "eigenvalues")
+# Columns of lists, and what their second axis counts.
+_LISTS = {"outliers": "rank", "eigenvalues": "rank", **dict.fromkeys(ORDER_PARAMETERS, "layer")}
 
 
 def rows(store: Store) -> Iterator[dict[str, Any]]:
@@ -91,7 +92,9 @@ def _trial_columns(trial: Trial, metric: Metric) -> dict[str, Any]:
     spectrum = [] if sample.eigenvalues is None else sample.eigenvalues.tolist()
     about = {"trial": trial.index, "status": trial.status, "reason": trial.reason, "seconds": trial.seconds}
     origin = {name: trial.provenance.get(name, "") for name in ("code", "backend", "device", "dtype")}
-    return {**about, **origin, **measured, "outliers": list(sample.outliers), "eigenvalues": spectrum}
+    layers = trial.order_parameters or ((),) * len(ORDER_PARAMETERS)
+    network = dict(zip(ORDER_PARAMETERS, map(list, layers), strict=True))
+    return {**about, **origin, **measured, "outliers": list(sample.outliers), "eigenvalues": spectrum, **network}
 
 
 def _alike(values: Any) -> str:
@@ -112,12 +115,12 @@ def _parquet(frame: pd.DataFrame, path: Path) -> None:
 def _netcdf(frame: pd.DataFrame, path: Path) -> None:
     plain = frame.drop(columns=list(_LISTS)).astype({"dimension": float})  # NetCDF 3 has no integers of 64 bits
     dataset = plain.to_xarray().rename(index="row").assign_attrs(frame.attrs)
-    for name in _LISTS:
+    for name, axis in _LISTS.items():
         longest = max((len(values) for values in frame[name]), default=0)
         table = np.full((len(frame), longest), np.nan)
         for row, values in zip(table, frame[name], strict=True):
             row[: len(values)] = values
-        dataset[name] = (("row", f"{name}_rank"), table)
+        dataset[name] = (("row", f"{name}_{axis}"), table)
     dataset.to_netcdf(path, engine="scipy")  # NetCDF 3, which every reader knows and needs no HDF5 library
 
 

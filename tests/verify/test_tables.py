@@ -11,7 +11,7 @@ from verify.estimates import estimate, estimate_table
 from verify.exporting import export, rows
 from verify.merging import merge
 from verify.overrides import changed
-from verify.records import Sample, Trial
+from verify.records import ORDER_PARAMETERS, Sample, Trial
 from verify.store import Store, StoreError
 from verify.sweep import Sweep
 
@@ -23,7 +23,8 @@ def fill(path, sweep, numbers, *, status: str = "done", code: str = "c") -> None
             for n in numbers:
                 sample = Sample(n + 0.5, 1 / 3, np.nan, (2.0, 1.0), 2**40, np.array([2.0, 1.0, 0.25]))
                 samples = {m.label: sample for m in cell.metrics} if status == "done" else {}
-                store.append([Trial(cell.key, n, status, "", 1.0, samples, {"code": code})])
+                layers = tuple((n + 1.0, 2.0) for _ in ORDER_PARAMETERS) if status == "done" else ()
+                store.append([Trial(cell.key, n, status, "", 1.0, samples, {"code": code}, layers)])
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".nc"])
@@ -43,11 +44,15 @@ def test_an_export_read_back_has_every_row_and_figure(tmp_path, make_sweep, suff
             np.testing.assert_array_equal(data["eigenvalues"][0], [2.0, 1.0, 0.25])
             assert np.isnan(data["eigenvalues"][-1]).all()
             assert Sweep.from_json(data.attrs["sweep"]) == make_sweep(3)
-            frame = data.drop_dims(["outliers_rank", "eigenvalues_rank"]).to_dataframe()
+            np.testing.assert_array_equal(data["q_st"][2], [2.0, 2.0])
+            lists = [name for name in data.dims if name.endswith(("_rank", "_layer"))]
+            frame = data.drop_dims(lists).to_dataframe()
     else:
         frame = pd.read_csv(out) if suffix == ".csv" else pd.read_parquet(out)
         spectrum = frame["eigenvalues"][0]
         assert (spectrum == "2.0 1.0 0.25") if suffix == ".csv" else (list(spectrum) == [2.0, 1.0, 0.25])
+        layers = frame["backward_st"][2]
+        assert (layers == "2.0 2.0") if suffix == ".csv" else (list(layers) == [2.0, 2.0])
     for name in ("mean", "second_moment", "largest", "dimension", "trial", "width", "layer"):
         np.testing.assert_array_equal(frame[name], [row[name] for row in expected])
     for name in ("status", "code"):
