@@ -13,6 +13,7 @@ from empirical import sampling
 from empirical.backends import make_backend
 from empirical.backends.base import Array, Backend
 from empirical.gram import Drawn
+from empirical.lanczos import NotConverged
 from empirical.network import Forward, Sums, forward
 from empirical.plan import Plan, Size, choose
 from empirical.provenance import describe_run
@@ -189,11 +190,17 @@ def check_options(spectrum: object, vectors: object, rng: object) -> None:
 
 def _within_memory(attempt: Callable[[Plan], T], size: Size, budget: int, backend: Backend) -> tuple[T, Plan]:
     """``attempt`` by the best plan for the budget; where the device disagrees, by that for half of it, and so on until
-    nothing fits (:class:`TooLarge`)."""
+    nothing fits (:class:`TooLarge`). Where Lanczos finds no gap in the spectrum, by one that has LAPACK behind it."""
+    implicit = True
     while True:
-        plan = choose(size, budget)
+        plan = choose(size, budget, implicit=implicit)
         try:
             return attempt(plan), plan
+        except NotConverged:
+            if plan.route == "dense":
+                raise
+            implicit = False
+            continue
         except Exception as error:
             if not backend.is_out_of_memory(error):
                 raise

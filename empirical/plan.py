@@ -101,8 +101,9 @@ class Size:
         return _forward(self) + _backward(self) + _gram(self)
 
 
-def choose(size: Size, budget: int) -> Plan:
-    """The cheapest route that fits into ``budget`` bytes.
+def choose(size: Size, budget: int, *, implicit: bool = True) -> Plan:
+    """The cheapest route that fits into ``budget`` bytes; without ``implicit``, of those that need no Lanczos without a
+    matrix to fall back on.
 
     Raises
     ------
@@ -111,10 +112,11 @@ def choose(size: Size, budget: int) -> Plan:
     """
     dense = [_dense(size, together) for together in range(size.metrics, 0, -1)]
     options = [p for p in dense if p.bytes <= budget][:1]
-    if size.spectrum != "full":
+    if size.spectrum != "full" and implicit:
         options += [p for p in (_blocks(size, budget), _probes(size)) if p.bytes <= budget]
     if not options:
-        smallest = dense[-1] if size.spectrum == "full" else min(_blocks(size, budget), _probes(size), key=_bytes)
+        only_dense = size.spectrum == "full" or not implicit
+        smallest = dense[-1] if only_dense else min(_blocks(size, budget), _probes(size), key=_bytes)
         raise TooLarge(
             f"memory: expected a measurement that fits into {gibibytes(budget)}, got width {max(size.widths)}, "
             f"samples {size.samples}, outputs {size.widths[-1]}, spectrum {size.spectrum}, which needs "

@@ -7,7 +7,7 @@ from numpy.random import default_rng
 from empirical import measure
 from empirical.backends import make_backend
 from empirical.lanczos import RitzPairs
-from empirical.plan import Plan
+from empirical.plan import Plan, TooLarge
 from empirical.routes import Question, probe_moments, take
 from meanfield.spec import FIM, NTK, InputMetric, Network
 
@@ -89,3 +89,16 @@ def test_little_memory_gives_the_same_statistics():
         np.testing.assert_allclose([b.mean, b.second_moment], [a.mean, a.second_moment], rtol=1e-11)
         np.testing.assert_allclose(b.outliers, a.outliers, rtol=1e-8)
         np.testing.assert_allclose(b.order_parameters.backward_st, a.order_parameters.backward_st, rtol=1e-10)
+
+
+def test_where_lanczos_finds_no_gap_the_dense_route_answers():
+    net = Network(3, "tanh", 1.5, 0.2, outputs=25)  # 26 eigenvalues sought; the bulk begins among the outliers
+    by_lapack = 0
+    for seed in range(10):
+        found = measure(net, FIM(), width=40, samples=40, seed=seed, spectrum="extremes")
+        by_lapack += found.provenance["plan"]["route"] == "dense"
+        assert found.residual <= 1e-8
+    assert by_lapack > 0
+    with pytest.raises(TooLarge, match="memory"):  # there is none for the matrix, and no other way
+        for seed in range(10):
+            measure(net, FIM(), width=40, samples=40, seed=seed, spectrum="extremes", memory=12_000_000)
