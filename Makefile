@@ -9,7 +9,7 @@ DEV := $(VENV)/.installed-dev
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: venv run test test-slow test-gpu lint bench docs wheel clean
+.PHONY: venv run test test-slow test-gpu lint bench docs gallery wheel clean
 
 venv: $(DEV)
 
@@ -49,6 +49,10 @@ bench: $(DEV)
 docs: $(RUNTIME)
 	$(BIN)/python -m meanfield phase --activation tanh --weight-variance 0.5:4:80 --bias-variance 0:1:80 --plot docs/figures/phase_tanh.svg
 	$(BIN)/python docs/figures/bulk_spectrum.py docs/figures/bulk_spectrum.svg
+
+# The figures of docs/gallery.md; about 17 minutes of one processor. What is stored in runs/gallery isn't run again.
+gallery: $(RUNTIME)
+	$(BIN)/python docs/gallery.py
 
 wheel: $(DEV)
 	$(BIN)/python -m build --wheel

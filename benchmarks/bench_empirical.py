@@ -1,7 +1,7 @@
 """What `measure` costs, beside others doing the same on the same weights. Results are compared before they are timed.
 
     python benchmarks/bench_empirical.py             the speed figures (about two minutes)
-    python benchmarks/bench_empirical.py --slow      also peers that take minutes
+    python benchmarks/bench_empirical.py --slow      also peers that take minutes (and 16 GiB)
     python benchmarks/bench_empirical.py --large     also the large cases (20 GiB)
 
 CPU seconds are of the process, the least of several runs; peaks of memory are of a fresh process above its imports. A
@@ -82,16 +82,26 @@ def full_products(case: Case) -> tuple[float, float]:
 
 
 def neural_tangents(case: Case) -> Callable[[], tuple[float, float]]:
-    """Structured derivatives, float64, jitted: Θ over all parameters in standard parameterisation, over N."""
+    """Structured derivatives, float64, jitted: Θ over all parameters in standard parameterisation, over N.
+
+    Weights are (in, out), as its own layers have them: a transpose in f makes it take a hundred times longer.
+    """
     import jax
+    from jax._src import source_info_util
+    from jax.interpreters import ad
+
+    # neural-tangents 0.6.5 looks for two names where jax 0.4.23 had them; with them it runs up to jax 0.4.35.
+    for name, value in (("source_info_util", source_info_util), ("config", jax.config)):
+        if not hasattr(ad, name):
+            setattr(ad, name, value)
     import neural_tangents as nt
 
     jax.config.update("jax_enable_x64", True)
-    parameters = [(jax.numpy.asarray(y.weight), jax.numpy.asarray(y.bias)) for y in case.layers]
+    parameters = [(jax.numpy.asarray(y.weight.T), jax.numpy.asarray(y.bias)) for y in case.layers]
 
     def f(p: Any, x: Any) -> Any:
         for i, (w, b) in enumerate(p):
-            u = x @ w.T + b
+            u = x @ w + b
             x = jax.numpy.tanh(u) if i < len(p) - 1 else u
         return x
 
@@ -109,7 +119,7 @@ def neural_tangents(case: Case) -> Callable[[], tuple[float, float]]:
 
 
 def torch_func(case: Case) -> Callable[[], tuple[float, float]]:
-    """vmap(jacrev) and a product: float32, as float64 wouldn't fit."""
+    """vmap(jacrev) and a product: float32, as float64 wouldn't fit (16 GiB at N = 100)."""
     import torch
 
     parameters = [(torch.tensor(y.weight).float(), torch.tensor(y.bias).float()) for y in case.layers]
@@ -305,22 +315,37 @@ def flop_model(peak: float) -> None:
 
 
 def large(peak: float) -> None:
-    section("Large: FIM, dual and moments, L = 3")
+    section("Large: FIM, dual and moments, L = 3; and the same products alone")
     for words in (("4096", "512", "10"), ("16384", "64", "1")):
         done = subprocess.run([sys.executable, __file__, "--one", *words], capture_output=True, text=True, check=True)
-        seconds, rate, gib = (float(x) for x in done.stdout.split())
+        seconds, rate, of_products, gib = (float(x) for x in done.stdout.split())
         title = f"M = {words[0]}, N = {words[1]}, C = {words[2]}"
-        print(f"{title}: {seconds:.1f} CPU s, {rate / peak:.0%} of dgemm's rate, peak {gib:.2f} GiB", flush=True)
+        print(
+            f"{title}: {seconds:.1f} CPU s, {rate / peak:.0%} of dgemm's rate, its products {of_products / peak:.0%}, "
+            f"peak {gib:.2f} GiB",
+            flush=True,
+        )
 
 
 def print_one(width: int, samples: int, outputs: int) -> None:
     case = Case(width, samples, outputs)
-    size = Size.of(case.network, [FIM()], width, samples, "moments", 8)
-    flops = size.work
+    flops = Size.of(case.network, [FIM()], width, samples, "moments", 8).work
     begin = time.process_time()
     ours(case)
     seconds = time.process_time() - begin
-    print(seconds, flops / seconds, peak_bytes() / 2**30)
+    most = peak_bytes()
+    print(seconds, flops / seconds, flops / cpu_seconds(lambda: products(case), 1), most / 2**30)
+
+
+def products(case: Case) -> None:
+    """The matrix products of a measurement and nothing else."""
+    h, order = case.x, case.samples * case.outputs
+    signal = np.resize(case.x, (order, case.width))
+    for layer in case.layers:
+        h @ layer.weight.T
+    signal @ case.layers[1].weight  # δ^2 W^2; δ^3 is the identity
+    for _ in case.layers[1:]:
+        signal @ signal.T
 
 
 def main() -> None:

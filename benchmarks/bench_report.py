@@ -1,48 +1,62 @@
-"""Comparison and report of 2,000 trials: seconds and size. Aim: at most 10 s and 2 MB."""
+"""From a store of 2,000 trials to its report: seconds and size. Aim: at most 10 s and 2 MB.
+
+Once with the statistics alone, once with whole spectra of 1000 eigenvalues for each metric of each network.
+"""
 
 from __future__ import annotations
 
 import tempfile
 import time
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from meanfield.prediction import predict
-from verify.records import Cell, Sample, Trial
-from verify.reporting import write_report
-from verify.sweep import Sweep
-from verify.verdict import compare
+from verify import Store, Sweep, report
+from verify.records import ORDER_PARAMETERS, Cell, Sample, Trial
 
 TRIALS = 2000
 
 
-def trials_of(cell: Cell, count: int, random: np.random.Generator) -> list[Trial]:
+def trials_of(cell: Cell, count: int, random: np.random.Generator, spectra: bool) -> list[Trial]:
     """Networks that scatter around theory by 1/√M; what is timed doesn't depend on where the numbers come from."""
     theory = {m: predict(cell.network, m, width=cell.width, samples=cell.samples) for m in cell.metrics}
+    parameters = next(iter(theory.values())).order_parameters
+    layers = tuple(tuple(map(float, getattr(parameters, name))) for name in ORDER_PARAMETERS)
 
-    def sample(metric: object) -> Sample:
-        p = theory[metric]  # type: ignore[index]
-        mean, second, largest = np.exp(random.normal(size=3) / np.sqrt(cell.width)) * (
-            p.mean,
-            p.second_moment,
-            p.largest,
+    def sample(p: Any) -> Sample:
+        factors = np.exp(random.normal(size=3) / np.sqrt(cell.width))
+        mean, second, largest = (float(x) for x in factors * (p.mean, p.second_moment, p.largest))
+        outliers = tuple(largest * np.linspace(1, 0.9, 10))
+        bulk = p.bulk[0] * np.exp(0.3 * random.normal(size=990))
+        eigenvalues = np.sort([*outliers, *bulk])[::-1] if spectra else None
+        return Sample(mean, second, largest, outliers, int(p.dimension), eigenvalues)
+
+    return [
+        Trial(
+            cell.key, i, "done", samples={m.label: sample(p) for m, p in theory.items()}, order_parameters=layers,
+            provenance={"code": "benchmark"},
         )
-        return Sample(mean, second, largest, tuple(largest * np.linspace(1, 0.9, 10)), int(p.dimension))
-
-    return [Trial(cell.key, i, "done", samples={m.label: sample(m) for m in cell.metrics}) for i in range(count)]
+        for i in range(count)
+    ]  # fmt: skip
 
 
 def main() -> None:
-    sweep = Sweep.preset("quick")
-    random = np.random.default_rng(0)
-    cells = sweep.cells()
-    trials = [t for cell in cells for t in trials_of(cell, -(-TRIALS // len(cells)), random)]
-    start, busy = time.perf_counter(), time.process_time()
-    comparison = compare(sweep, trials)
-    with tempfile.TemporaryDirectory() as folder:
-        size = write_report(comparison, {"trials": len(trials)}, folder)["html"].stat().st_size
-    seconds, busy = time.perf_counter() - start, time.process_time() - busy
-    print(f"{len(trials)} trials: {seconds:.1f} s ({busy:.1f} s of processor time), {size / 1e6:.2f} MB")
+    for spectrum in ("extremes", "full"):
+        cells = len(Sweep.preset("quick").cells())
+        sweep = Sweep.preset("quick", [f"run.trials={-(-TRIALS // cells)}", f"run.spectrum={spectrum}"])
+        random = np.random.default_rng(0)
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            with Store.create(folder / "store.sqlite", sweep) as store:
+                for cell in sweep.cells():
+                    store.append(trials_of(cell, sweep.run.trials, random, spectrum == "full"))
+            start, busy = time.perf_counter(), time.process_time()
+            size = report(folder / "store.sqlite", folder / "report")["html"].stat().st_size
+            seconds, busy = time.perf_counter() - start, time.process_time() - busy
+        trials = sweep.run.trials * cells
+        print(f"{spectrum}: {trials} trials, {seconds:.1f} s ({busy:.1f} s of processor time), {size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

@@ -83,10 +83,12 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 
 def _progress(seeds: Sequence[Any]) -> Any:
-    """A bar on a terminal, and nothing elsewhere."""
+    """A bar on a terminal; elsewhere a line every 30 seconds, and none before."""
     from tqdm import tqdm
 
-    return tqdm(seeds, desc="networks", unit="", disable=None if len(seeds) > 1 else True, leave=False)
+    pause = 0.1 if sys.stderr.isatty() else 30.0
+    asked: dict[str, Any] = {"desc": "networks", "unit": "", "leave": False, "mininterval": pause, "maxinterval": pause}
+    return tqdm(seeds, disable=len(seeds) == 1, delay=0.0 if pause < 1 else pause, **asked)
 
 
 def _table(results: Sequence[Measurement]) -> str:

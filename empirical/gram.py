@@ -95,8 +95,11 @@ class Dual:
 
     def add(self, product: Array, kernel: Array) -> None:
         """Add one layer: ``product`` x·x (C, i, C, j) and B (I, J) or (1, 1); i is I or 1, j is J or 1."""
-        for k in range(self.matrix.shape[0]):  # output by output: the temporary is one slab of the matrix
-            self.matrix[k, ...] += product[k, ...] * kernel[:, None, :]
+        xp, outputs = self._backend.xp, self.matrix.shape[0]
+        # Side by side C times, and then output by output: long contiguous loops, and a temporary of one slab.
+        wide = xp.reshape(xp.tile(kernel, (1, outputs)), (kernel.shape[0], outputs, kernel.shape[1]))
+        for k in range(outputs):
+            self.matrix[k, ...] += product[k, ...] * wide
 
     def add_trace(self, squares: Array, kernel: Array) -> None:
         """Add one layer's part of the trace: ``squares`` |x|² (C, i)."""

@@ -20,7 +20,7 @@ from empirical.record import Measurement, OrderParameters, Spectrum, Statistics
 from empirical.routes import Question, take
 from meanfield.spec import Metric, Network, as_metric, positive_integer
 
-__all__ = ["MetricLike", "check_options", "check_outputs", "measure"]
+__all__ = ["MetricLike", "as_metrics", "check_options", "check_outputs", "measure"]
 
 T = TypeVar("T")
 MetricLike = Metric | str | Mapping[str, Any]
@@ -112,8 +112,12 @@ def measure(
     ArithmeticError
         If the network overflows, or a result fails its checks (Σλ = trace, Σλ² = ‖G‖²_F, residuals).
     """
-    single = isinstance(metric, Metric | str | Mapping)
-    metrics = _metrics(network, [metric] if single else metric)
+    if not isinstance(network, Network):
+        raise TypeError(f"network: expected a Network, got {type(network).__name__}")
+    metrics, single = as_metrics(metric)
+    for asked in metrics:
+        asked.check(network)
+        check_outputs(asked, network.outputs)
     units = network.widths(width)[0]
     check_options(spectrum, vectors, rng)
     root = sampling.as_seed(seed)
@@ -147,18 +151,22 @@ def measure(
     return results[0] if single else results
 
 
-def _metrics(network: Network, values: Any) -> list[Metric]:
-    if not isinstance(network, Network):
-        raise TypeError(f"network: expected a Network, got {type(network).__name__}")
+def as_metrics(values: MetricLike | Iterable[MetricLike]) -> tuple[list[Metric], bool]:
+    """The metrics asked for, and whether it was a single one and no sequence.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If they are no metrics, or none.
+    """
+    if isinstance(values, Metric | str | Mapping):
+        return [as_metric(values)], True
     if not isinstance(values, Iterable):
         raise TypeError(f"metric: expected a metric or a sequence of metrics, got {values!r}")
     metrics = [as_metric(value) for value in values]
     if not metrics:
         raise ValueError("metric: expected at least one metric, got an empty sequence")
-    for metric in metrics:
-        metric.check(network)
-        check_outputs(metric, network.outputs)
-    return metrics
+    return metrics, False
 
 
 def check_outputs(metric: Metric, outputs: int) -> None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +22,7 @@ from torch import nn
 
 from empirical.backends.base import DTYPES, Array
 from empirical.backends.torch import TorchBackend
-from empirical.measurement import MetricLike, check_options, check_outputs
+from empirical.measurement import MetricLike, as_metrics, check_options, check_outputs
 from empirical.module_layers import Contribution, Trace, dense_gradients, parameter_product, pass_through
 from empirical.network import Sums
 from empirical.plan import TooLarge, gibibytes
@@ -31,7 +30,7 @@ from empirical.projection import Projection
 from empirical.provenance import describe_run
 from empirical.record import Measurement, OrderParameters, Spectrum
 from empirical.routes import Question, from_dual
-from meanfield.spec import Metric, as_metric
+from meanfield.spec import Metric, positive_integer
 
 __all__ = ["measure_module"]
 
@@ -68,8 +67,7 @@ def measure_module(
     ValueError, TypeError
         For a model in training mode, one that mixes samples, NaN weights, or any argument that is not what is expected.
     """
-    single = isinstance(metric, Metric | str | Mapping)
-    metrics = [as_metric(m) for m in ([metric] if single else metric)]  # type: ignore[union-attr]
+    metrics, single = as_metrics(metric)
     check_options(spectrum, False, "host")
     if dtype not in DTYPES:
         raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
@@ -182,7 +180,8 @@ def _check_layer(metric: Metric, depth: int) -> None:
 
 def _check_memory(subject: _Subject, memory: int | None) -> None:
     """Three matrices of order CN are alive at once."""
-    order, budget = subject.trace.outputs.numel(), memory or int(0.9 * subject.backend.free_memory())
+    order = subject.trace.outputs.numel()
+    budget = int(0.9 * subject.backend.free_memory()) if memory is None else positive_integer("memory", memory)
     needed = 3 * subject.backend.dtype_bytes * order**2
     if needed > budget:
         raise TooLarge(f"memory: expected a measurement that fits into {gibibytes(budget)}, got one that needs "

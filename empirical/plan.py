@@ -125,7 +125,7 @@ def choose(size: Size, budget: int) -> Plan:
 
 def _dense(size: Size, together: int) -> Plan:
     n, passes = size.order, -(-size.metrics // together)
-    matrices = (together + 1 + (size.spectrum == "full")) * n * n
+    matrices = (together + 1 + (size.spectrum == "full")) * n * n + 2 * n * size.samples  # and two slabs of one
     basis = min(BASIS, n) * n * (size.spectrum != "moments")
     eigen = {"moments": 0.0, "extremes": 2.0 * n * n * _sought(size), "full": 3.0 * n**3}[size.spectrum]
     flops = _forward(size) + passes * _backward(size) + passes * _gram(size) + size.metrics * eigen

@@ -47,6 +47,8 @@ def describe_run(backend: Backend, seconds: float, **more: Any) -> dict[str, Any
 
 
 def _threads() -> dict[str, int]:
+    """The most threads that a library of each kind may use: NumPy and SciPy, for one, bring a BLAS each."""
     from threadpoolctl import threadpool_info
 
-    return {f"{p['user_api']}:{p['internal_api']}": int(p["num_threads"]) for p in threadpool_info()}
+    pools = [(f"{p['user_api']}:{p['internal_api']}", int(p["num_threads"])) for p in threadpool_info()]
+    return {name: max(n for other, n in pools if other == name) for name, _ in pools}

@@ -120,6 +120,8 @@ def given_inputs(inputs: Any, samples: int | None, width: int) -> NDArray[np.flo
         If they are not numbers, not of shape (samples, M_0), empty, or not finite.
     """
     try:
+        if np.iscomplexobj(inputs):
+            raise TypeError
         array = np.array(inputs, dtype=np.float64, order="C")
     except (TypeError, ValueError):
         raise TypeError(f"inputs: expected an array of numbers, got {type(inputs).__name__}") from None

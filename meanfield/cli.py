@@ -32,6 +32,7 @@ def predict(
     metric: Annotated[str, typer.Option(help="fim, ntk or input_metric.")] = "fim",
     layer: Annotated[int | None, typer.Option(help="One diagonal block; the whole tensor if not given.")] = None,
     loss: Annotated[str, typer.Option(help="mse or cross_entropy.")] = "mse",
+    order: Annotated[str, typer.Option(help="leading, or refined by 1/M with the spread over networks.")] = "leading",
     centered: Annotated[bool, typer.Option("--centered", help="Subtract each output's mean over the samples.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON: an object, or a list for several depths.")
@@ -61,7 +62,7 @@ def predict(
     sizes = _one_or_all(width), _one_or_all(samples)
     if len(width) > 1 and len(samples) > 1:  # every width with every number of samples
         sizes = np.array(width)[:, None], np.array(samples)
-    answers = [compute(network, question, width=sizes[0], samples=sizes[1]) for network in networks]
+    answers = [compute(network, question, width=sizes[0], samples=sizes[1], order=order) for network in networks]
     if plot is not None:
         from meanfield.plots import plot_predictions
 

@@ -41,15 +41,16 @@ def writable(field: str, path: Path) -> Path:
 def run_app(application: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> int:
     """Run a typer application and return its exit status: 2 after bad input, 130 after Ctrl-C, else the command's.
 
-    A command returns its status or nothing (0). ``ValueError``, ``TypeError`` and ``OSError`` count as bad input: the
-    libraries raise them with one sentence that names the field, what was expected and what came.
+    A command returns its status or nothing (0), and may raise ``typer.Abort`` with what to say after Ctrl-C.
+    ``ValueError``, ``TypeError`` and ``OSError`` count as bad input: the libraries raise them with one sentence that
+    names the field, what was expected and what came.
     """
     command = typer.main.get_command(application)
     words = None if arguments is None else list(arguments)
     try:
         status = command.main(args=words, prog_name=name, standalone_mode=False)
-    except (typer.Abort, KeyboardInterrupt):
-        return _complain(name, "interrupted", 130)
+    except (typer.Abort, KeyboardInterrupt) as stop:
+        return _complain(name, str(stop) or "interrupted", 130)
     except (ValueError, TypeError, OSError) as error:
         return _complain(name, str(error), 2)
     except Exception as error:
@@ -57,6 +58,8 @@ def run_app(application: typer.Typer, name: str, arguments: Sequence[str] | None
         if not hasattr(error, "format_message"):
             raise
         return _complain(name, error.format_message() or "expected a command; see --help", 2)
+    if status == 130:  # what typer makes of Ctrl-C, without a word
+        return _complain(name, "interrupted", 130)
     return status if isinstance(status, int) else 0
 
 

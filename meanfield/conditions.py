@@ -15,7 +15,7 @@ from meanfield.kernels import ExchangeableKernel
 from meanfield.spec import Metric
 from meanfield.spectra import Spectrum
 
-__all__ = ["judge", "outlier_margin"]
+__all__ = ["CENTERED", "judge", "outlier_margin"]
 
 Floats = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ def judge(metric: Metric, kernel: ExchangeableKernel, spectrum: Spectrum) -> tup
     low = _below(margin, spectrum.outliers) & ~(swallowed | crowded)[..., None]
     merged = np.isnan(spectrum.outliers) & ~swallowed[..., None]
     reasons = {
-        _CENTERED: kernel.projected,
+        CENTERED: kernel.projected,
         _swallowed(metric): np.any(swallowed) and not kernel.projected,
         _CROWDED: np.any(crowded) and not kernel.projected,
         _MERGED: np.any(merged & ~crowded[..., None] | low),
@@ -89,7 +89,7 @@ def _swallowed(metric: Metric) -> str:
     )
 
 
-_CENTERED = (
+CENTERED = (
     "largest, outliers: mean subtraction removes the outliers, so λ_max is the edge of a broad bulk, which the "
     "two-value kernel does not give (`spectrum` does, for fim and ntk with mse); it is O(1) in M at fixed N/M (FIM), "
     "O(1) in N at fixed N/M (NTK)"

@@ -31,7 +31,8 @@ from meanfield.lattice import lattice_lines, lattice_sums
 from meanfield.panels import panel_deviations, panel_lines, panel_sums
 
 __all__ = [
-    "Moments", "activation_mean", "conditional_rules", "gaussian_mean", "gaussian_moments", "variance_slope"
+    "Moments", "activation_mean", "conditional_rules", "gaussian_mean", "gaussian_moments", "moment_reach",
+    "variance_slope",
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]
@@ -163,7 +164,7 @@ def conditional_rules(
     ``level`` halves the steps that many times.
     """
     deviation = math.sqrt(variance)
-    reach = _reach(activation, 0, math.hypot(deviation, float(np.max(np.abs(means))) / _REACH))
+    reach = moment_reach(activation, math.hypot(deviation, float(np.max(np.abs(means))) / _REACH))
     if activation.breakpoints or variance > _WIDE:
         rules = panel_deviations(means, activation.breakpoints or (0.0,), deviation, reach, level)
     else:
@@ -175,7 +176,7 @@ def conditional_rules(
 
 def _line_rules(activation: Activation, q: float, level: int) -> list[tuple[Floats, Floats]]:
     """Nodes and weights of the fine and of the coarse rule for one preactivation."""
-    reach = _reach(activation, 0, math.sqrt(q))
+    reach = moment_reach(activation, math.sqrt(q))
     if activation.breakpoints or q > _WIDE:
         return panel_lines(activation.breakpoints or (0.0,), q, reach, level)
     return lattice_lines(math.sqrt(q), reach, level)
@@ -246,7 +247,7 @@ def _quadrature(activation: Activation, order: int, q: float, gap: float, level:
 def _resolved(activation: Activation, order: int, q: float, gap: float, first: int) -> tuple[Moments, int]:
     """The moments at the first level of refinement, from ``first`` on, at which two rules agree; and that level."""
     function = activation.function(order=order)
-    reach = _reach(activation, order, math.sqrt(q))
+    reach = moment_reach(activation, math.sqrt(q), order)
     rule: Callable[[int], tuple[Floats, Floats] | None]
     if activation.breakpoints or q > _WIDE:
         rule = functools.partial(panel_sums, function, activation.breakpoints or (0.0,), q, gap, reach)
@@ -296,14 +297,14 @@ def _moments(fine: Floats, coarse: Floats) -> Moments:
     )
 
 
-def _reach(activation: Activation, order: int, deviation: float) -> float:
-    """How many standard deviations count: more than ``_REACH`` for a φ that grows faster than linearly."""
+def moment_reach(activation: Activation, deviation: float, order: int = 0, power: int = 2) -> float:
+    """How many standard deviations count in E[φ^power]: more than 9 for a φ that grows faster than linearly."""
     if _grows_linearly(activation, order):
         return _REACH
     function = activation.function(order=order)
     for reach in (_REACH, 13.0, 18.0, 25.0, 35.0):
         z = np.linspace(-reach, reach, 65)
-        terms = function(deviation * z) ** 2 * np.exp(-0.5 * z**2)
+        terms = np.abs(function(deviation * z)) ** power * np.exp(-0.5 * z**2)
         if not max(terms[0], terms[-1]) > 1e-16 * terms.max():
             return reach
     return reach

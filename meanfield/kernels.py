@@ -38,6 +38,7 @@ class Sizes:
 class Row:
     """One metric: ``K = Σ_l q̃^l (w_l q̂^{l-1} + β_l)`` over the layers asked for.
 
+    ``random`` says that β_l is the mean of w_i · w_j over the layer's own weights, which fluctuates at finite width.
     ``block`` is what layer l adds to the dimension P; ``None`` for a kernel on samples, whose dimension is CN.
     ``first`` is the number by which ``Metric.layer`` calls the term l = 1.
     """
@@ -47,6 +48,7 @@ class Row:
     normaliser: Callable[[Sizes], Floats]
     block: Callable[[Sizes], Floats] | None
     first: int
+    random: bool = False
 
 
 ROWS: dict[str, Row] = {
@@ -70,6 +72,7 @@ ROWS: dict[str, Row] = {
         normaliser=lambda x: 1 / x.samples,
         block=lambda x: x.fan_in,
         first=0,
+        random=True,
     ),
 }
 
@@ -132,11 +135,10 @@ def exchangeable_kernel(
     ValueError
         If the network has no such layer.
     """
-    metric.check(network)
     row = ROWS[metric.family]
     sizes = _sizes(network, widths, samples)
     mask = _spread(_mask(row, metric, network.depth), sizes.fan_in)
-    weight, bias = layer_coefficients(network, metric, widths, samples)
+    weight, bias = layer_coefficients(network, metric, widths)
 
     def over_layers(values: Floats) -> Floats:
         return _spread(values, sizes.fan_in)
@@ -158,10 +160,17 @@ def exchangeable_kernel(
     )
 
 
-def layer_coefficients(network: Network, metric: Metric, widths: Floats, samples: Floats) -> tuple[Floats, Floats]:
-    """w_l and β_l of ``K = Σ_l q̃^l (w_l q̂^{l-1} + β_l)`` for l = 1..L on the first axis; 0 in layers not asked for."""
+def layer_coefficients(network: Network, metric: Metric, widths: Floats) -> tuple[Floats, Floats]:
+    """w_l and β_l for l = 1..L, 0 in the layers not asked for, at layer widths (L + 1, ...).
+
+    Raises
+    ------
+    ValueError
+        If the network has no such layer.
+    """
+    metric.check(network)
     row = ROWS[metric.family]
-    sizes = _sizes(network, widths, samples)
+    sizes = _sizes(network, widths, np.ones(widths.shape[1:]))
     mask = _spread(_mask(row, metric, network.depth), sizes.fan_in)
     return mask * row.weight(sizes), mask * row.bias(sizes)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["lattice_lines", "lattice_sums"]
+__all__ = ["lattice_grid", "lattice_lines", "lattice_sums"]
 
 Floats = NDArray[np.float64]
 Function = Callable[[Floats], Floats]
@@ -72,6 +72,17 @@ def lattice_lines(deviation: float, reach: float, level: int) -> list[tuple[Floa
     step = min(_FINE * deviation, _COARSEST) / 2**level
     nodes, weights, _ = _line(deviation, step, reach, two_sided=True)
     return [(nodes, weights), (nodes[::2], (2 if len(nodes) > 1 else 1) * weights[::2])]
+
+
+def lattice_grid(
+    wide: float, narrow: float, reach: float, level: int, largest: float
+) -> list[tuple[Floats, Floats, Floats, Floats]] | None:
+    """The fine and the coarse rule for u = x + y, independent x of deviation ``wide`` and y of ``narrow``: nodes x and
+    their weights, and a row of y and weights, the same for all. ``None`` if more than ``largest`` nodes would do it."""
+    outer, inner = lattice_lines(wide, reach, level), lattice_lines(narrow, reach, level)
+    if len(outer[0][0]) * len(inner[0][0]) > largest:
+        return None
+    return [(x, p, y[None, :], w[None, :]) for (x, p), (y, w) in zip(outer, inner, strict=True)]
 
 
 @functools.cache

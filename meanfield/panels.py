@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["panel_deviations", "panel_lines", "panel_sums"]
+__all__ = ["panel_deviations", "panel_grid", "panel_lines", "panel_sums"]
 
 Floats = NDArray[np.float64]
 Function = Callable[[Floats], Floats]
@@ -55,6 +55,22 @@ def panel_sums(
         return np.array([float(np.sum(weights * x)) for x in terms])
 
     return sums(_NODES[1]), sums(_NODES[0])
+
+
+def panel_grid(
+    breakpoints: tuple[float, ...], wide: float, narrow: float, reach: float, level: int, largest: float
+) -> list[tuple[Floats, Floats, Floats, Floats]] | None:
+    """The fine and the coarse rule for u = x + y, independent x of deviation ``wide`` and y of ``narrow``: nodes x and
+    their weights, and for each of them a row of y and weights. ``None`` if more than ``largest`` nodes would do it."""
+    points = np.asarray(breakpoints)
+    edges = _halved(_outer_edges(points, wide, 1.0, narrow, reach)[None, :], level)
+    rules = []
+    for nodes in (_NODES[1], _NODES[0]):
+        x, x_weights = (values[0] for values in _gaussian_nodes(edges, wide, nodes))
+        rules.append((x, x_weights, *_inner_nodes(x, points, narrow, reach, level, nodes)))
+        if rules[0][2].size > largest:
+            return None
+    return rules
 
 
 def panel_lines(breakpoints: tuple[float, ...], q: float, reach: float, level: int) -> list[tuple[Floats, Floats]]:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from meanfield.arguments import broadcast_sizes, check_question, layer_widths, sizes, usable, usable_logits
 from meanfield.asymptotics import asymptotic_exponents
 from meanfield.conditions import judge
+from meanfield.inputs import as_inputs
 from meanfield.kernels import ExchangeableKernel, exchangeable_kernel
 from meanfield.logits import Ensemble, draw_ensemble, given_logits
 from meanfield.recursion import OrderParameters, order_parameters
@@ -21,22 +23,30 @@ from meanfield.spectra import Spectrum, softmax_spectrum, spectrum_statistics
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Prediction", "predict", "usable"]
+    from meanfield.refinements.validity import Validity
+
+__all__ = ["Prediction", "predict"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-ASSUMPTIONS = (
-    "widths M → ∞ at fixed depth and outputs; one network differs from the mean over networks by a relative order 1/√M",
-    "inputs x_i ~ N(0, 1) i.i.d., independent samples",
-    "weights and biases independent Gaussians (random initialisation)",
-)
+_WIDTH = {
+    "leading": "widths M → ∞ at fixed depth and outputs; one network differs from the mean over networks by a relative "
+    "order 1/√M",
+    "refined": "widths M large against depth and outputs: relative corrections of order 1/M are in, those of order "
+    "1/M² are not; std and interval are the spread over networks",
+}
+_DATA = {
+    True: "inputs x_i ~ N(0, 1) i.i.d., independent samples",
+    False: "given inputs of equal norms, whose overlaps differ little; the spread over networks is without theirs",
+}
+_RANDOM = "weights and biases independent Gaussians (random initialisation)"
 LAW_OF_LOGITS = "logits Gaussian over networks; std and interval are the spread that this makes, without finite width's"
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What theory says of one metric of one network (leading order in the width).
+    """What theory says of one metric of one network, to leading order in the width or refined by 1/M.
 
     Arrays have the broadcast shape of ``width`` and ``samples`` (numbers are 0-dimensional); ``outliers`` has one more
     axis, descending: C of them for "mse", C - 1 for "cross_entropy", none where ``centered``. NaN means that the theory
@@ -47,11 +57,13 @@ class Prediction:
     exponents in M (at fixed N) and in N (at fixed M). ``critical_learning_rate`` is the local stability edge of
     gradient descent on ``(1/2N) Σ |f - y|²``: 2/λ_max of the FIM, 2N/λ_max of the NTK, ``None`` for other metrics and
     losses. ``condition_number`` is λ_max over the smallest eigenvalue of the whole NTK, M → ∞ at fixed N; ``None`` for
-    others. ``bounds`` are those of Theorem 3.3 on the largest, for "cross_entropy". ``error`` estimates the relative
-    numerical error. Equations: theory.md §3, §4.
+    others and at the refined order. ``bounds`` are those of Theorem 3.3 on the largest, for "cross_entropy". ``error``
+    estimates the relative numerical error. Equations: theory.md §3, §4.
 
-    ``std`` is the spread over networks of each statistic, where the theory gives one (``None`` otherwise): at leading
-    order for "cross_entropy" without logits. ``networks`` holds the law behind it, one network a row.
+    ``std`` is the spread over networks of each statistic, where the theory gives one (``None`` otherwise): at the
+    refined order, and at leading order for "cross_entropy" without logits. ``networks`` holds the law behind it, one
+    network a row. At the refined order statistics are means over networks, and ``validity`` says where they hold, with
+    the numbers behind the verdict (``None`` at leading order); outliers that don't are NaN.
     """
 
     network: Network
@@ -72,7 +84,8 @@ class Prediction:
     order: str = "leading"
     bounds: tuple[Floats, Floats] | None = None
     networks: Mapping[str, Floats] | None = field(default=None, repr=False)
-    assumptions: tuple[str, ...] = ASSUMPTIONS
+    validity: Validity | None = None
+    assumptions: tuple[str, ...] = (_WIDTH["leading"], _DATA[True], _RANDOM)
     warnings: tuple[str, ...] = field(default=())
 
     @property
@@ -132,8 +145,9 @@ def predict(
     samples: ArrayLike,
     order: str = "leading",
     logits: ArrayLike | None = None,
+    data: str | ArrayLike = "gaussian",
 ) -> Prediction:
-    """Predict the eigenvalue statistics of ``metric`` for wide random networks: theory.md §3, §4.
+    """Predict the eigenvalue statistics of ``metric`` for wide random networks: theory.md §3, §4, finite_width.md.
 
     Parameters
     ----------
@@ -142,9 +156,14 @@ def predict(
     width, samples
         M and N: positive integers or arrays of them, which broadcast.
     order
-        ``"leading"`` in the width.
+        ``"leading"`` in the width, or ``"refined"`` by 1/M: means over networks, with their spread (not for
+        "cross_entropy").
     logits
         The outputs f (N × C) of one network, for the loss "cross_entropy": its outliers instead of means over networks.
+    data
+        ``"gaussian"``: inputs drawn anew with each network. ``"fixed"``: given ones, orthogonal and of norm² M_0. Or
+        the Gram matrix X Xᵀ/M_0 (N × N) of given inputs with equal norms; the leading order knows its mean overlap,
+        the refined one the overlaps' deviations from it too.
 
     Raises
     ------
@@ -153,14 +172,24 @@ def predict(
         second moment, order parameters that overflow, a softmax of one output, or logits of another shape.
     """
     metric = as_metric(metric)
-    _check(network, metric, order)
-    widths, counts = _broadcast(_sizes("width", width), _sizes("samples", samples))
-    given = None if logits is None else _logits(logits, network, metric, counts)
-    parameters = usable(order_parameters(network))
+    check_question(network, metric, order)
+    widths, counts = broadcast_sizes(sizes("width", width), sizes("samples", samples))
+    given = None if logits is None else usable_logits(logits, network, metric, counts)
+    inputs = as_inputs(data, counts)
+    parameters = usable(order_parameters(network, norm=inputs.norm, overlap=inputs.overlap))
     kernel_at = functools.partial(_kernel, network, metric, parameters)
-    kernel = kernel_at(_layer_widths(network, widths), counts.astype(np.float64))
-    spectrum, warnings = judge(metric, kernel, _spectrum(kernel, metric, parameters, given))
+    layers = layer_widths(network, widths)
+    kernel = kernel_at(layers, counts.astype(np.float64))
+    validity = None
+    if order == "refined":
+        from meanfield.refinements.finite_width import refine
+
+        spectrum, validity, warnings = refine(network, metric, parameters, kernel, layers, inputs)
+    else:
+        spectrum, warnings = judge(metric, kernel, _spectrum(kernel, metric, parameters, given))
     largest = spectrum.outliers[..., 0] if spectrum.outliers.shape[-1] else np.full(widths.shape, np.nan)
+    assumptions = (_WIDTH[order], _DATA[inputs.random], _RANDOM)
+    of_logits = metric.loss == "cross_entropy" and given is None
     return Prediction(
         network=network,
         metric=metric,
@@ -174,12 +203,14 @@ def predict(
         dimension=kernel.dimension.astype(np.int64)[()],
         exponents=asymptotic_exponents(network, metric, kernel_at, counts),
         critical_learning_rate=_critical_learning_rate(metric, largest, counts),
-        condition_number=_condition_number(metric, kernel, largest),
+        condition_number=_condition_number(metric, kernel, largest) if order == "leading" else None,
         order_parameters=parameters,
         error=max(parameters.error, spectrum.error),
+        order=order,
         bounds=spectrum.bounds,
         networks=None if given is not None else _law(spectrum),
-        assumptions=(*ASSUMPTIONS, LAW_OF_LOGITS) if spectrum.networks and given is None else ASSUMPTIONS,
+        validity=validity,
+        assumptions=(*assumptions, LAW_OF_LOGITS) if of_logits else assumptions,
         warnings=warnings,
     )
 
@@ -231,64 +262,3 @@ def _condition_number(metric: Metric, kernel: ExchangeableKernel, largest: Float
     smallest = np.where(kernel.samples > 1, kernel.normaliser * kernel.gap, largest)
     with np.errstate(divide="ignore", invalid="ignore"):
         return (largest / smallest)[()]
-
-
-def _check(network: Network, metric: Metric, order: str) -> None:
-    if not isinstance(network, Network):
-        raise TypeError(f"network: expected a Network, got {network!r}")
-    if order != "leading":
-        raise ValueError(f"order: expected 'leading', got {order!r}")
-    if metric.loss == "cross_entropy" and network.outputs == 1:
-        raise ValueError("outputs: expected at least 2 for cross_entropy, since the softmax of one is constant, got 1")
-    metric.check(network)
-
-
-def usable(parameters: OrderParameters) -> OrderParameters:
-    """Refuse order parameters that are not finite: a prediction from them would mean nothing."""
-    reasons = {
-        "infinite": "activation: expected one without jumps, since E[φ'²] is infinite and with it every gradient",
-        "overflow": "weight_variance: expected order parameters below 1e308, got an overflow",
-    }
-    if parameters.status in reasons:
-        raise ValueError(reasons[parameters.status])
-    return parameters
-
-
-def _sizes(field: str, value: ArrayLike) -> NDArray[np.int64]:
-    array = np.asarray(value)
-    if array.size == 0:
-        raise ValueError(f"{field}: expected at least one positive integer, got {value!r}")
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"{field}: expected positive integers, got {value!r}")
-    if array.min() < 1:
-        raise ValueError(f"{field}: expected positive integers, got {array.min()}")
-    return array.astype(np.int64)
-
-
-def _logits(value: ArrayLike, network: Network, metric: Metric, samples: Integers) -> Floats:
-    if metric.loss != "cross_entropy":
-        raise ValueError(f"logits: expected none for the loss {metric.loss!r}, got an array")
-    try:
-        logits = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise TypeError(f"logits: expected an array of numbers, got {type(value).__name__}") from None
-    if logits.ndim != 2 or logits.shape[1] != network.outputs or np.any(samples != len(logits)):
-        raise ValueError(f"logits: expected the shape (samples, {network.outputs}), got {logits.shape}")
-    if not np.all(np.isfinite(logits)):
-        raise ValueError("logits: expected finite numbers, got inf or nan")
-    return logits
-
-
-def _layer_widths(network: Network, width: NDArray[np.int64]) -> Floats:
-    """M_0..M_L on the first axis."""
-    different, which = np.unique(width, return_inverse=True)
-    rows = np.array([network.widths(int(m)) for m in different], dtype=np.float64)
-    return rows.T[:, which.reshape(width.shape)]
-
-
-def _broadcast(width: NDArray[np.int64], samples: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    try:
-        widths, counts = np.broadcast_arrays(width, samples)
-    except ValueError:
-        raise ValueError(f"samples: expected a shape that broadcasts with {width.shape}, got {samples.shape}") from None
-    return widths, counts

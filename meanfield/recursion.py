@@ -53,8 +53,10 @@ class OrderParameters:
     status: str = "ok"
 
 
-def order_parameters(network: Network) -> OrderParameters:
+def order_parameters(network: Network, *, norm: float = 1.0, overlap: float = 0.0) -> OrderParameters:
     """Integrate the recursions of theory.md §2 through ``network``, every expectation by quadrature or closed form.
+
+    ``norm`` and ``overlap`` are q̂^0 and q̂^0_st of the inputs: 1 and 0 for i.i.d. Gaussian ones.
 
     Raises
     ------
@@ -65,7 +67,7 @@ def order_parameters(network: Network) -> OrderParameters:
         raise TypeError(f"network: expected a Network, got {network!r}")
     source = _Direct()
     weight, bias = np.array(network.weight_variance), np.array(network.bias_variance)
-    values = _integrate(network.activation, weight, bias, source)
+    values = _integrate(network.activation, weight, bias, source, norm, overlap)
     return replace(values, error=_error(network, values.q, source.seen), status=source.status)
 
 
@@ -173,11 +175,18 @@ class _Tabulated:
         return values
 
 
-def _integrate(activations: Sequence[Activation], weight: Floats, bias: Floats, source: _Source) -> OrderParameters:
+def _integrate(
+    activations: Sequence[Activation],
+    weight: Floats,
+    bias: Floats,
+    source: _Source,
+    norm: float = 1.0,
+    overlap: float = 0.0,
+) -> OrderParameters:
     """Both recursions, from variances with the layers on the first axis; the error is still to be estimated."""
     q, q_st, q_gap, forward, forward_st, forward_gap = (np.zeros_like(weight) for _ in range(6))
     slopes = np.zeros((3, *weight.shape))
-    forward[0], forward_gap[0] = 1.0, 1.0
+    forward[0], forward_st[0], forward_gap[0] = norm, overlap, norm - overlap
     with np.errstate(over="ignore", invalid="ignore"):
         for i in range(len(weight)):
             q[i] = weight[i] * forward[i] + bias[i]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,7 +35,7 @@ def init(
     name: Annotated[str, typer.Argument(help="Which preset.")] = "quick",
     out: Annotated[Path | None, typer.Option(help="Write to this new file; printed if not given.")] = None,
 ) -> None:
-    """Print a sweep file to start from: a preset (quick, widths, samples, depths).
+    """Print a sweep file to start from: a preset (quick, widths, samples, depths, paper-fig3, -fig4, -fig6, -fig7).
 
     Example: verify init widths --out my.toml
     """
@@ -44,14 +45,16 @@ def init(
     if out is None:
         typer.echo(text, nl=False)
         return
-    with writable("out", out).open("x", encoding="utf-8") as file:
-        file.write(text)
+    if out.exists():
+        raise ValueError(f"out: expected the name of a new file, got {str(out)!r}")
+    writable("out", out).write_text(text, encoding="utf-8")
 
 
 @app.command()
 def run(
     sweep: SweepName,
     store: Annotated[Path | None, typer.Option(help="SQLite file; runs/<name>-<code>.sqlite if not given.")] = None,
+    size: Annotated[str | None, typer.Option(help="One of the sweep's other sizes: paper.")] = None,
     change: Annotated[list[str], typer.Option("--set", help="Change a value: run.trials=5.")] = [],  # noqa: B006
     jobs: Annotated[int | None, typer.Option(help="Worker processes; -1: one for each processor.")] = None,
     dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to run on.")] = None,
@@ -73,10 +76,11 @@ def run(
     from verify.runner import run as run_sweep
     from verify.sequential import until_decided
 
-    asked = _read(sweep, change)
+    asked = _read(sweep, change, size)
     if dry_run:
         return _estimate(asked, asked.engine.jobs if jobs is None else jobs)
     path = store or default_path(asked)
+    folder = _report_folder(report, path)
     options: dict[str, Any] = {"retry_failed": retry_failed, "mix_code": mix_code, "progress": not quiet}
     options |= {"jobs": jobs, "dask": dask}
     signal.signal(signal.SIGTERM, _interrupt)
@@ -84,10 +88,9 @@ def run(
         limit = asked.run.trials if most is None else most
         finished = until_decided(asked, limit, lambda look: run_sweep(look, path, **options))
     except KeyboardInterrupt:
-        typer.echo(_how_to_go_on(sweep, path), err=True)
-        return 130
+        raise typer.Abort(_how_to_go_on(path)) from None
     with finished:
-        return _conclude(finished, report or path.with_suffix(""), check)
+        return _conclude(finished, folder, check)
 
 
 @app.command()
@@ -182,10 +185,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_app(app, "verify", arguments)
 
 
-def _read(sweep: str, changes: Sequence[str]) -> Sweep:
+def _read(sweep: str, changes: Sequence[str], size: str | None) -> Sweep:
     from verify.sweep import Sweep
 
-    return Sweep.from_toml(sweep, changes) if Path(sweep).is_file() else Sweep.preset(sweep, changes)
+    read = Sweep.from_toml if Path(sweep).is_file() else Sweep.preset
+    return read(sweep, changes, size)
 
 
 def _estimate(sweep: Sweep, jobs: int) -> int:
@@ -215,11 +219,22 @@ def _interrupt(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _how_to_go_on(sweep: str, path: Path) -> str:
-    from verify.store import Store
+def _report_folder(asked: Path | None, store: Path) -> Path:
+    """Where the report goes. Asked before the sweep, not after."""
+    folder = asked or (store.with_suffix("") if store.suffix else store.with_name(f"{store.name}-report"))
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise ValueError(f"report: expected a folder that can be written, got {str(folder)!r}")
+    return folder
 
-    with Store.open(path) as store:
-        counts = store.counts()
+
+def _how_to_go_on(path: Path) -> str:
+    from verify.store import Store, StoreError
+
+    try:
+        with Store.open(path) as store:
+            counts = store.counts()
+    except StoreError:  # it wasn't made yet
+        return "interrupted; nothing is stored yet"
     total = sum(counts.values())
-    stored = f"{total - counts['pending']} of {total} trials are stored"
-    return f"verify: interrupted; {stored}, `verify run {sweep} --store {path}` goes on"
+    return f"interrupted; {total - counts['pending']} of {total} trials are in {path}, the same command goes on"

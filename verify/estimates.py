@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,8 @@ from verify.sweep import Sweep
 from verify.trials import Task, prepare_worker, run_task
 
 __all__ = ["CellEstimate", "estimate", "estimate_table"]
+
+WORKER_BYTES = 160 * 2**20  # what a worker holds before its first trial: Python, NumPy, SciPy; resident set, measured
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,13 @@ class CellEstimate:
 def estimate(sweep: Sweep) -> tuple[CellEstimate, ...]:
     """Estimates for each cell of ``sweep``, from trials of its cheapest and its median cell, timed here and now.
 
-    Time is taken to be linear in flops. Good to a factor of two or so.
+    Time is taken to be linear in flops. Good to a factor of two or so. NaN if the sweep's backend can't be used here.
     """
     plans = [(cell, *_plan(sweep, cell)) for cell in sweep.cells()]
+    try:
+        prepare_worker(sweep.run.backend, sweep.run.dtype)
+    except ValueError as error:  # a cluster's workers may have what this machine lacks
+        return tuple(CellEstimate(cell, plan, reason or str(error), math.nan) for cell, plan, reason in plans)
     possible = sorted(((plan.flops, cell) for cell, plan, _ in plans if plan is not None), key=lambda pair: pair[0])
     timed = [(flops, _seconds(sweep, cell)) for flops, cell in {*possible[:1], *possible[len(possible) // 2 :][:1]}]
     return tuple(
@@ -56,10 +61,10 @@ def estimate_table(sweep: Sweep, estimates: Sequence[CellEstimate], workers: int
     lines = [_line(sweep, e) for e in estimates]
     fitting = [e for e in estimates if e.plan]
     seconds = sweep.run.trials * sum(e.seconds for e in fitting) / workers
-    memory = workers * max((e.plan.bytes for e in fitting if e.plan), default=0)
+    memory = workers * (WORKER_BYTES + max((e.plan.bytes for e in fitting if e.plan), default=0))
     total = len(fitting) * sweep.run.trials
     notes = dict.fromkeys(e.reason for e in estimates if e.reason)
-    sums = f"{total} trials, about {seconds / 60:.1f} minutes and {gibibytes(memory)} on {workers} workers"
+    sums = f"{total} trials, {_duration(seconds)} and {gibibytes(memory)} on {workers} workers"
     return "\n".join([format_table(header, lines), *notes, sums])
 
 
@@ -69,6 +74,13 @@ def _line(sweep: Sweep, e: CellEstimate) -> tuple[str, ...]:
     sizes = (network.depth, e.cell.width, e.cell.samples, network.outputs, len(e.cell.metrics), sweep.run.trials)
     memory = "too large" if e.plan is None else gibibytes(e.plan.bytes)
     return (name, *map(str, sizes), memory, f"{e.seconds:.2g}")
+
+
+def _duration(seconds: float) -> str:
+    if math.isnan(seconds):
+        return "unknown time"
+    size, unit = next((s, u) for s, u in ((3600, "hours"), (60, "minutes"), (0, "seconds")) if seconds >= 2 * s)
+    return f"about {seconds / (size or 1):.2g} {unit}"
 
 
 def _alike(values: Sequence[object]) -> str:
@@ -86,9 +98,7 @@ def _plan(sweep: Sweep, cell: Cell) -> tuple[Plan | None, str]:
 
 
 def _seconds(sweep: Sweep, cell: Cell) -> float:
-    prepare_worker()
     task = Task(cell, (0,), sweep.run.seed, sweep.run.options(), 0)
     run_task(task)  # the first trial of a process also loads libraries
-    start = time.perf_counter()
-    run_task(task)
-    return time.perf_counter() - start
+    (trial,) = run_task(task)
+    return trial.seconds if trial.status == "done" else math.nan

@@ -5,85 +5,140 @@ A :class:`Source` opens executors, so that the runner can replace one whose work
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from typing import Any, Protocol
 
-__all__ = ["Source", "dask", "given", "local", "processors"]
+__all__ = ["Cluster", "Given", "Local", "Source", "processors"]
 
 # Two BLAS threads in each of two workers on two processors were ten times slower than one (design.md §4).
 _ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")}
 
+PATIENCE = 20.0  # seconds to wait for a scheduler
 
-@dataclass(frozen=True)
-class Source:
+
+class Source(Protocol):
     """Opens an executor, closes one, and knows how many workers it has now."""
 
-    open: Callable[[], Executor]
-    close: Callable[[Executor], None]
-    workers: Callable[[], int]
+    def open(self) -> Executor: ...
+
+    def close(self, executor: Executor) -> None: ...
+
+    def workers(self) -> int: ...
 
 
 def processors() -> int:
-    """The number of processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The number of processors this process may use, a container's quota included."""
+    from loky import cpu_count
+
+    return int(cpu_count())
 
 
-def local(workers: int) -> Source:
+class Local:
     """Worker processes on this machine (loky), which end with this process; -1: one for each processor."""
-    count = processors() if workers == -1 else workers
 
-    def open_pool() -> Executor:
+    def __init__(self, workers: int) -> None:
+        self._count = processors() if workers == -1 else workers
+
+    def open(self) -> Executor:
         from loky import ProcessPoolExecutor
 
-        pool: Executor = ProcessPoolExecutor(count, initializer=_start, initargs=(os.getpid(),), env=_ONE_THREAD)
+        resource_tracker.ensure_running()  # else it would, and let interrupts through, while workers start
+        with _interrupts_held():
+            pool: Executor = ProcessPoolExecutor(
+                self._count, initializer=_start, initargs=(os.getpid(),), env=_ONE_THREAD
+            )
+            pool.submit(int)  # starts the workers
         return pool
 
-    def close(pool: Executor) -> None:
-        pool.shutdown(wait=True, kill_workers=True)  # type: ignore[call-arg]  # loky's extension
+    def close(self, executor: Executor) -> None:
+        executor.shutdown(wait=True, kill_workers=True)  # type: ignore[call-arg]  # loky's extension
 
-    return Source(open_pool, close, lambda: count)
+    def workers(self) -> int:
+        return self._count
 
 
-def given(executor: Executor, workers: int) -> Source:
+class Given:
     """An executor of the caller's, which stays open; -1: as many workers as this machine has processors."""
-    count = processors() if workers == -1 else workers
-    return Source(lambda: executor, lambda _: None, lambda: count)
+
+    def __init__(self, executor: Executor, workers: int) -> None:
+        self._executor = executor
+        self._count = processors() if workers == -1 else workers
+
+    def open(self) -> Executor:
+        return self._executor
+
+    def close(self, executor: Executor) -> None:
+        """Leave it to the caller."""
+
+    def workers(self) -> int:
+        return self._count
 
 
-def dask(address: str) -> Source:
-    """The workers of a Dask scheduler, however many there are at the time.
+class Cluster:
+    """The workers of a Dask scheduler, however many there are at the time; it waits for the first one.
 
     The scheduler is told not to try a task again that killed its worker: the runner does, alone and with a limit.
-
-    Raises
-    ------
-    OSError
-        If there is no scheduler at ``address``.
     """
-    from distributed import Client
 
-    try:
-        client = Client(address, timeout=20, set_as_default=False)
-    except (ValueError, OSError) as error:
-        raise ConnectionError(f"dask: expected a scheduler at {address}, got {error}") from None
-    client.run_on_scheduler(_never_retry)
-    client.wait_for_workers(1)
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._client: Any = None
 
-    def close(executor: Executor) -> None:
+    def open(self) -> Executor:
+        """Raises ``ConnectionError`` if there is no scheduler at the address."""
+        from distributed import Client
+
+        with self._scheduler():
+            self._client = Client(self._address, timeout=PATIENCE, set_as_default=False)
+        self._client.run_on_scheduler(_never_retry)
+        if not self._client.nthreads():
+            logging.getLogger("verify").warning("waiting for a worker of %s", self._address)
+        self._client.wait_for_workers(1)
+        # Not "pure": else a task that is tried again would be answered with the failure of the first try.
+        executor: Executor = self._client.get_executor(pure=False)
+        return executor
+
+    def close(self, executor: Executor) -> None:
         executor.shutdown(wait=False)  # cancels what runs
-        client.close()
+        self._client.close()
 
-    # Not "pure": else a task that is tried again would be answered with the failure of the first try.
-    return Source(lambda: client.get_executor(pure=False), close, lambda: max(1, sum(client.nthreads().values())))
+    def workers(self) -> int:
+        with self._scheduler():
+            threads: dict[str, int] = self._client.nthreads()
+        return max(1, sum(threads.values()))
+
+    @contextlib.contextmanager
+    def _scheduler(self) -> Iterator[None]:
+        try:
+            yield
+        except (ValueError, OSError) as error:
+            raise ConnectionError(f"dask: expected a scheduler at {self._address}, got {error}") from None
 
 
 def _never_retry(dask_scheduler: object) -> None:
     dask_scheduler.allowed_failures = 0  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Keep Ctrl-C waiting. Processes that start meanwhile never see one: a terminal sends it to them as well, and one
+    that is still importing would answer with a traceback."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start(parent: int) -> None:

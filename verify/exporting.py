@@ -1,6 +1,8 @@
 """A store's trials as one table, for other tools: a row for each metric of each trial.
 
-Columns: the cell's settings, the metric, the trial's number, status, reason and seconds, then what was measured.
+Columns: the cell's settings, the metric (``layer`` -1: the whole network), the trial's number, status, reason, seconds
+and origin (hash of the measuring code, backend, device, dtype), then what was measured. NetCDF and Parquet carry the
+sweep as JSON in the attribute ``sweep``.
 ``outliers`` and ``eigenvalues`` are lists (in CSV: numbers with spaces between; in NetCDF: a second axis, filled up
 with NaN).
 """
@@ -53,7 +55,9 @@ def export(store: Store, path: str | Path) -> None:
     try:
         import pandas as pd
 
-        _WRITERS[path.suffix](pd.DataFrame(rows(store)), partial)
+        frame = pd.DataFrame(rows(store))
+        frame.attrs["sweep"] = store.sweep().to_json()
+        _WRITERS[path.suffix](frame, partial)
         os.replace(partial, path)
     except ImportError as error:
         raise ValueError(f"out: expected the extra `data` to be installed for {path.suffix}, got {error}") from None
@@ -86,7 +90,8 @@ def _trial_columns(trial: Trial, metric: Metric) -> dict[str, Any]:
     measured = {name: getattr(sample, name) for name in ("mean", "second_moment", "largest", "dimension")}
     spectrum = [] if sample.eigenvalues is None else sample.eigenvalues.tolist()
     about = {"trial": trial.index, "status": trial.status, "reason": trial.reason, "seconds": trial.seconds}
-    return {**about, **measured, "outliers": list(sample.outliers), "eigenvalues": spectrum}
+    origin = {name: trial.provenance.get(name, "") for name in ("code", "backend", "device", "dtype")}
+    return {**about, **origin, **measured, "outliers": list(sample.outliers), "eigenvalues": spectrum}
 
 
 def _alike(values: Any) -> str:
@@ -105,7 +110,8 @@ def _parquet(frame: pd.DataFrame, path: Path) -> None:
 
 
 def _netcdf(frame: pd.DataFrame, path: Path) -> None:
-    dataset = frame.drop(columns=list(_LISTS)).to_xarray().rename(index="row")
+    plain = frame.drop(columns=list(_LISTS)).astype({"dimension": float})  # NetCDF 3 has no integers of 64 bits
+    dataset = plain.to_xarray().rename(index="row").assign_attrs(frame.attrs)
     for name in _LISTS:
         longest = max((len(values) for values in frame[name]), default=0)
         table = np.full((len(frame), longest), np.nan)

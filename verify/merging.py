@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from verify.records import Cell, Trial
-from verify.runner import check_code
+from verify.runner import check_codes
+from verify.schema import plain_errors
 from verify.store import Store, StoreError
 from verify.sweep import Sweep
 
@@ -33,16 +35,15 @@ def merge(paths: Sequence[str | Path], out: str | Path, *, mix_code: bool = Fals
     out = Path(out)
     if out.exists():
         raise StoreError(f"store: expected the name of a new file, got {out}")
-    partial = out.with_name(f".{out.name}.partial")
-    with contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack, plain_errors(out):
         stores = [stack.enter_context(Store.open(path)) for path in paths]
-        for name in (partial, partial.with_name(partial.name + ".lock")):
-            stack.callback(name.unlink, missing_ok=True)
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent))
+        partial = Path(folder) / out.name
         with Store.create(partial, _union(stores)) as target:
             for store in stores:
                 target.adopt_sessions(store.sessions())
                 _copy(store, target)
-                check_code(target, min(target.codes(), default=""), mix_code)
+                check_codes(target, set(), mix_code)
         os.replace(partial, out)
 
 

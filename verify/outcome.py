@@ -14,10 +14,13 @@ __all__ = ["comparison_of", "report"]
 
 def comparison_of(store: Store) -> Comparison:
     """The verdict on what the store holds of its sweep. Raises ``ValueError`` if that is nothing yet."""
+    from verify.standing import status
     from verify.verdict import compare
 
-    if not store.counts()["done"]:
-        raise ValueError(f"store: expected finished trials, got none: {store.path}")
+    found = status(store)
+    if not found["done"]:
+        failures = "".join(f"; {count} failed: {reason}" for reason, count in list(found["reasons"].items())[:1])
+        raise ValueError(f"store: expected finished trials, got none: {store.path}{failures}")
     return compare(store.sweep(), store.trials())
 
 

@@ -1,4 +1,8 @@
-"""``--set run.trials=5``: single values of a sweep file, changed from the command line."""
+"""Values of a sweep file changed from the command line: ``--size paper`` and ``--set run.trials=5``.
+
+Beside the sweep itself a file may say what it is in other sizes: each table ``[sizes.NAME]`` holds the values that are
+different then.
+"""
 
 from __future__ import annotations
 
@@ -9,28 +13,51 @@ from typing import Any
 __all__ = ["changed"]
 
 
-def changed(table: Mapping[str, Any], changes: Iterable[str]) -> dict[str, Any]:
-    """``table`` with ``section.key=value`` set for each of the changes. A value is TOML; what isn't, is a string.
+def changed(table: Mapping[str, Any], changes: Iterable[str] = (), size: str | None = None) -> dict[str, Any]:
+    """``table`` in one of its sizes (as it stands if ``None``), then ``section.key=value`` set for each of the changes.
+
+    A value is TOML; what isn't, is a string.
 
     Raises
     ------
     ValueError
-        If a change isn't of this form, or its section is no table.
+        If the file has no such size, a change isn't of this form, or its section is no table.
     """
+    result = {key: value for key, value in table.items() if key != "sizes"}
+    for other in (_size(table, size), *map(_table, changes)):
+        result = _overlaid(result, other)
+    return result
+
+
+def _size(table: Mapping[str, Any], size: str | None) -> Mapping[str, Any]:
+    if size is None:
+        return {}
+    sizes = table.get("sizes", {})
+    if size not in sizes:
+        raise ValueError(f"size: expected one that the sweep has ({', '.join(sizes) or 'it has none'}), got {size!r}")
+    found: Mapping[str, Any] = sizes[size]
+    return found
+
+
+def _table(change: str) -> dict[str, Any]:
+    """``a.b=1`` as a table in a table."""
+    path, equals, text = change.partition("=")
+    *sections, key = (part.strip() for part in path.split("."))
+    if not equals or not key or not all(sections):
+        raise ValueError(f"set: expected section.key=value, got {change!r}")
+    result = {key: _value(text)}
+    for section in reversed(sections):
+        result = {section: result}
+    return result
+
+
+def _overlaid(table: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(table)
-    for change in changes:
-        path, equals, text = change.partition("=")
-        *sections, key = (part.strip() for part in path.split("."))
-        if not equals or not key or not all(sections):
-            raise ValueError(f"set: expected section.key=value, got {change!r}")
-        target = result
-        for section in sections:
-            inner = target.get(section, {})
-            if not isinstance(inner, Mapping):
-                raise ValueError(f"set: expected {section} to be a table, got {change!r}")
-            target[section] = dict(inner)
-            target = target[section]
-        target[key] = _value(text)
+    for key, value in other.items():
+        old = result.get(key, {})
+        if isinstance(value, Mapping) and not isinstance(old, Mapping):
+            raise ValueError(f"set: expected {key} to be a table, got {old!r}")
+        result[key] = _overlaid(old, value) if isinstance(value, Mapping) else value
     return result
 
 

@@ -1,12 +1,16 @@
-"""Theory beside measurement: for each cell, metric and statistic, one predicted number and one value per network."""
+"""Theory beside measurement: for each cell, metric and statistic, one predicted number and one value per network.
+
+Asked for the refined theory, a pair has it wherever there is one; where `predict` refuses it (centred metrics, say) the
+leading order stands in, and ``order`` says which of them it is.
+"""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,18 +18,25 @@ from numpy.typing import NDArray
 from meanfield.spec import Metric
 from verify.records import Cell, Sample, Trial
 
-__all__ = ["STATISTICS", "Observation", "Pair", "Spectrum", "observations", "pair", "spectra"]
+__all__ = ["LEVEL", "STATISTICS", "Observation", "Pair", "Spectrum", "observations", "pair", "spectra", "widest"]
+
+T = TypeVar("T")
 
 STATISTICS = ("mean", "second_moment", "largest", "outliers")
 """``outliers`` is the mean of the outliers of one network. Leading order predicts C equal ones; on a real network they
 repel each other, which lifts the largest by a relative order 1/√M and leaves their mean within 1/M."""
+
+LEVEL = 0.95  # of the band in which the refined theory predicts one network
 
 
 @dataclass(frozen=True)
 class Observation:
     """One statistic of one metric at one cell. ``values``: one per finished network. ``reason``: why the prediction
     is void (NaN), else empty. ``exponents``: the asymptotic ones (in M, in N), NaN where the theory names none.
-    ``bounds``: lower and upper ones of the largest eigenvalue, where the theory proves any (cross-entropy)."""
+    ``bounds``: lower and upper ones of the largest eigenvalue, where the theory proves any (cross-entropy).
+
+    ``order`` is that of the theory behind ``predicted``, "leading" or "refined", and ``leading`` the leading order's
+    number. ``band`` is where the refined theory expects ``LEVEL`` of all networks."""
 
     cell: Cell
     metric: Metric
@@ -35,6 +46,9 @@ class Observation:
     reason: str
     exponents: tuple[float, float]
     bounds: tuple[float, float] | None = None
+    order: str = "leading"
+    leading: float = math.nan
+    band: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -50,26 +64,37 @@ class Spectrum:
 
 @dataclass(frozen=True)
 class Pair:
-    """A cell and a metric with what `predict` said (``None``: it refused, ``remarks`` says why) and the samples."""
+    """A cell and a metric with what `predict` said (``None``: it refused, ``remarks`` says why) and the samples.
+
+    ``prediction`` is of the given ``order``, ``leading`` that of leading order.
+    """
 
     cell: Cell
     metric: Metric
     prediction: Any
     remarks: str
     samples: tuple[Sample, ...]
+    order: str
+    leading: Any
 
     @property
     def outliers(self) -> NDArray[np.float64]:
         """The predicted outliers, descending; empty where the theory has none, NaNs where it is void. Those that theory
         says have merged with the bulk (NaN behind the others) are left out."""
-        values = np.atleast_1d(np.asarray(getattr(self.prediction, "outliers", ()), float))
-        return values[np.isfinite(values)] if np.isfinite(values).any() else values
+        return _outliers(self.prediction)
 
     def predicted(self, statistic: str) -> float:
         """The predicted statistic; NaN where it is void."""
-        if statistic == "outliers":
-            return float(np.mean(self.outliers))
-        return float(getattr(self.prediction, statistic, math.nan))
+        return _statistic(self.prediction, statistic)
+
+    def band(self, statistic: str) -> tuple[float, float] | None:
+        """Where the refined theory expects the statistic of ``LEVEL`` of all networks; ``None`` where it is void."""
+        law = getattr(self.prediction, "networks", None)
+        if self.order != "refined" or law is None or not math.isfinite(self.predicted(statistic)):
+            return None
+        values = law[statistic] if statistic != "outliers" else np.mean(law["outliers"][..., : self.outliers.size], -1)
+        low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        return float(low), float(high)
 
     def bounds(self, statistic: str) -> tuple[float, float] | None:
         """The bounds of the largest eigenvalue; ``None`` for another statistic or without any."""
@@ -91,9 +116,7 @@ def pair(cells: Iterable[Cell], trials: Iterable[Trial], theory: str) -> tuple[P
             for label, sample in trial.samples.items():
                 samples[trial.cell, label].append(sample)
     return tuple(
-        Pair(cell, metric, *_ask(cell, metric, theory), tuple(samples[cell.key, metric.label]))
-        for cell in cells
-        for metric in cell.metrics
+        _pair(cell, metric, tuple(samples[cell.key, metric.label]), theory) for cell in cells for metric in cell.metrics
     )
 
 
@@ -109,6 +132,40 @@ def spectra(pairs: Iterable[Pair]) -> tuple[Spectrum, ...]:
         for p in pairs
         if (full := tuple(s.eigenvalues for s in p.samples if s.eigenvalues is not None))
     )
+
+
+def _pair(cell: Cell, metric: Metric, samples: tuple[Sample, ...], theory: str) -> Pair:
+    leading, remarks = _ask(cell, metric, "leading")
+    refined, refined_remarks = _ask(cell, metric, theory) if theory != "leading" else (None, "")
+    if refined is None:
+        return Pair(cell, metric, leading, remarks, samples, "leading", leading)
+    return Pair(cell, metric, refined, refined_remarks, samples, theory, leading)
+
+
+def _outliers(prediction: Any) -> NDArray[np.float64]:
+    values = np.atleast_1d(np.asarray(getattr(prediction, "outliers", ()), float))
+    return values[np.isfinite(values)] if np.isfinite(values).any() else values
+
+
+def _statistic(prediction: Any, statistic: str) -> float:
+    if statistic == "outliers":
+        values = _outliers(prediction)
+        return float(np.mean(values)) if values.size else math.nan
+    return float(getattr(prediction, statistic, math.nan))
+
+
+def widest(found: Iterable[T], place: Callable[[T], tuple[Cell, Hashable]]) -> list[T]:
+    """Of those with the same mark the one at the largest width (and there at the most samples).
+
+    ``place`` gives the cell and the mark of one; the marks stay in the order in which they first come.
+    """
+    best: dict[Hashable, T] = {}
+    for one in found:
+        cell, mark = place(one)
+        known = best.setdefault(mark, one)
+        if (cell.width, cell.samples) > (place(known)[0].width, place(known)[0].samples):
+            best[mark] = one
+    return list(best.values())
 
 
 def _ask(cell: Cell, metric: Metric, order: str) -> tuple[Any, str]:
@@ -130,8 +187,10 @@ def _observe(pair: Pair, statistic: str) -> Iterable[Observation]:
         return  # the sweep asked for less: spectrum = "moments" has no eigenvalues
     predicted = pair.predicted(statistic)
     reason = "" if math.isfinite(predicted) and predicted != 0 else pair.remarks or f"theory gives {predicted:g}"
-    exponents, bounds = pair.exponents(statistic), pair.bounds(statistic)
-    yield Observation(pair.cell, pair.metric, statistic, predicted, values, reason, exponents, bounds)
+    yield Observation(
+        pair.cell, pair.metric, statistic, predicted, values, reason, pair.exponents(statistic), pair.bounds(statistic),
+        pair.order, _statistic(pair.leading, statistic), pair.band(statistic),
+    )  # fmt: skip
 
 
 def _reader(statistic: str, outliers: int) -> Callable[[Sample], float]:

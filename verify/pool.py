@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterable, Iterator, Sized
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, as_completed, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, as_completed, wait
 
 from verify.executors import Source
 from verify.records import Trial
@@ -27,11 +28,17 @@ class Pool:
     ------
     EngineError
         If no worker can run anything.
+    ValueError
+        If the workers can't use the backend.
+    ConnectionError
+        If there is no scheduler (any more).
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, backend: str, dtype: str) -> None:
         self._source = source
+        self._ready = (backend, dtype)
         self._executor = self._fresh()
+        self._ended = False
 
     def __enter__(self) -> Pool:
         return self
@@ -52,12 +59,12 @@ class Pool:
             if not flying:
                 return
             finished, _ = wait(flying, return_when=FIRST_COMPLETED)
-            if any(future.exception() for future in finished):
+            if any(map(self._loss, finished)):
                 finished = set(as_completed(flying))
             suspects = []
             for future in finished:
                 task = flying.pop(future)
-                if future.exception() is None:
+                if self._loss(future) is None:
                     yield future.result()
                 else:
                     suspects.append(task)
@@ -70,19 +77,29 @@ class Pool:
         reason = ""
         for _attempt in range(1 + task.retries):
             future = self._submit(task)
-            error = future.exception()
+            wait([future])
+            error = self._loss(future)
             if error is None:
                 return future.result()
-            reason = f"worker lost: {type(error).__name__}: {' '.join(str(error).split())}"
+            reason = f"worker lost: {type(error).__name__}: {error}"
         return [failed(task, index, reason, 0.0)]
 
+    def _loss(self, future: Future[list[Trial]]) -> BaseException | None:
+        """Why a finished future has no result, if it has none. Nobody here cancels: an executor that does is at its
+        end."""
+        if future.cancelled():
+            self._ended = True
+            return CancelledError("its executor has ended")
+        return future.exception()
+
     def _submit(self, task: Task) -> Future[list[Trial]]:
-        try:
-            return self._executor.submit(run_task, task)
-        except BrokenExecutor:
-            self._source.close(self._executor)
-            self._executor = self._fresh()
-            return self._executor.submit(run_task, task)
+        if not self._ended:
+            with contextlib.suppress(Exception):  # a pool that is broken, or shut down: each has its own words
+                return self._executor.submit(run_task, task)
+        self._source.close(self._executor)
+        self._executor = self._fresh()
+        self._ended = False
+        return self._executor.submit(run_task, task)
 
     def _room(self, flying: Sized) -> int:
         return max(0, 2 * self._source.workers() - len(flying))
@@ -92,9 +109,11 @@ class Pool:
         another one is asked."""
         executor = self._source.open()
         try:
-            self.code = executor.submit(prepare_worker).result()
+            self.code = executor.submit(prepare_worker, *self._ready).result()
         except Exception as error:
             self._source.close(executor)
+            if isinstance(error, ValueError):
+                raise
             if attempts > 1:
                 return self._fresh(attempts - 1)
             raise EngineError(f"engine: expected workers that start, got {type(error).__name__}: {error}") from error

@@ -20,14 +20,19 @@ class Progress:
         All that is to be done now: how many trials, and their work in any unit.
     show
         Whether to show anything at all.
+    title
+        A line to begin with.
     every
         Seconds between two lines where there is no terminal.
     """
 
     def __init__(
-        self, trials: int, work: float, *, show: bool = True, every: float = 30.0, stream: TextIO | None = None
-    ) -> None:
+        self, trials: int, work: float, *, show: bool = True, title: str = "", every: float = 30.0,
+        stream: TextIO | None = None,
+    ) -> None:  # fmt: skip
         self._stream = sys.stderr if stream is None else stream
+        if show and title:
+            print(title, file=self._stream, flush=True)
         form = "{percentage:3.0f}%|{bar}| {desc} [{elapsed}<{remaining}]"
         off = None if show else True  # None: tqdm shows a bar on a terminal only
         self._bar: tqdm[NoReturn] = tqdm(total=work, bar_format=form, disable=off, file=self._stream, smoothing=0.05)

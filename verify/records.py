@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from meanfield.spec import Metric, Network, digest
 
-__all__ = ["Cell", "Sample", "Trial"]
+__all__ = ["ORDER_PARAMETERS", "Cell", "Sample", "Trial"]
+
+ORDER_PARAMETERS = ("q", "q_st", "forward", "forward_st", "backward", "backward_st")
+"""The order parameters of theory.md §2, by the names that theory and measurement give them."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,11 @@ class Sample:
 
 @dataclass(frozen=True)
 class Trial:
-    """One random network of a cell: number ``index``, with a sample for each metric (keyed by ``Metric.label``)."""
+    """One random network of a cell: number ``index``, with a sample for each metric (keyed by ``Metric.label``).
+
+    ``order_parameters`` are those of this network: one row for each of ``ORDER_PARAMETERS``, one number a layer; empty
+    where none were measured.
+    """
 
     cell: str
     index: int
@@ -55,3 +62,4 @@ class Trial:
     seconds: float = 0.0
     samples: Mapping[str, Sample] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    order_parameters: tuple[tuple[float, ...], ...] = ()

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from empirical.provenance import code_hash
-from verify import executors
-from verify.executors import Source, given, local
+from verify.executors import Cluster, Given, Local, Source
 from verify.facts import host, versions
 from verify.pending import Pending, work
 from verify.pool import Pool
@@ -64,34 +63,39 @@ def run(
     Raises
     ------
     ValueError, TypeError
-        If ``jobs`` is no number of workers, or ``sweep`` no sweep.
+        If ``jobs`` is no number of workers, ``sweep`` no sweep, or the workers can't use its backend.
     StoreError
         If the store can't be used. Trials it has acknowledged are never lost.
     OSError
-        If the executor can't run anything, or there is no scheduler.
+        If the executor can't run anything, or there is no scheduler (any more).
     """
     if not isinstance(sweep, Sweep):
         raise TypeError(f"sweep: expected a Sweep, such as Sweep.preset('quick'), got {sweep!r}")
     path = default_path(sweep) if store is None else Path(store)
     engine = sweep.engine if jobs is None and dask is None else _engine(jobs, dask)
     with Store.create(path, sweep) as target:
-        check_code(target, code_hash(), mix_code)
+        check_codes(target, {code_hash()}, mix_code)
         pending = Pending(target, retry_failed=retry_failed, measure=measure)
         if pending.trials:
             source = _source(executor, engine)
-            with Pool(source) as pool:
-                check_code(target, pool.code, mix_code)
+            with Pool(source, sweep.run.backend, sweep.run.dtype) as pool:
+                check_codes(target, {code_hash(), pool.code}, mix_code)
                 facts = {"versions": versions(), "host": host(), "durability": target.durability()}
                 target.begin({**facts, "workers": source.workers()})
-                _drive(target, pending, pool, progress)
+                _drive(target, pending, pool, mix_code, progress)
     return Store.open(path)
 
 
-def _drive(store: Store, pending: Pending, pool: Pool, show: bool) -> None:
+def _drive(store: Store, pending: Pending, pool: Pool, mix_code: bool, show: bool) -> None:
     cost = {cell.key: work(cell) for cell in store.sweep().cells()}
-    progress = Progress(pending.trials, pending.work, show=show)
+    known = {pool.code}
+    progress = Progress(pending.trials, pending.work, show=show, title=f"store: {store.path}")
     try:
         for trials in pool.run(pending.tasks()):
+            codes = {trial.provenance["code"] for trial in trials}
+            if not codes <= known:  # a worker that joined later, or started anew, with other code
+                check_codes(store, codes | known, mix_code)
+                known |= codes
             store.append(trials)
             pending.note(trials)
             failures = sum(trial.status == "failed" for trial in trials)
@@ -107,16 +111,15 @@ def _engine(jobs: int | None, dask: str | None) -> Engine:
 
 def _source(executor: Executor | None, engine: Engine) -> Source:
     if executor is not None:
-        return given(executor, engine.jobs)
-    return local(engine.jobs) if engine.address is None else executors.dask(engine.address)
+        return Given(executor, engine.jobs)
+    return Local(engine.jobs) if engine.address is None else Cluster(engine.address)
 
 
-def check_code(store: Store, code: str, mix_code: bool) -> None:
-    """Raise `StoreError` if other measuring code than ``code`` made trials of the store, and that isn't wanted."""
-    others = store.codes() - {code}
-    if others and not mix_code:
-        known = ", ".join(sorted(other[:8] for other in others))
+def check_codes(store: Store, codes: set[str], mix_code: bool) -> None:
+    """Raise `StoreError` if ``codes`` and those that made the store's trials differ, and that isn't wanted."""
+    found = sorted(code[:8] for code in codes | store.codes())
+    if len(found) > 1 and not mix_code:
         raise StoreError(
-            f"store: expected trials of the measuring code {code[:8]}, got some of {known}: {store.path} "
+            f"store: expected trials of one measuring code, got {' and '.join(found)}: {store.path} "
             "(take another store, or allow the mix with --mix-code)"
         )

@@ -1,12 +1,15 @@
 """How the statistics scale along a sweep: the limit of the ratio at infinite width, and exponents in M and in N.
 
-Leading-order theory is a statement about M → ∞. At finite width measured / predicted differs from 1 (by 10-90 % at
-M = 100), so the theory is judged by a₀ of ``ratio(M) = a₀ + Σ_p a_p M^{-p}``.
+Leading-order theory is a statement about M → ∞. At finite width measured / predicted differs from 1 (by 10-90 % at M =
+100), so the theory is judged by a₀ of ``ratio(M) = a₀ + Σ_p a_p M^{-p}``. The refined theory contains the terms of
+order 1/M and those of the outliers' repulsion: its ratio has 1/M² alone.
 
-*The powers are declared, by* :func:`powers`, *before any data are seen.* The mean needs 1/M; the second moment is worth
-1/M and 1/M², because its 1/M term is large. The largest of C equal outliers needs 1/√M and 1/M: the outliers of one
-network repel each other like the eigenvalues of a random C × C matrix of relative size 1/√M. (Against the finite-width
-theory, C = 10, N = 100, M = 64..512: a fit in 1/M alone leaves a₀ 5-23 % too high, with 1/√M less than 1 %.)
+*The powers are declared, by* :func:`powers`, *before any data are seen.* At leading order the mean needs 1/M; the
+second moment is worth 1/M and 1/M², because its 1/M term is large. The largest of C equal outliers needs 1/√M and 1/M:
+the outliers of one network repel each other like the eigenvalues of a random C × C matrix of relative size 1/√M.
+(Against the finite-width theory, C = 10, N = 100, M = 64..512: a fit in 1/M alone leaves a₀ 5-23 % too high, with 1/√M
+less than 1 %.) The softmax sets them apart, and what is apart is repelled to second order only: with cross-entropy the
+largest needs 1/M and 1/M².
 
 *The weights are declared too:* trials × M, because the variance between networks is of relative order 1/M. They say
 nothing about the data, so that the estimates are linear and unbiased whatever the variances are; weights from the
@@ -35,16 +38,16 @@ __all__ = ["Fit", "Series", "fit_limit", "lack_of_fit", "powers", "series"]
 MINIMUM_WIDTHS = 3
 
 
-def powers(statistic: str, outputs: int, theory: str) -> tuple[float, ...]:
-    """The declared powers p of 1/M in the ratio, the first one being 0.
+def powers(statistic: str, equal_outliers: bool, order: str) -> tuple[float, ...]:
+    """The declared powers p of 1/M in the ratio to the theory of this order, the first one being 0.
 
-    The refined theory contains the finite-width terms of these orders: what is left is a remainder in 1/M.
+    ``equal_outliers``: whether theory has several of the same size, as for the squared error with more than one output.
     """
-    if theory == "refined" or statistic in ("mean", "outliers"):
+    if order == "refined":
+        return (0.0, 2.0)
+    if statistic in ("mean", "outliers"):
         return (0.0, 1.0)
-    if statistic == "largest":
-        return (0.0, 0.5, 1.0) if outputs > 1 else (0.0, 1.0)
-    return (0.0, 1.0, 2.0)
+    return (0.0, 0.5, 1.0) if statistic == "largest" and equal_outliers else (0.0, 1.0, 2.0)
 
 
 @dataclass(frozen=True)
@@ -89,21 +92,26 @@ class Series:
     expected: float
     asymptotic: float
 
+    @property
+    def order(self) -> str:
+        """Of the theory along the series: "leading" or "refined"."""
+        return self.observations[0].order
 
-def series(observations: Iterable[Observation], theory: str) -> tuple[Series, ...]:
+
+def series(observations: Iterable[Observation]) -> tuple[Series, ...]:
     """All series of at least two points that have a prediction; ratio fits where ``MINIMUM_WIDTHS`` widths allow it."""
     laws: defaultdict[Any, list[Observation]] = defaultdict(list)
     for o in observations:
         if not o.reason and o.values.size:
-            laws[o.cell.network.digest, o.metric, o.statistic].append(o)
-    return tuple(_series(axis, held, line, theory) for law in laws.values() for axis, held, line in _lines(law))
+            laws[o.cell.network.digest, o.metric, o.statistic, o.order].append(o)
+    return tuple(_series(axis, held, line) for law in laws.values() for axis, held, line in _lines(law))
 
 
 def _lines(law: Sequence[Observation]) -> list[tuple[Literal["width", "samples"], str, list[Observation]]]:
-    """The lines of a grid of (M, N): N held, then M held, then N/M held for the points on neither."""
+    """The lines of a grid of (M, N): N held, then M held; N/M held for the points that no line with N held has."""
     by_samples = _groups(law, lambda o: o.cell.samples)
     by_width = _groups(law, lambda o: o.cell.width)
-    taken = {id(o) for line in (*by_samples.values(), *by_width.values()) for o in line}
+    taken = {id(o) for line in by_samples.values() for o in line}
     free = [o for o in law if id(o) not in taken]
     by_ratio = _groups(free, lambda o: round(o.cell.samples / o.cell.width, 12))
     return [
@@ -124,14 +132,15 @@ def _along(line: list[Observation], axis: str) -> list[Observation]:
     return sorted(line, key=lambda o: getattr(o.cell, axis))
 
 
-def _series(axis: Literal["width", "samples"], held: str, line: list[Observation], theory: str) -> Series:
+def _series(axis: Literal["width", "samples"], held: str, line: list[Observation]) -> Series:
     first = line[0]
     x = np.array([getattr(o.cell, axis) for o in line], float)
     weights = np.array([o.values.size * o.cell.width for o in line], float)
     measured = [mean_of(o.values) for o in line]
     fit = None
     if axis == "width":
-        declared = powers(first.statistic, first.cell.network.outputs, theory)
+        equal_outliers = first.metric.loss == "mse" and first.cell.network.outputs > 1
+        declared = powers(first.statistic, equal_outliers, first.order)
         if len(line) >= max(MINIMUM_WIDTHS, len(declared)):
             fit = fit_limit(
                 x, [e.scaled(1 / o.predicted) for e, o in zip(measured, line, strict=True)], weights, declared

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["APPLICATION", "SCHEMA", "StoreError", "connect", "create_tables", "plain_errors"]
+__all__ = ["APPLICATION", "SCHEMA", "StoreError", "connect", "create_tables", "journal", "plain_errors", "readable"]
 
 APPLICATION = 0x4D466C64  # "MFld"
-SCHEMA = 1
+SCHEMA = 2
 
 _TABLES = """
 CREATE TABLE sweep (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL);
@@ -23,7 +24,8 @@ CREATE TABLE session (
 CREATE TABLE provenance (id INTEGER PRIMARY KEY, json TEXT NOT NULL UNIQUE);
 CREATE TABLE trial (
     question TEXT NOT NULL, number INTEGER NOT NULL, cell TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL,
-    seconds REAL NOT NULL, provenance INTEGER NOT NULL REFERENCES provenance, PRIMARY KEY (question, number)
+    seconds REAL NOT NULL, provenance INTEGER NOT NULL REFERENCES provenance, order_parameters BLOB NOT NULL,
+    PRIMARY KEY (question, number)
 ) WITHOUT ROWID;
 CREATE TABLE sample (
     question TEXT NOT NULL, number INTEGER NOT NULL, metric TEXT NOT NULL, mean REAL, second_moment REAL, largest REAL,
@@ -65,16 +67,48 @@ def create_tables(connection: sqlite3.Connection) -> None:
     connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} {header} COMMIT;")
 
 
+def journal(folder: Path) -> str:
+    """The journal that works in this folder: "WAL", or "DELETE" where its file system shares no memory.
+
+    Tried out on a file of its own: SQLite finds out only after it has turned the file into one that it can't read.
+    """
+    with tempfile.TemporaryDirectory(prefix=".journal-", dir=folder) as scratch:
+        connection = sqlite3.connect(Path(scratch) / "probe", isolation_level=None)
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            connection.execute("CREATE TABLE probe (x)")
+        except sqlite3.OperationalError as error:
+            if "full" in str(error):
+                raise
+            return "DELETE"
+        finally:
+            connection.close()
+    return str(mode).upper()
+
+
 @contextlib.contextmanager
 def plain_errors(path: Path) -> Iterator[None]:
     """Turn what the file system or SQLite raises into a `StoreError` of one line."""
     try:
         yield
-    except sqlite3.DatabaseError as error:
-        expected = "a store" if "not a database" in str(error) or "malformed" in str(error) else "a usable file"
-        raise StoreError(f"store: expected {expected}, got {path} ({error})") from error
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # SQLite's own messages quote what they can't read
+        text = " ".join(str(error).split())
+        strange = ("not a database", "malformed", "decode")
+        expected = "a store" if any(word in text for word in strange) else "a usable file"
+        raise StoreError(f"store: expected {expected}, got {path} ({text})") from error
     except OSError as error:
         raise StoreError(f"store: expected a usable path, got {path} ({error.strerror})") from error
+
+
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what damaged contents raise, once SQLite has handed them out, into a `StoreError` of one line."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except (ValueError, TypeError, LookupError) as error:
+        raise StoreError(f"store: expected a store, got {path} (damaged: {' '.join(str(error).split())})") from error
 
 
 def _check(connection: sqlite3.Connection, path: Path, write: bool) -> None:

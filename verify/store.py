@@ -21,13 +21,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from verify.records import Cell, Sample, Trial
-from verify.schema import StoreError, connect, create_tables, plain_errors
+from verify.records import ORDER_PARAMETERS, Cell, Sample, Trial
+from verify.schema import StoreError, connect, create_tables, journal, plain_errors, readable
 from verify.sweep import Sweep
 
 __all__ = ["Store", "StoreError"]
-
-JOURNAL = "PRAGMA journal_mode = WAL"
 
 
 class Store:
@@ -64,7 +62,7 @@ class Store:
             cleanup.callback(connection.close)
             lock = _lock(path)
             cleanup.callback(lock.close)
-            _prepare(connection)
+            _prepare(connection, journal(path.parent))
             _take(connection, path, sweep)
             cleanup.pop_all()
         return cls(path, connection, lock)
@@ -89,7 +87,10 @@ class Store:
 
     @functools.cached_property
     def _sweep(self) -> Sweep:
-        return Sweep.from_json(next(self._rows("SELECT json FROM sweep"))[0])
+        with readable(self.path):
+            for (text,) in self._rows("SELECT json FROM sweep"):
+                return Sweep.from_json(text)
+        raise StoreError(f"store: expected one with a sweep, got none in it yet: {self.path}")
 
     @functools.cached_property
     def _questions(self) -> dict[str, str]:
@@ -98,8 +99,8 @@ class Store:
 
     def durability(self) -> tuple[str, str]:
         """SQLite's journal mode and how it syncs here."""
-        (journal,) = next(self._rows("PRAGMA journal_mode"))
-        (level,) = next(self._rows("PRAGMA synchronous"))
+        ((journal,),) = self._rows("PRAGMA journal_mode")
+        ((level,),) = self._rows("PRAGMA synchronous")
         return journal, ("off", "normal", "full", "extra")[level]
 
     def begin(self, facts: Mapping[str, Any]) -> None:
@@ -139,22 +140,26 @@ class Store:
 
     def outlines(self) -> Iterator[Trial]:
         """The same without their samples."""
-        provenance = {number: json.loads(text) for number, text in self._rows("SELECT id, json FROM provenance")}
-        columns = "number, status, reason, seconds, provenance"
+        columns = "number, status, reason, seconds, provenance, order_parameters"
         query = f"SELECT {columns} FROM trial WHERE question = ? AND number < ? ORDER BY number"  # noqa: S608
-        for cell, question in self._questions.items():
-            for number, status, reason, seconds, source in self._rows(query, question, self._sweep.run.trials):
-                yield Trial(cell, number, status, reason, seconds, provenance=provenance[source])
+        with readable(self.path):
+            provenance = {number: json.loads(text) for number, text in self._rows("SELECT id, json FROM provenance")}
+            for cell, question in self._questions.items():
+                rows = self._rows(query, question, self._sweep.run.trials)
+                for number, status, reason, seconds, source, layers in rows:
+                    yield Trial(cell, number, status, reason, float(seconds), {}, provenance[source], _layers(layers))
 
     def codes(self) -> set[str]:
         """Hashes of the measuring code that made the trials of this store."""
-        query = "SELECT DISTINCT json_extract(json, '$.code') FROM provenance"
+        used = "SELECT DISTINCT provenance FROM trial"
+        query = f"SELECT DISTINCT json_extract(json, '$.code') FROM provenance WHERE id IN ({used})"  # noqa: S608
         return {code for (code,) in self._rows(query) if code}
 
     def sessions(self) -> list[dict[str, Any]]:
         """Each run: when it started, its seconds so far, and the facts it began with."""
         rows = self._rows("SELECT started, seconds, facts FROM session ORDER BY id")
-        return [{"started": started, "seconds": seconds, **json.loads(facts)} for started, seconds, facts in rows]
+        with readable(self.path):
+            return [{"started": started, "seconds": float(s), **json.loads(facts)} for started, s, facts in rows]
 
     def counts(self) -> dict[str, int]:
         """How many of the sweep's trials are done, failed, pending."""
@@ -186,11 +191,12 @@ class Store:
         columns = "metric, mean, second_moment, largest, outliers, dimension, eigenvalues"
         query = f"SELECT {columns} FROM sample WHERE question = ? AND number = ? ORDER BY rowid"  # noqa: S608
         rows = self._rows(query, self._questions[trial.cell], trial.index)
-        return {metric: _sample(*values) for metric, *values in rows}
+        with readable(self.path):
+            return {metric: _sample(*values) for metric, *values in rows}
 
-    def _rows(self, query: str, *values: Any) -> Iterator[tuple[Any, ...]]:
+    def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with plain_errors(self.path):
-            yield from self._connection.execute(query, values)
+            return self._connection.execute(query, values).fetchall()
 
 
 @contextlib.contextmanager
@@ -205,13 +211,12 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]
     connection.execute("COMMIT")
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
-    """Journal mode, and the tables of a new store. Where a file system can't do WAL, SQLite keeps its other journal,
-    which needs a full sync to survive a power cut."""
-    with contextlib.suppress(sqlite3.OperationalError):
-        connection.execute(JOURNAL)
-    (journal,) = connection.execute("PRAGMA journal_mode").fetchone()
-    connection.execute(f"PRAGMA synchronous = {'NORMAL' if journal == 'wal' else 'FULL'}")
+def _prepare(connection: sqlite3.Connection, wanted: str) -> None:
+    """Journal mode, and the tables of a new store. SQLite's other journal needs a full sync to survive a power cut."""
+    with contextlib.suppress(sqlite3.OperationalError):  # somebody is reading: it stays as it is
+        connection.execute(f"PRAGMA journal_mode = {wanted}")
+    (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    connection.execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' else 'FULL'}")
     if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         create_tables(connection)
 
@@ -219,7 +224,8 @@ def _prepare(connection: sqlite3.Connection) -> None:
 def _take(connection: sqlite3.Connection, path: Path, sweep: Sweep) -> None:
     """Make ``sweep`` the store's: the first one, or a new version of the one it has."""
     for (text,) in connection.execute("SELECT json FROM sweep"):
-        name = json.loads(text)["name"]
+        with readable(path):
+            name = json.loads(text)["name"]
         if name != sweep.name:
             raise StoreError(f"store: expected one of the sweep {sweep.name!r}, got one of {name!r}: {path}")
     connection.execute("INSERT OR REPLACE INTO sweep VALUES (1, ?)", (sweep.to_json(),))
@@ -246,8 +252,8 @@ def _write(connection: sqlite3.Connection, question: str, trial: Trial) -> None:
     text = json.dumps(dict(trial.provenance), sort_keys=True)
     connection.execute("INSERT OR IGNORE INTO provenance (json) VALUES (?)", (text,))
     (source,) = connection.execute("SELECT id FROM provenance WHERE json = ?", (text,)).fetchone()
-    row = (*key, trial.cell, trial.status, trial.reason, trial.seconds, source)
-    connection.execute("INSERT OR REPLACE INTO trial VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    row = (*key, trial.cell, trial.status, trial.reason, trial.seconds, source, _blob(trial.order_parameters))
+    connection.execute("INSERT OR REPLACE INTO trial VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
     connection.execute("DELETE FROM sample WHERE question = ? AND number = ?", key)
     rows = [(*key, metric, *_columns(sample)) for metric, sample in trial.samples.items()]
     connection.executemany("INSERT INTO sample VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
@@ -268,13 +274,18 @@ def _sample(
         second_moment=_number(second_moment),
         largest=_number(largest),
         outliers=tuple(np.frombuffer(outliers, "<f8").tolist()),
-        dimension=dimension,
+        dimension=int(dimension),
         eigenvalues=None if eigenvalues is None else np.frombuffer(eigenvalues, "<f8"),
     )
 
 
+def _layers(order_parameters: bytes) -> tuple[tuple[float, ...], ...]:
+    rows = np.frombuffer(order_parameters, "<f8").reshape(len(ORDER_PARAMETERS), -1)
+    return tuple(tuple(row.tolist()) for row in rows) if rows.size else ()
+
+
 def _number(value: float | None) -> float:
-    return math.nan if value is None else value  # SQLite keeps NaN as NULL
+    return math.nan if value is None else float(value)  # SQLite keeps NaN as NULL
 
 
 def _blob(values: Any) -> bytes:

@@ -20,6 +20,7 @@ from meanfield.spec import digest
 from verify.overrides import changed
 from verify.points import Grid, NetworkTable, Point, Table, merged
 from verify.records import Cell
+from verify.tolerance import Tolerance
 
 __all__ = ["Engine", "Run", "Sweep", "SweepError", "Verdict", "preset_names", "trial_seed"]
 
@@ -77,16 +78,31 @@ class Engine(Table):
 
 
 class Verdict(Table):
-    """What is compared with which tolerance: delta(M) = delta + slope / M, at the significance level alpha."""
+    """What is compared with which tolerance, at the significance level alpha.
 
-    theory: Literal["leading", "refined"] = "leading"
+    Refined theory is compared where there is any, the leading order elsewhere (or everywhere, if asked). The tolerance
+    at width M is ``delta + slope / M`` for the leading order and ``refined_delta + refined_slope / M²`` for the refined
+    one: the order in 1/M of what each of them leaves out.
+    """
+
+    theory: Literal["leading", "refined"] = "refined"
     alpha: Annotated[StrictFloat, Field(gt=0, lt=1)] = 0.05
     delta: Annotated[StrictFloat, Field(gt=0)] = 0.03
     slope: Annotated[StrictFloat, Field(ge=0)] = 2.0
+    refined_delta: Annotated[StrictFloat, Field(gt=0)] = 0.02
+    refined_slope: Annotated[StrictFloat, Field(ge=0)] = 100.0
+
+    def tolerance(self, order: str) -> Tolerance:
+        """How far measured / predicted may be from 1, for a theory of this order."""
+        if order == "refined":
+            return Tolerance(self.refined_delta, self.refined_slope, 2)
+        return Tolerance(self.delta, self.slope, 1)
 
 
 class Sweep(Table):
     """A sweep; ``Sweep.from_toml(path)``, ``Sweep.preset(name)`` or ``Sweep(name=..., grid={...}, run={...})``.
+
+    ``name`` is part of file names, ``title`` the heading of the report (the name, if there is none).
 
     Raises
     ------
@@ -96,6 +112,7 @@ class Sweep(Table):
 
     version: Literal[1] = Field(1, alias="schema")
     name: Annotated[str, Field(pattern=r"^\w[\w.-]*$")]
+    title: str = ""
     grid: Grid | None = None
     points: tuple[Point, ...] = Field((), alias="cells")
     run: Run = Run()
@@ -120,13 +137,13 @@ class Sweep(Table):
             raise SweepError(f"grid.{error}") from None
 
     @classmethod
-    def from_toml(cls, path: str | Path, changes: Iterable[str] = ()) -> Sweep:
-        """The sweep that a TOML file describes, with :func:`~verify.overrides.changed` values.
+    def from_toml(cls, path: str | Path, changes: Iterable[str] = (), size: str | None = None) -> Sweep:
+        """The sweep that a TOML file describes, in one of its sizes, with :func:`~verify.overrides.changed` values.
 
         Raises ``SweepError`` also for a file that can't be read.
         """
         try:
-            return cls(**changed(tomllib.loads(Path(path).read_text("utf-8")), changes))
+            return cls(**changed(tomllib.loads(Path(path).read_text("utf-8")), changes, size))
         except (OSError, UnicodeDecodeError) as error:
             raise SweepError(f"sweep: expected a readable TOML file, got {path} ({_cause(error)})") from None
         except tomllib.TOMLDecodeError as error:
@@ -135,9 +152,9 @@ class Sweep(Table):
             raise SweepError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from None
 
     @classmethod
-    def preset(cls, name: str, changes: Iterable[str] = ()) -> Sweep:
-        """A sweep that comes with the library (see :func:`preset_names`), with changed values."""
-        return cls(**changed(tomllib.loads(preset_text(name)), changes))
+    def preset(cls, name: str, changes: Iterable[str] = (), size: str | None = None) -> Sweep:
+        """A sweep that comes with the library (see :func:`preset_names`), in one of its sizes, with changed values."""
+        return cls(**changed(tomllib.loads(preset_text(name)), changes, size))
 
     @classmethod
     def from_json(cls, text: str) -> Sweep:

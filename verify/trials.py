@@ -9,11 +9,14 @@ import functools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from empirical.provenance import code_hash
-from verify.records import Cell, Sample, Trial
+from verify.records import ORDER_PARAMETERS, Cell, Sample, Trial
 from verify.sweep import trial_seed
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 __all__ = ["Measure", "Task", "failed", "prepare_worker", "run_task"]
 
@@ -42,29 +45,43 @@ class Task:
         return (replace(self, indices=(index,)) for index in self.indices)
 
 
-@functools.cache
-def prepare_worker() -> str:
-    """Load what measures, give linear algebra one thread in this process, and return the hash of the measuring code.
+def prepare_worker(backend: str, dtype: str) -> str:
+    """Give linear algebra one thread, and return the hash of the measuring code that this worker has.
 
-    One thread whatever the engine: the number of threads shows in the last bits of a result.
+    One thread whatever the engine: the number of threads shows in the last bits of a result. The limit isn't lifted
+    again (other threads may be measuring) and is set for each task, since OpenMP counts by calling thread.
+
+    Raises
+    ------
+    ValueError
+        If the backend can't be used here.
     """
-    from threadpoolctl import threadpool_limits
-
-    import empirical.measurement  # noqa: F401  # loads the libraries whose threads are to be limited
-
-    threadpool_limits(1)
+    _libraries(backend, dtype).limit(limits=1)
     return code_hash()
+
+
+@functools.cache
+def _libraries(backend: str, dtype: str) -> ThreadpoolController:
+    """The libraries that measuring uses, all loaded: one loaded later would not be limited."""
+    import scipy.linalg  # noqa: F401  # has a BLAS of its own beside NumPy's
+    from threadpoolctl import ThreadpoolController
+
+    import empirical.measurement  # noqa: F401
+    from empirical.backends import make_backend
+
+    make_backend(backend, dtype)
+    return ThreadpoolController()
 
 
 def run_task(task: Task) -> list[Trial]:
     """Run the trials of a task. One that raises ``1 + retries`` times becomes a failed trial with its reason."""
-    prepare_worker()
+    prepare_worker(task.options["backend"], task.options["dtype"])
     return [_run_trial(task, index) for index in task.indices]
 
 
 def failed(task: Task, index: int, reason: str, seconds: float) -> Trial:
-    """A trial without samples and the reason for that."""
-    return Trial(task.cell.key, index, "failed", reason, seconds, provenance={"code": code_hash()})
+    """A trial without samples and the reason for that, on one line."""
+    return Trial(task.cell.key, index, "failed", " ".join(reason.split()), seconds, provenance={"code": code_hash()})
 
 
 def _run_trial(task: Task, index: int) -> Trial:
@@ -72,16 +89,17 @@ def _run_trial(task: Task, index: int) -> Trial:
     reason = ""
     for _attempt in range(1 + task.retries):
         try:
-            samples, provenance = _measured(task, index)
+            found = _measured(task, index)
         except Exception as error:  # whatever a backend raises is this trial's result, not the sweep's end
             reason = f"{type(error).__name__}: {error}"
         else:
             seconds = time.perf_counter() - start
-            return Trial(task.cell.key, index, "done", "", seconds, samples, provenance)
+            return Trial(task.cell.key, index, "done", "", seconds, *found)
     return failed(task, index, reason, time.perf_counter() - start)
 
 
-def _measured(task: Task, index: int) -> tuple[dict[str, Sample], Mapping[str, Any]]:
+def _measured(task: Task, index: int) -> tuple[dict[str, Sample], Mapping[str, Any], tuple[tuple[float, ...], ...]]:
+    """Samples, provenance and order parameters, as :class:`Trial` holds them."""
     cell = task.cell
     seed = trial_seed(task.seed, cell, index)
     measure = task.measure or _empirical_measure()
@@ -90,7 +108,7 @@ def _measured(task: Task, index: int) -> tuple[dict[str, Sample], Mapping[str, A
     pairs = zip(cell.metrics, measurements, strict=True)
     samples = {metric.label: _sample(m) for metric, m in pairs}
     own = {key: value for key, value in measurements[0].provenance.items() if key not in _OF_ONE_TRIAL}
-    return samples, {"code": code_hash(), **own}
+    return samples, {"code": code_hash(), **own}, _order_parameters(measurements[0])
 
 
 def _sample(measurement: Any) -> Sample:
@@ -103,6 +121,12 @@ def _sample(measurement: Any) -> Sample:
         dimension=int(measurement.dimension),
         eigenvalues=measurement.eigenvalues,
     )
+
+
+def _order_parameters(measurement: Any) -> tuple[tuple[float, ...], ...]:
+    """Those of the network, the same for all its metrics; a measuring function of the user's may have none."""
+    found = getattr(measurement, "order_parameters", None)
+    return () if found is None else tuple(tuple(map(float, getattr(found, name))) for name in ORDER_PARAMETERS)
 
 
 def _empirical_measure() -> Measure:

@@ -5,9 +5,12 @@ it inside (equivalence), *fail* if a t-test places it outside, *unclear* if the 
 are two families, each adjusted by Holm at level α:
 
 * the *limits*: a₀ of every series along at least three widths (:mod:`verify.scaling`), tolerance δ₀. They decide.
-* the *cells*: each ratio at its finite width, tolerance δ₀ + slope / M. A cell on no series with a limit joins the
-  deciding family, since nothing else speaks for it; the others inform. Leading-order theory may well fail in cells,
-  where the width is too small for it, and hold in the limit: a finding about the width, not against the theory.
+* the *cells*: each ratio at its finite width, tolerance δ(M) (:mod:`verify.tolerance`). A cell on no series with a
+  limit joins the deciding family, since nothing else speaks for it; the others inform. Leading-order theory may well
+  fail in cells, where the width is too small for it, and hold in the limit: a finding about the width, not against the
+  theory.
+
+Each ratio is taken to the theory of the order asked for, "refined" where that exists, with the tolerance of its order.
 
 The verdict is *fail* if a deciding ratio fails, else *unclear* if one is unclear (or there is none), else *pass*.
 Where the theory says of itself that it is void (NaN), the row carries the reason and is in neither family.
@@ -21,10 +24,15 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from meanfield.spec import Metric, Network
+from verify.bulk import Bulk, bulks
+from verify.coverage import Coverage, coverage
 from verify.inference import Estimate, Judgement, Verdict, judge, mean_of
+from verify.layers import Layers, layers
 from verify.pairing import STATISTICS, Observation, Spectrum, observations, pair, spectra
+from verify.ranks import Ranks, ranks
 from verify.records import Cell, Trial
 from verify.scaling import Series, series
+from verify.tolerance import Tolerance
 
 __all__ = ["Comparison", "Limit", "Row", "compare"]
 
@@ -36,10 +44,7 @@ class Settings(Protocol):
     def theory(self) -> Literal["leading", "refined"]: ...
     @property
     def alpha(self) -> float: ...
-    @property
-    def delta(self) -> float: ...
-    @property
-    def slope(self) -> float: ...
+    def tolerance(self, order: str) -> Tolerance: ...
 
 
 class SweepLike(Protocol):
@@ -47,6 +52,8 @@ class SweepLike(Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def title(self) -> str: ...
     @property
     def verdict(self) -> Settings: ...
     def cells(self) -> tuple[Cell, ...]: ...
@@ -73,6 +80,11 @@ class Row:
     @property
     def statistic(self) -> str:
         return self.observation.statistic
+
+    @property
+    def order(self) -> str:
+        """Of the theory compared with: "leading" or "refined"."""
+        return self.observation.order
 
     @property
     def trials(self) -> int:
@@ -110,6 +122,11 @@ class Limit:
         return self.series.statistic
 
     @property
+    def order(self) -> str:
+        """Of the theory compared with: "leading" or "refined"."""
+        return self.series.order
+
+    @property
     def verdict(self) -> Verdict:
         return self.judgement.verdict
 
@@ -126,18 +143,22 @@ class Limit:
 @dataclass(frozen=True)
 class Comparison:
     """A sweep held against theory: everything a report shows. ``finished`` counts the trials that are, ``failures``
-    those that failed by their reason, the commonest first."""
+    those that failed by their reason, the commonest first. ``theory`` is the order asked for; ``tolerances`` has each
+    order that was compared."""
 
     name: str
     title: str
     theory: str
     alpha: float
-    delta: float
-    slope: float
+    tolerances: Mapping[str, Tolerance]
+    coverage: Mapping[str, Coverage]
     rows: tuple[Row, ...]
     series: tuple[Series, ...]
     limits: tuple[Limit, ...]
     spectra: tuple[Spectrum, ...]
+    bulks: tuple[Bulk, ...]
+    ranks: tuple[Ranks, ...]
+    layers: tuple[Layers, ...]
     finished: int
     failures: Mapping[str, int]
 
@@ -156,10 +177,6 @@ class Comparison:
         found = {d.verdict for d in self.deciding}
         return "fail" if "fail" in found else "pass" if found == {"pass"} else "unclear"
 
-    def tolerance(self, width: float) -> float:
-        """δ(M) = δ₀ + slope / M."""
-        return self.delta + self.slope / width
-
 
 def compare(sweep: SweepLike, trials: Iterable[Trial], alpha: float | None = None) -> Comparison:
     """Hold the finished trials of a sweep against theory.
@@ -174,13 +191,14 @@ def compare(sweep: SweepLike, trials: Iterable[Trial], alpha: float | None = Non
     # As people read: metric by metric, statistic by statistic, and within these in the order of the sweep.
     metrics = list(dict.fromkeys(p.metric for p in pairs))
     seen = sorted(observations(pairs), key=lambda o: (metrics.index(o.metric), STATISTICS.index(o.statistic)))
-    lines = series(seen, settings.theory)
+    lines = series(seen)
     with_limit = [(s, s.fit.limit) for s in lines if s.fit is not None]
     covered = {id(o) for s, _ in with_limit for o in s.observations}
     rows, limits = _judged(seen, with_limit, covered, settings, level)
     return Comparison(
-        sweep.name, getattr(sweep, "title", None) or sweep.name, settings.theory, level, settings.delta,
-        settings.slope, rows, lines, limits, spectra(pairs),
+        sweep.name, sweep.title or sweep.name, settings.theory, level,
+        {order: settings.tolerance(order) for order in dict.fromkeys(p.order for p in pairs)}, coverage(seen),
+        rows, lines, limits, spectra(pairs), bulks(sweep.cells(), trials), ranks(pairs), layers(sweep.cells(), trials),
         len(trials) - failures.total(), dict(failures.most_common()),
     )  # fmt: skip
 
@@ -195,12 +213,12 @@ def _judged(
     """Rows and limits, judged in their two families."""
     measured = {id(o): mean_of(o.values) for o in seen}
     ratios = {id(o): measured[id(o)].scaled(1 / o.predicted) for o in seen if not o.reason}
-    tolerance = {id(o): settings.delta + settings.slope / o.cell.width for o in seen}
+    tolerance = {id(o): settings.tolerance(o.order).at(1 / o.cell.width) for o in seen}
     alone = [i for i in ratios if i not in covered]
     informing = [i for i in ratios if i in covered]
     deciding = judge(
         [*(a for _, a in with_limit), *(ratios[i] for i in alone)],
-        [*(settings.delta for _ in with_limit), *(tolerance[i] for i in alone)],
+        [*(settings.tolerance(s.order).at(0) for s, _ in with_limit), *(tolerance[i] for i in alone)],
         alpha,
     )
     others = judge([ratios[i] for i in informing], [tolerance[i] for i in informing], alpha)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 
 import numpy as np
 
@@ -11,10 +12,11 @@ from empirical.backends.probing import TARGETS, Probe, agrees, probe
 
 __all__ = ["BACKENDS", "Unusable", "available_backends", "examine", "make_backend"]
 
-BACKENDS: dict[str, tuple[str, str]] = {
-    "numpy": ("empirical.backends.numpy", "NumpyBackend"),
-    "torch": ("empirical.backends.torch", "TorchBackend"),
-    "cupy": ("empirical.backends.cupy", "CupyBackend"),
+# Name → (module, class, the devices it may be followed by).
+BACKENDS: dict[str, tuple[str, str, str]] = {
+    "numpy": ("empirical.backends.numpy", "NumpyBackend", "cpu"),
+    "torch": ("empirical.backends.torch", "TorchBackend", r"cpu|cuda(:\d+)?"),
+    "cupy": ("empirical.backends.cupy", "CupyBackend", r"\d+"),
 }
 
 
@@ -34,14 +36,15 @@ def make_backend(name: str, dtype: str) -> Backend:
         If there is no such backend or dtype, or it can't be used here (:class:`Unusable`).
     """
     library, _, device = name.partition(":") if isinstance(name, str) else ("", "", "")
-    if library not in BACKENDS:
-        raise ValueError(f"backend: expected one of {', '.join(TARGETS)}, got {name!r}")
+    module, kind, devices = BACKENDS.get(library, ("", "", ""))
+    if not module or not re.fullmatch(f"({devices})?", device):
+        expected = ", ".join([*TARGETS, "torch:cuda:1", "cupy:1"])
+        raise ValueError(f"backend: expected one such as {expected}, got {name!r}")
     if dtype not in DTYPES:
         raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
     found = probe("torch:cuda" if library == "torch" and device.startswith("cuda") else library)
     if found.code != "ok":
         raise Unusable(f"backend: expected one that can be used here, got {name}: {found.code} ({found.detail})")
-    module, kind = BACKENDS[library]
     make = getattr(importlib.import_module(module), kind)
     backend: Backend = make(dtype, device) if device else make(dtype)
     return backend

@@ -70,8 +70,10 @@ class Backend:
         for start in range(0, rows, step):
             stop = min(start + step, rows)
             slab = self.xp.matmul(x[start:stop, :], x[:stop, :].T)
-            product[start:stop, :stop] = slab
+            product[start:stop, :start] = slab[:, :start]
             product[:start, start:stop] = slab[:, :start].T
+            square = slab[:, start:]  # whose two triangles some BLAS round differently
+            product[start:stop, start:stop] = (square + square.T) / 2
         return product
 
     def eigvalsh(self, matrix: Array) -> Array:

@@ -1,1 +1,1 @@
-"""Corrections to the leading order in the width, one a file: finite width, and the whole spectrum."""
+"""What goes beyond the leading order in the width, one to a file: finite width, and the whole spectrum."""

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from meanfield.arguments import usable
 from meanfield.conditions import outlier_margin
 from meanfield.kernels import ExchangeableKernel, exchangeable_kernel
-from meanfield.prediction import usable
 from meanfield.recursion import OrderParameters, order_parameters
 from meanfield.refinements.bulk_validity import bulk_warnings
 from meanfield.refinements.density import Component, solve_components

@@ -147,7 +147,7 @@ def bulk_features(
     """
     depth, outputs = network.depth, network.outputs
     widths = np.array(network.widths(width), dtype=np.float64)
-    weight, bias = (_from_one(x) for x in layer_coefficients(network, metric, widths, np.array(float(samples))))
+    weight, bias = (_from_one(x) for x in layer_coefficients(network, metric, widths))
     forward, forward_st = (np.asarray(x, dtype=np.float64) for x in (kernels.forward, kernels.forward_st))
     backward, backward_st = (_from_one(x) for x in (kernels.backward, kernels.backward_st))
     l, below = slice(1, None), slice(0, depth)

@@ -211,6 +211,8 @@ def with_nan():
         (nn.Linear(5, 3).eval(), {"dtype": "half"}, ValueError, "dtype: expected"),
         (nn.Linear(5, 3).eval(), {"spectrum": "all"}, ValueError, "spectrum: expected"),
         (nn.Linear(5, 3).eval(), {"memory": 100}, ValueError, "memory: expected"),
+        (nn.Linear(5, 3).eval(), {"memory": 0}, ValueError, "memory: expected an integer of at least 1"),
+        (nn.Linear(5, 3).eval(), {"metric": 3}, TypeError, "metric: expected"),
     ],
 )
 def test_bad_input_gets_one_line(model, change, error, words):

@@ -11,7 +11,7 @@ import pytest
 
 from meanfield.prediction import Prediction, predict
 from meanfield.spec import Metric
-from verify.records import Cell, Sample, Trial
+from verify.records import ORDER_PARAMETERS, Cell, Sample, Trial
 from verify.sweep import Sweep
 
 TINY = {
@@ -68,7 +68,13 @@ def world() -> Callable[..., list[Trial]]:
     ) -> list[Trial]:
         random = np.random.default_rng(seed)
         return [
-            Trial(cell.key, index, "done", samples=_draw(cell, factors or {}, bias, spread, random, predictions))
+            Trial(
+                cell.key,
+                index,
+                "done",
+                samples=_draw(cell, factors or {}, bias, spread, random, predictions),
+                order_parameters=_layers(predictions),
+            )
             for cell in sweep.cells()
             for predictions in [
                 {m: predict(cell.network, m, width=cell.width, samples=cell.samples) for m in cell.metrics}
@@ -81,6 +87,12 @@ def world() -> Callable[..., list[Trial]]:
 
 def _predictions(cell: Cell) -> dict[Metric, Prediction]:
     return {m: predict(cell.network, m, width=cell.width, samples=cell.samples) for m in cell.metrics}
+
+
+def _layers(predictions: Mapping[Metric, Prediction]) -> tuple[tuple[float, ...], ...]:
+    """Theory's own order parameters, as every network of this world has them."""
+    theory = next(iter(predictions.values())).order_parameters
+    return tuple(tuple(map(float, getattr(theory, name))) for name in ORDER_PARAMETERS)
 
 
 def _draw(cell: Cell, factors: Any, bias: float, spread: float, random: Any, predictions: Any) -> dict[str, Sample]:

@@ -77,6 +77,41 @@ def test_a_trial_that_kills_its_worker_fails_alone(cluster, tmp_path, make_sweep
     assert (failure.index, failure.reason[:25]) == (1, "worker lost: KilledWorker")
 
 
+def test_a_worker_that_dies_at_the_start_costs_another_try(cluster, tmp_path, make_sweep, draw, monkeypatch) -> None:
+    died = tmp_path / "died"
+
+    def prepare(*_):
+        if not died.exists():
+            died.touch()
+            os._exit(7)
+        return "c" * 64
+
+    monkeypatch.setattr("verify.pool.prepare_worker", prepare)
+    options = {"dask": cluster.scheduler_address, "progress": False, "measure": draw, "mix_code": True}
+    with run(make_sweep(2), tmp_path / "a.sqlite", **options) as store:
+        assert died.exists()
+        assert store.counts() == {"done": 8, "failed": 0, "pending": 0}
+
+
+def test_a_scheduler_that_is_gone_is_one_line_and_what_was_stored_stays(tmp_path, make_sweep, monkeypatch) -> None:
+    monkeypatch.setattr("verify.executors.PATIENCE", 2)
+    options = {"n_workers": 1, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
+    with distributed.LocalCluster(silence_logs=50, **options) as own:
+
+        class Closing(Store):
+            def append(self, trials) -> None:
+                super().append(trials)
+                if self.counts()["done"] >= 5:
+                    own.close()
+
+        monkeypatch.setattr("verify.runner.Store", Closing)
+        with pytest.raises(ConnectionError, match="dask: expected a scheduler at tcp://"):
+            run(make_sweep(500), tmp_path / "a.sqlite", dask=own.scheduler_address, progress=False)
+    with Store.open(tmp_path / "a.sqlite") as store:
+        assert store.counts()["done"] >= 5
+        assert store.counts()["failed"] == 0
+
+
 def test_an_executor_of_the_callers_and_no_scheduler_at_all(cluster, tmp_path, make_sweep, draw, capsys) -> None:
     with distributed.Client(cluster) as client:
         options = {"executor": client.get_executor(pure=False), "jobs": 2, "progress": False, "measure": draw}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -107,18 +108,60 @@ def test_a_read_only_file_system_can_be_read_and_not_written(tiny_disk, make_swe
     assert sorted(os.listdir(tiny_disk)) == ["a.sqlite", "a.sqlite.lock"]
 
 
-def test_where_there_is_no_write_ahead_log_the_other_journal_serves(tmp_path, make_sweep, monkeypatch) -> None:
-    """What SQLite answers on a file system without shared memory: the journal stays as it is."""
-    import verify.store
+NO_SHARED_MEMORY = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+static int is_shm(int fd) {
+    char link[64], name[512];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, name, sizeof name);
+    return n > 4 && !strncmp(name + n - 4, "-shm", 4);
+}
+void *mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset) {
+    static void *(*real)(void *, size_t, int, int, int, off_t);
+    if (!real) real = dlsym(RTLD_NEXT, "mmap");
+    if (fd >= 0 && (flags & MAP_SHARED) && is_shm(fd)) { errno = ENODEV; return MAP_FAILED; }
+    return real(at, size, prot, flags, fd, offset);
+}
+void *mmap64(void *at, size_t size, int prot, int flags, int fd, off_t offset) {
+    return mmap(at, size, prot, flags, fd, offset);
+}
+"""
 
-    monkeypatch.setattr(verify.store, "JOURNAL", "PRAGMA journal_mode")
+WITHOUT_LOG = """
+import sys
+from verify.store import Store
+from verify.sweep import Sweep
+sys.path.insert(0, {here!r})
+from test_faults import trials
+sweep = Sweep.from_json({sweep!r})
+with Store.create({path!r}, sweep) as store:
+    store.append(trials(sweep.cells()[0], range(3), 10))
+    with Store.open({path!r}) as reader:
+        print(*store.durability(), len(list(reader.trials())))
+"""
+
+
+def test_where_there_is_no_write_ahead_log_the_other_journal_serves(tmp_path, make_sweep) -> None:
+    """On a file system whose files can't be shared memory, as some network and FUSE file systems: mmap is made to say
+    so. SQLite answers "wal" there all the same, and fails at the first use."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("needs a C compiler")
+    (tmp_path / "shim.c").write_text(NO_SHARED_MEMORY)
+    shim = tmp_path / "shim.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", shim, tmp_path / "shim.c", "-ldl"], check=True)
     path, sweep = tmp_path / "a.sqlite", make_sweep(3)
-    with Store.create(path, sweep) as store:
-        assert store.durability() == ("delete", "full")
-        store.append(trials(sweep.cells()[0], range(3), 10))
-        with Store.open(path) as reader:
-            assert len(list(reader.trials())) == 3
-    monkeypatch.undo()
+    text = WITHOUT_LOG.format(here=str(Path(__file__).parent), sweep=sweep.to_json(), path=str(path))
+    environment = {**os.environ, "LD_PRELOAD": str(shim)}
+    ended = subprocess.run([sys.executable, "-c", text], env=environment, capture_output=True, text=True)
+    assert (ended.stdout, ended.stderr) == ("delete full 3\n", "")
     with Store.create(path, sweep) as store:
         assert store.durability() == ("wal", "normal")
         assert store.counts()["done"] == 3
+    assert not list(tmp_path.glob(".*"))

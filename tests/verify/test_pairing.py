@@ -79,3 +79,55 @@ def test_stored_spectra_come_with_outliers_and_bulk() -> None:
     assert [e.tolist() for e in found.eigenvalues] == [[3.0, 1.0]]
     assert len(found.outliers) == 4
     assert 0 < found.bulk < found.outliers[0]
+
+
+class Orders:
+    """A theory with a law for the refined order, which it refuses where it is told to."""
+
+    def __init__(self, refuses: bool = False, **fields: Any) -> None:
+        self.refuses, self.fields = refuses, fields
+
+    def __call__(self, *_: Any, order: str, **__: Any) -> SimpleNamespace:
+        given = {
+            "second_moment": 2.0,
+            "largest": 9.0,
+            "bulk": (0.5, 3),
+            "warnings": (),
+            "exponents": {},
+            "bounds": None,
+        }
+        given |= {"outliers": np.full(4, 9.0), "networks": None, "mean": 1.0}
+        if order == "refined":
+            if self.refuses:
+                raise ValueError("order: expected leading")
+            spread = np.linspace(0, 1, 1001)
+            outliers = spread[:, None] + np.array([9.0, 8.0, 7.0, 6.0])
+            law = {"mean": 1 + spread, "second_moment": 2 + spread, "largest": 9 + spread, "outliers": outliers}
+            given |= {"mean": 1.5, "networks": law, **self.fields}
+        return SimpleNamespace(**given)
+
+
+def refined(monkeypatch: pytest.MonkeyPatch, theory: Orders) -> dict[str, Observation]:
+    monkeypatch.setattr(meanfield.prediction, "predict", theory)
+    return {o.statistic: o for o in observations(pair([CELL], [trial()], "refined"))}
+
+
+def test_the_refined_theory_comes_with_its_band_and_the_leading_order_beside_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = refined(monkeypatch, Orders())
+    assert {o.order for o in found.values()} == {"refined"}
+    assert (found["mean"].predicted, found["mean"].leading) == (1.5, 1.0)
+    assert found["mean"].band == pytest.approx((1.025, 1.975))
+    assert found["outliers"].band == pytest.approx((7.525, 8.475))  # of the mean over one network's outliers
+
+
+def test_where_the_refined_theory_is_refused_the_leading_order_stands_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = refined(monkeypatch, Orders(refuses=True))
+    assert {(o.order, o.band, o.predicted == o.leading) for o in found.values()} == {("leading", None, True)}
+
+
+def test_a_void_refined_statistic_has_no_band_and_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = refined(monkeypatch, Orders(largest=math.nan, warnings=("outliers merge with the bulk",)))
+    assert (found["largest"].order, found["largest"].band) == ("refined", None)
+    assert found["largest"].reason == "outliers merge with the bulk"

@@ -1,14 +1,13 @@
 """What the preset `quick` can tell: its stored trials (tests/data/quick_trials.json) against wrong theories.
 
-The mutation is planted in the theory's kernel, the one place where K₁, K₂, ν and P are; tolerance, level and the powers
-of the fit are those of the preset, fixed before.
+The mutation is planted in the theory's kernel, the one place where K₁, K₂, ν and P are (the refined theory has K₁ and
+K₂ of its own); tolerance, level and the powers of the fit are those of the preset, fixed before.
 """
 
 from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,9 @@ import pytest
 
 import meanfield.prediction
 from meanfield.kernels import ExchangeableKernel
+from meanfield.refinements import finite_width
+from meanfield.refinements.classes import OTHER, SAME
+from meanfield.refinements.covariance import Outputs
 from verify.records import Sample, Trial
 from verify.sweep import Sweep
 from verify.verdict import compare
@@ -39,20 +41,30 @@ def stored() -> tuple[Sweep, list[Trial]]:
     return sweep, [Trial(cell, index, "done", samples=samples) for (cell, index), samples in trials.items()]
 
 
-@pytest.fixture
-def kernel(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Plants a factor on one field of the kernel."""
-    true = meanfield.prediction.exchangeable_kernel
+@pytest.fixture(scope="module", params=["leading", "refined"])
+def sweep(request: pytest.FixtureRequest, stored: tuple[Sweep, list[Trial]]) -> Sweep:
+    verdict = stored[0].verdict.model_copy(update={"theory": request.param})
+    return stored[0].model_copy(update={"verdict": verdict})
 
-    def plant(field: str, factor: float) -> None:
-        def wrong(*args: Any, **options: Any) -> ExchangeableKernel:
-            right = true(*args, **options)
-            changed = replace(right, **{field: getattr(right, field) * factor})
-            return replace(changed, gap=changed.same - changed.other)
 
-        monkeypatch.setattr(meanfield.prediction, "exchangeable_kernel", wrong)
+def plant(monkeypatch: pytest.MonkeyPatch, field: str, factor: float) -> None:
+    """A factor on one field of the kernel, which both orders read, and on K₁ or K₂ of the refined order's own mean."""
+    kernel, law = meanfield.prediction.exchangeable_kernel, finite_width.dual_law
 
-    return plant
+    def wrong_kernel(*args: Any, **options: Any) -> ExchangeableKernel:
+        right = kernel(*args, **options)
+        changed = replace(right, **{field: getattr(right, field) * factor})
+        return replace(changed, gap=changed.same - changed.other)
+
+    def wrong_law(*args: Any, **options: Any) -> Outputs:
+        right = law(*args, **options)
+        place = {"same": SAME, "other": OTHER}.get(field)
+        factors = np.ones((2, 2))
+        factors[1, [] if place is None else [place]] = factor
+        return replace(right, mean=right.mean * factors)
+
+    monkeypatch.setattr(meanfield.prediction, "exchangeable_kernel", wrong_kernel)
+    monkeypatch.setattr(finite_width, "dual_law", wrong_law)
 
 
 def test_the_data_are_those_of_the_preset(stored: tuple[Sweep, list[Trial]]) -> None:
@@ -63,17 +75,21 @@ def test_the_data_are_those_of_the_preset(stored: tuple[Sweep, list[Trial]]) -> 
     assert len(trials) == len(sweep.cells()) * sweep.run.trials
 
 
-def test_the_theory_is_not_refuted(stored: tuple[Sweep, list[Trial]]) -> None:
-    assert compare(*stored).verdict != "fail"
+def test_the_theory_is_not_refuted(sweep: Sweep, stored: tuple[Sweep, list[Trial]]) -> None:
+    assert compare(sweep, stored[1]).verdict != "fail"
 
 
-@pytest.mark.parametrize("factor", [1.1, 1 / 1.1])
 @pytest.mark.parametrize("field", ["same", "other", "normaliser", "dimension"])
-def test_a_mutation_of_ten_percent_is_refuted(
-    stored: tuple[Sweep, list[Trial]], kernel: Any, field: str, factor: float
+@pytest.mark.parametrize(
+    ("sweep", "factor"),
+    [("leading", 1.1), ("leading", 1 / 1.1), ("refined", 1.05), ("refined", 1 / 1.05)],
+    indirect=["sweep"],
+)
+def test_a_mutation_of_ten_percent_or_five_of_the_refined_theory_is_refuted(
+    sweep: Sweep, stored: tuple[Sweep, list[Trial]], monkeypatch: pytest.MonkeyPatch, field: str, factor: float
 ) -> None:
-    kernel(field, factor)
-    comparison = compare(*stored)
+    plant(monkeypatch, field, factor)
+    comparison = compare(sweep, stored[1])
     failing = {d.statistic for d in comparison.limits if d.verdict == "fail"}
     assert comparison.verdict == "fail"
     assert failing & ({"largest", "outliers"} if field == "other" else {"mean"})
@@ -81,10 +97,10 @@ def test_a_mutation_of_ten_percent_is_refuted(
 
 @pytest.mark.slow
 def test_the_true_theory_is_not_refuted_in_95_of_100_repeats(
-    stored: tuple[Sweep, list[Trial]], monkeypatch: pytest.MonkeyPatch
+    sweep: Sweep, stored: tuple[Sweep, list[Trial]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By resampling: each repeat draws as many networks of each cell, with replacement, from the stored ones."""
-    sweep, trials = stored
+    trials = stored[1]
     known = functools.lru_cache(maxsize=None)(meanfield.prediction.predict)
     monkeypatch.setattr(meanfield.prediction, "predict", known)
     random = np.random.default_rng(1)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+from empirical import available_backends
 from verify.pool import EngineError
 from verify.runner import default_path, run
 from verify.store import Store, StoreError
@@ -168,10 +171,76 @@ def test_trials_of_other_measuring_code_are_not_mixed_in_unless_told(tmp_path, m
         run(make_sweep(1), path, **options).close()
         monkeypatch.setattr("verify.runner.code_hash", lambda: "f" * 64)
         assert default_path(make_sweep()).name == "tiny-ffffffff.sqlite"
-        with pytest.raises(StoreError, match="store: expected trials of the measuring code ffffffff, got some of"):
+        with pytest.raises(StoreError, match=r"expected trials of one measuring code, got \w{8} and ffffffff"):
             run(make_sweep(2), path, **options)
         with run(make_sweep(2), path, mix_code=True, **options) as store:
             assert store.counts()["done"] == 8
+
+
+def test_a_worker_with_other_code_is_found_out_at_its_first_trial(tmp_path, make_sweep, draw, monkeypatch) -> None:
+    """As after an edit during a run, or on a cluster where one machine has an older copy."""
+    codes = iter(["a" * 64] * 5 + ["b" * 64] * 99)
+    monkeypatch.setattr("verify.runner.code_hash", lambda: "a" * 64)
+    monkeypatch.setattr("verify.trials.code_hash", lambda: next(codes))
+    monkeypatch.setattr("verify.pool.prepare_worker", lambda *_: "a" * 64)
+    options = {"jobs": 1, "progress": False, "measure": draw}
+    with ThreadPoolExecutor(1) as threads, pytest.raises(StoreError, match="got aaaaaaaa and bbbbbbbb"):
+        run(make_sweep(3), tmp_path / "a.sqlite", executor=threads, **options)
+    with Store.open(tmp_path / "a.sqlite") as store:
+        assert store.codes() == {"a" * 64}
+        assert store.counts()["done"] > 0
+
+
+def test_linear_algebra_has_one_thread_in_workers_of_any_kind(tmp_path, make_sweep) -> None:
+    """NumPy and SciPy bring a BLAS each, torch its OpenMP: a process without the variables that limit them."""
+    free = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    text = FREE_THREADS.format(sweep=make_sweep(1).to_json(), folder=str(tmp_path))
+    ended = subprocess.run([sys.executable, "-c", text], env=free, capture_output=True, text=True, check=True)
+    assert set(ended.stdout.split()) == {"1"}, ended.stdout
+
+
+FREE_THREADS = """
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+from verify.runner import run
+from verify.sweep import Sweep
+
+sweep = Sweep.from_json({sweep!r})
+for number, kind in enumerate((ProcessPoolExecutor, ThreadPoolExecutor)):
+    with kind(2) as executor:
+        path = Path({folder!r}) / str(number)
+        with run(sweep, path, executor=executor, jobs=2, progress=False) as store:
+            for trial in store.trials():
+                print(*trial.provenance["threads"].values())
+"""
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_an_executor_that_is_shut_down_on_the_way_is_one_clear_error(tmp_path, make_sweep, draw, cancelled) -> None:
+    executor = ThreadPoolExecutor(1)
+    seen = []
+
+    def closing(*args, **kwargs):
+        seen.append(1)
+        if len(seen) == 3:
+            executor.shutdown(wait=False, cancel_futures=cancelled)
+        return draw(*args, **kwargs)
+
+    with pytest.raises(EngineError, match="engine: expected workers that start, got RuntimeError"):
+        run(make_sweep(3), tmp_path / "a.sqlite", executor=executor, jobs=1, progress=False, measure=closing)
+    with Store.open(tmp_path / "a.sqlite") as store:
+        assert store.counts()["done"] >= 3
+        assert store.counts()["failed"] == 0
+
+
+def test_a_backend_that_cannot_be_used_stops_the_run_before_its_first_trial(tmp_path, make_sweep) -> None:
+    sweep = make_sweep(3, backend="cupy")
+    if "cupy" in available_backends():
+        pytest.skip("CuPy can be used here")
+    with pytest.raises(ValueError, match="backend: expected one that can be used here, got cupy"):
+        run(sweep, tmp_path / "a.sqlite", jobs=1, progress=False)
+    with Store.open(tmp_path / "a.sqlite") as store:
+        assert store.counts() == {"done": 0, "failed": 0, "pending": 12}
 
 
 def test_tasks_grow_for_short_trials_and_start_with_the_widest_cell(tmp_path, make_sweep, draw) -> None:

@@ -95,17 +95,32 @@ def test_the_lack_of_fit_of_a_constant_is_brown_and_forsythes_test() -> None:
     assert found == pytest.approx(expected)
 
 
-def test_powers_follow_from_statistic_outputs_and_theory() -> None:
-    assert powers("mean", 10, "leading") == (0, 1)
-    assert powers("outliers", 10, "leading") == (0, 1)
-    assert powers("second_moment", 10, "leading") == (0, 1, 2)
-    assert powers("largest", 10, "leading") == (0, 0.5, 1)
-    assert powers("largest", 1, "leading") == (0, 1)
-    assert powers("largest", 10, "refined") == (0, 1)
+def test_powers_follow_from_statistic_degeneracy_and_theory() -> None:
+    assert powers("mean", True, "leading") == (0, 1)
+    assert powers("outliers", True, "leading") == (0, 1)
+    assert powers("second_moment", True, "leading") == (0, 1, 2)
+    assert powers("largest", True, "leading") == (0, 0.5, 1)
+    assert powers("largest", False, "leading") == (0, 1, 2)
+    assert {powers(s, True, "refined") for s in ("mean", "second_moment", "largest", "outliers")} == {(0, 2)}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "metric", "expected"),
+    [(4, FIM(), (0, 0.5, 1)), (1, FIM(), (0, 1, 2)), (4, FIM(loss="cross_entropy"), (0, 1, 2))],
+)
+def test_only_equal_outliers_repel_to_first_order(outputs: int, metric: FIM, expected: tuple[float, ...]) -> None:
+    network = Network(3, "linear", 1.0, 0.1, outputs)
+    points = [
+        Observation(Cell(network, m, 9, (metric,)), metric, "largest", 1.0, np.ones(3), "", (1.0, 0.0))
+        for m in (8, 16, 32)
+    ]
+    (found,) = series(points)
+    assert found.fit is not None
+    assert found.fit.powers == expected
 
 
 def test_a_power_law_gives_its_exponents_and_ratio() -> None:
-    (found,) = series(line([(32, 50), (64, 50), (128, 50)], 3.0, in_width=-0.9), "leading")
+    (found,) = series(line([(32, 50), (64, 50), (128, 50)], 3.0, in_width=-0.9))
     assert (found.axis, found.held) == ("width", "N = 50")
     assert found.exponent.value == pytest.approx(-0.9)
     assert found.expected == pytest.approx(-0.9)
@@ -115,13 +130,13 @@ def test_a_power_law_gives_its_exponents_and_ratio() -> None:
 
 
 def test_two_widths_give_an_exponent_and_no_limit() -> None:
-    (found,) = series(line([(32, 50), (64, 50)], in_width=1.0), "leading")
+    (found,) = series(line([(32, 50), (64, 50)], in_width=1.0))
     assert found.fit is None
     assert found.exponent.value == pytest.approx(1)
 
 
 def test_a_grid_has_lines_along_both_axes_and_no_diagonals() -> None:
-    found = series(line([(m, n) for m in (10, 20, 40) for n in (10, 20, 40)], in_width=1.0, in_samples=0.5), "leading")
+    found = series(line([(m, n) for m in (10, 20, 40) for n in (10, 20, 40)], in_width=1.0, in_samples=0.5))
     assert [(s.axis, s.held) for s in found] == [
         *(("width", f"N = {n}") for n in (10, 20, 40)),
         *(("samples", f"M = {m}") for m in (10, 20, 40)),
@@ -131,7 +146,7 @@ def test_a_grid_has_lines_along_both_axes_and_no_diagonals() -> None:
 
 
 def test_samples_in_proportion_to_the_width_are_one_line_with_the_sum_of_the_exponents() -> None:
-    (found,) = series(line([(10, 5), (20, 10), (40, 20)], in_width=1.0, in_samples=0.5), "leading")
+    (found,) = series(line([(10, 5), (20, 10), (40, 20)], in_width=1.0, in_samples=0.5))
     assert (found.axis, found.held) == ("width", "N = 0.5 M")
     assert found.exponent.value == pytest.approx(1.5)
     assert found.asymptotic == 1.5
@@ -140,11 +155,11 @@ def test_samples_in_proportion_to_the_width_are_one_line_with_the_sum_of_the_exp
 def test_metrics_and_statistics_are_not_mixed() -> None:
     points = line([(10, 5), (20, 5)])
     other = Observation(points[0].cell, NTK(), "mean", 1.0, np.ones(3), "", (0.0, 0.0))
-    assert len(series([*points, other], "leading")) == 1
+    assert len(series([*points, other])) == 1
 
 
 def test_void_points_are_on_no_line() -> None:
     points = line([(10, 5), (20, 5), (40, 5)])
     void = Observation(points[0].cell, FIM(), "mean", math.nan, np.ones(3), "no outlier", (0.0, 0.0))
-    (found,) = series([void, *points[1:]], "leading")
+    (found,) = series([void, *points[1:]])
     assert len(found.observations) == 2

@@ -20,7 +20,10 @@ def trial_of(cell, index: int, **change) -> Trial:
     sample = Sample(random.normal(), math.nan, math.inf, outliers, 7, spectrum)
     samples = {metric.label: sample for metric in cell.metrics}
     provenance = {"code": "a" * 64, "dtype": "float64"}
-    values = {"status": "done", "seconds": 0.25, "samples": samples, "provenance": provenance}
+    layers = tuple(map(tuple, random.normal(size=(6, cell.network.depth))))
+    values = {
+        "status": "done", "seconds": 0.25, "samples": samples, "provenance": provenance, "order_parameters": layers,
+    }  # fmt: skip
     return Trial(cell.key, index, **{**values, **change})
 
 
@@ -31,13 +34,14 @@ def plain(trial: Trial) -> tuple:
          None if s.eigenvalues is None else s.eigenvalues.tobytes())
         for label, s in trial.samples.items()
     ]  # fmt: skip
-    return (trial.cell, trial.index, trial.status, trial.reason, trial.seconds, samples, dict(trial.provenance))
+    layers = np.array(trial.order_parameters).tobytes()
+    return (trial.cell, trial.index, trial.status, trial.reason, trial.seconds, samples, layers, dict(trial.provenance))
 
 
 def test_trials_come_back_as_they_went_in_whatever_the_order(tmp_path, make_sweep) -> None:
     sweep = make_sweep(3)
     trials = [trial_of(cell, n) for cell in sweep.cells() for n in range(3)]
-    trials[4] = trial_of(sweep.cells()[1], 1, status="failed", reason="ValueError: no", samples={})
+    trials[4] = trial_of(sweep.cells()[1], 1, status="failed", reason="ValueError: no", samples={}, order_parameters=())
     with Store.create(tmp_path / "a.sqlite", sweep) as store:
         store.begin({"workers": 2})
         store.append(trials[7:][::-1])
@@ -142,6 +146,33 @@ def test_a_damaged_store_is_refused_in_a_line(tmp_path, make_sweep) -> None:
     path.write_bytes(bytes(data))
     with pytest.raises(StoreError, match=r"store: expected a store, got .*malformed"):
         Store.create(path, make_sweep(60))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM provenance",
+        "UPDATE provenance SET json = '{'",
+        "UPDATE trial SET seconds = 'soon'",
+        "UPDATE sample SET outliers = x'00'",
+        "UPDATE sample SET mean = 'large'",
+        "UPDATE sample SET metric = CAST(x'ff41' AS TEXT) WHERE rowid = 1",
+        "UPDATE sweep SET json = '{\"name\": 3}'",
+        "UPDATE sweep SET json = '[]'",
+        "DELETE FROM sweep",
+    ],
+)
+def test_damage_that_sqlite_does_not_see_is_a_line_too(tmp_path, make_sweep, damage) -> None:
+    path = tmp_path / "a.sqlite"
+    with Store.create(path, make_sweep(1)) as store:
+        store.append([trial_of(cell, 0) for cell in make_sweep().cells()])
+    connection = sqlite3.connect(path)
+    connection.execute(damage)
+    connection.commit()
+    connection.close()
+    with Store.open(path) as store, pytest.raises(StoreError, match=r"^store: expected .*a\.sqlite") as caught:
+        list(store.trials())
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_a_path_below_a_file_is_refused_in_a_line(tmp_path, make_sweep) -> None:

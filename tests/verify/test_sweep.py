@@ -76,6 +76,16 @@ def test_presets_are_sweeps_named_like_their_file(name: str) -> None:
     assert sweep.cells()
 
 
+@pytest.mark.parametrize("name", [name for name in preset_names() if name.startswith("paper-")])
+def test_the_presets_of_the_paper_have_its_size_in_a_store_of_its_own(name: str) -> None:
+    laptop, paper = Sweep.preset(name), Sweep.preset(name, size="paper")
+    assert paper.name != laptop.name
+    assert len(paper.cells()) >= len(laptop.cells())
+    assert max(c.width for c in paper.cells()) > max(c.width for c in laptop.cells())
+    assert paper.run.trials > laptop.run.trials
+    assert {c.network for c in paper.cells()} == {c.network for c in laptop.cells()}
+
+
 def test_all_errors_of_a_file_come_at_once_one_line_each(tmp_path) -> None:
     path = tmp_path / "bad.toml"
     path.write_text(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from empirical import available_backends
 from verify.cli import main
 from verify.estimates import estimate, estimate_table
 from verify.exporting import export, rows
@@ -20,7 +21,7 @@ def fill(path, sweep, numbers, *, status: str = "done", code: str = "c") -> None
         store.begin({"workers": 1})
         for cell in sweep.cells():
             for n in numbers:
-                sample = Sample(n + 0.5, 1 / 3, np.nan, (2.0, 1.0), 7, np.array([2.0, 1.0, 0.25]))
+                sample = Sample(n + 0.5, 1 / 3, np.nan, (2.0, 1.0), 2**40, np.array([2.0, 1.0, 0.25]))
                 samples = {m.label: sample for m in cell.metrics} if status == "done" else {}
                 store.append([Trial(cell.key, n, status, "", 1.0, samples, {"code": code})])
 
@@ -41,14 +42,16 @@ def test_an_export_read_back_has_every_row_and_figure(tmp_path, make_sweep, suff
             assert data["eigenvalues"].shape == (24, 3)
             np.testing.assert_array_equal(data["eigenvalues"][0], [2.0, 1.0, 0.25])
             assert np.isnan(data["eigenvalues"][-1]).all()
+            assert Sweep.from_json(data.attrs["sweep"]) == make_sweep(3)
             frame = data.drop_dims(["outliers_rank", "eigenvalues_rank"]).to_dataframe()
     else:
         frame = pd.read_csv(out) if suffix == ".csv" else pd.read_parquet(out)
         spectrum = frame["eigenvalues"][0]
         assert (spectrum == "2.0 1.0 0.25") if suffix == ".csv" else (list(spectrum) == [2.0, 1.0, 0.25])
-    for name in ("mean", "second_moment", "largest", "trial", "width", "layer"):
+    for name in ("mean", "second_moment", "largest", "dimension", "trial", "width", "layer"):
         np.testing.assert_array_equal(frame[name], [row[name] for row in expected])
-    assert list(frame["status"]) == [row["status"] for row in expected]
+    for name in ("status", "code"):
+        assert list(frame[name]) == [row[name] for row in expected]
     assert list(frame["metric"]) == [row["metric"] for row in expected]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["a.sqlite", "a.sqlite.lock", out.name])
 
@@ -108,16 +111,30 @@ def test_set_changes_values_and_says_what_it_cannot() -> None:
             changed(table, [bad])
 
 
+def test_a_size_replaces_values_of_the_file_and_a_change_those_of_the_size() -> None:
+    table = {"name": "a", "run": {"trials": 1, "seed": 4}, "sizes": {"paper": {"name": "b", "run": {"trials": 9}}}}
+    assert changed(table) == {"name": "a", "run": {"trials": 1, "seed": 4}}
+    assert changed(table, size="paper") == {"name": "b", "run": {"trials": 9, "seed": 4}}
+    assert changed(table, ["run.trials=5"], "paper") == {"name": "b", "run": {"trials": 5, "seed": 4}}
+    with pytest.raises(ValueError, match=r"size: expected one that the sweep has \(paper\), got 'large'"):
+        changed(table, size="large")
+
+
 def test_a_dry_run_lists_cells_memory_and_time_and_runs_nothing(tmp_path, make_sweep, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     estimates = estimate(make_sweep(3))
     assert all(e.plan is not None and e.plan.bytes > 0 and e.seconds > 0 for e in estimates)
     table = estimate_table(make_sweep(3), estimates, 2)
     assert len(table.splitlines()) == 2 + 4 + 1
-    assert table.splitlines()[-1].startswith("12 trials, about 0.0 minutes")
+    assert table.splitlines()[-1].startswith("12 trials, about 0.")
     small = ["--set", "run.memory=1e-9", "--set", "grid.width=[8]"]
     assert main(["run", "quick", "--dry-run", *small]) == 0
     printed = capsys.readouterr().out
     assert printed.count("too large") == 3
     assert "memory: expected a measurement that fits into" in printed
+    if "cupy" not in available_backends():  # the workers of a cluster may have what this machine lacks
+        assert main(["run", "quick", "--dry-run", "--set", "run.backend=cupy"]) == 0
+        printed = capsys.readouterr().out
+        assert "backend: expected one that can be used here, got cupy" in printed
+        assert printed.splitlines()[-1].startswith("300 trials, unknown time and 0.")
     assert list(tmp_path.iterdir()) == []

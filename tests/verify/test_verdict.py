@@ -26,7 +26,7 @@ def sweep(trials: int = 20, width: list[int] | None = None, delta: float = 0.05,
             **grid,
         },
         run={"trials": trials, "seed": 1},
-        verdict={"delta": delta, "slope": 2.0},
+        verdict={"theory": "leading", "delta": delta, "slope": 2.0},
     )  # fmt: skip
 
 

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+import typer
 
-from verify.cli import main
+from verify.cli import app, main
+from verify.records import Trial
 from verify.store import Store
 
 TINY = """
@@ -60,6 +62,28 @@ def test_run_ends_with_the_table_and_the_report_and_status_agrees(tmp_path, swee
     assert capsys.readouterr().out == "tiny: 4 done, 0 failed, 0 pending, about 0 s left\n"
 
 
+def test_until_decided_doubles_the_trials_up_to_the_most_at_a_share_of_the_level(tmp_path, sweep_file, capsys) -> None:
+    store = tmp_path / "a.sqlite"
+    run = ["run", str(sweep_file), "--store", str(store), "--jobs", "1", "--quiet"]
+    # 10 networks can't decide on that.
+    exact = ["--set", "verdict.refined_delta=1e-6", "--set", "verdict.refined_slope=0.0"]
+    assert main([*run, *exact, "--until-decided", "10"]) == 0
+    with Store.open(store) as opened:
+        assert opened.counts() == {"done": 10, "failed": 0, "pending": 0}
+        assert opened.sweep().verdict.alpha == 0.05 / 3  # looks at 4, 8 and 10 trials
+    capsys.readouterr()
+    assert main([*run, "--until-decided", "3"]) == 2
+    assert capsys.readouterr().err == "verify: until_decided: expected at least the sweep's 4 trials, got 3\n"
+
+
+def test_a_size_is_one_flag(sweep_file, capsys) -> None:
+    sweep_file.write_text(TINY + "[sizes.paper]\ngrid.width = [8, 16]\n")
+    assert main(["run", str(sweep_file), "--size", "paper", "--dry-run", "--jobs", "1"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("8 trials")
+    assert main(["run", str(sweep_file), "--size", "huge", "--dry-run"]) == 2
+    assert "size: expected one that the sweep has (paper), got 'huge'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("verdict", "code"), [("pass", 0), ("fail", 1), ("unclear", 3)])
 def test_with_check_the_verdict_is_the_exit_status(tmp_path, sweep_file, capsys, verdict, code, monkeypatch) -> None:
     import verify.cli
@@ -103,13 +127,38 @@ def test_each_error_of_a_sweep_file_has_its_line(sweep_file, capsys) -> None:
 
 
 def test_a_store_without_finished_trials_has_no_report(tmp_path, make_sweep, capsys) -> None:
-    Store.create(tmp_path / "a.sqlite", make_sweep()).close()
-    assert main(["report", str(tmp_path / "a.sqlite"), "--out", str(tmp_path / "r")]) == 2
-    assert "expected finished trials, got none" in capsys.readouterr().err
+    arguments = ["report", str(tmp_path / "a.sqlite"), "--out", str(tmp_path / "r")]
+    with Store.create(tmp_path / "a.sqlite", make_sweep()) as store:
+        assert main(arguments) == 2
+        assert "expected finished trials, got none" in capsys.readouterr().err
+        cell, *_ = make_sweep().cells()
+        store.append([Trial(cell.key, n, "failed", "ValueError: no", provenance={"code": "c"}) for n in range(2)])
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.endswith("; 2 failed: ValueError: no\n")
     assert not (tmp_path / "r").exists()
 
 
-@pytest.mark.parametrize("command", ["export", "init", "merge", "report", "run", "status"])
+def test_a_report_that_could_not_be_written_is_refused_before_the_sweep(tmp_path, sweep_file, capsys) -> None:
+    store = tmp_path / "a.sqlite"
+    assert main(["run", str(sweep_file), "--store", str(store), "--report", str(sweep_file), "--quiet"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("verify: report: expected a folder that can be written, got")
+    assert not store.exists()
+
+
+def test_a_store_whose_name_has_no_ending_has_its_report_beside_it(tmp_path, sweep_file) -> None:
+    assert main(["run", str(sweep_file), "--store", str(tmp_path / "a"), "--jobs", "1", "--quiet"]) == 0
+    assert (tmp_path / "a-report" / "report.html").is_file()
+
+
+def test_a_sweep_file_is_never_written_over(sweep_file, capsys) -> None:
+    before = sweep_file.read_text()
+    assert main(["init", "quick", "--out", str(sweep_file)]) == 2
+    assert "verify: out: expected the name of a new file, got" in capsys.readouterr().err
+    assert sweep_file.read_text() == before
+
+
+@pytest.mark.parametrize("command", sorted(typer.main.get_command(app).commands))
 def test_every_command_has_help_with_an_example(command, capsys) -> None:
     assert main([command, "--help"]) == 0
     assert "Example: verify" in capsys.readouterr().out

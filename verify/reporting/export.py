@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +63,17 @@ def as_json(comparison: Comparison, facts: Mapping[str, Any]) -> str:
         "title": c.title,
         "verdict": c.verdict,
         "headline": headline(c),
-        "settings": {"theory": c.theory, "alpha": c.alpha, "delta": c.delta, "slope": c.slope},
+        "settings": {
+            "theory": c.theory,
+            "alpha": c.alpha,
+            "tolerances": {order: asdict(tolerance) for order, tolerance in c.tolerances.items()},
+        },
         "counts": counts(c),
+        "coverage": {statistic: {**asdict(found), "share": found.share} for statistic, found in c.coverage.items()},
         "deciding": model.deciding_table(c).records(),
         "series": model.fits_table(c).records(),
         "cells": model.cells_table(c).records(),
+        "spectra": model.bulks_table(c).records(),
         "void": model.void_table(c).records(),
         "failures": c.failures,
         "provenance": plain(facts),

@@ -9,12 +9,16 @@ from typing import Any
 
 from verify.difference import Difference
 from verify.inference import Estimate
-from verify.reporting.names import STATISTIC_TITLES, VERDICT_TITLES, network_names, sizes
+from verify.pairing import LEVEL
+from verify.reporting.names import ORDER_PARAMETER_TITLES, STATISTIC_TITLES, VERDICT_TITLES, network_names, sizes
 from verify.reporting.tables import Column, Table, plain
 from verify.scaling import Series
 from verify.verdict import Comparison, Limit, Row
 
-__all__ = ["cells_table", "deciding_table", "failures_table", "fits_table", "provenance_table", "tables", "void_table"]
+__all__ = [
+    "bulks_table", "cells_table", "deciding_table", "failures_table", "fits_table", "order_parameters_table",
+    "outliers_table", "provenance_table", "tables", "void_table",
+]  # fmt: skip
 
 _COEFFICIENTS = {0.0: "a₀", 0.5: "a½", 1.0: "a₁", 2.0: "a₂"}
 REASONS = 20
@@ -25,11 +29,12 @@ def deciding_table(comparison: Comparison) -> Table:
     """The ratios that decide, with their verdicts."""
     names = network_names(comparison.networks)
     columns = (
-        *_NAME, Column("at", "at"), _estimate("ratio", "ratio (95 % CI)"), _number("tolerance", "tolerance ±"),
+        *_NAME, Column("at", "at"), _ORDER, _estimate("ratio", "ratio (95 % CI)"), _number("tolerance", "tolerance ±"),
         _VERDICT, _NEEDS,
     )  # fmt: skip
     rows = tuple(
-        (*_name(d, names), sizes(d), d.ratio, _judged(d)[0], d.verdict, d.trials_needed) for d in comparison.deciding
+        (*_name(d, names), sizes(d), d.order, d.ratio, _judged(d)[0], d.verdict, d.trials_needed)
+        for d in comparison.deciding
     )
     return Table("What decides: measured / predicted, and how many more networks a decision needs", columns, rows)
 
@@ -40,7 +45,7 @@ def fits_table(comparison: Comparison) -> Table:
     limits = {id(limit.series): limit for limit in comparison.limits}
     used = sorted({p for s in comparison.series if s.fit for p in s.fit.powers})
     columns = (
-        *_NAME, Column("held", "held"), _estimate("exponent", "exponent (95 % CI)"),
+        *_NAME, Column("held", "held"), _ORDER, _estimate("exponent", "exponent (95 % CI)"),
         _number("asymptotic", "leading order"), _number("expected", "theory at these points", "{:z.3f}"),
         *(_estimate(f"a_{p:g}", f"{_COEFFICIENTS[p]} (95 % CI)") for p in used),
         _number("goodness_of_fit", "goodness of fit p", "{:.2g}"), _number("detectable", "detects ±", "{:.2f}"),
@@ -54,18 +59,85 @@ def cells_table(comparison: Comparison) -> Table:
     names = network_names(comparison.networks)
     columns = (
         *_NAME, _whole("width", "M"), _whole("samples", "N"), _whole("trials", "networks"),
-        _number("predicted", "predicted"), _number("measured", "measured"), _number("standard_error", "s.e.", "{:.2g}"),
+        _ORDER, _number("predicted", "predicted"), _BAND, _number("leading", "leading order"),
+        _number("measured", "measured"), _number("standard_error", "s.e.", "{:.2g}"),
         _estimate("ratio", "ratio (95 % CI)"), _number("tolerance", "tolerance ±", "{:.3f}"),
         _number("p_equivalent", "p inside", "{:.2g}"), _number("p_outside", "p outside", "{:.2g}"), _VERDICT, _NEEDS,
     )  # fmt: skip
     rows = tuple(
         (
-            *_name(r, names), r.observation.cell.width, r.observation.cell.samples, r.trials, r.observation.predicted,
-            r.measured.value, r.measured.standard_error, r.ratio, *_judged(r), r.verdict, r.trials_needed,
+            *_name(r, names), r.observation.cell.width, r.observation.cell.samples, r.trials, r.order,
+            r.observation.predicted, r.observation.band, r.observation.leading, r.measured.value,
+            r.measured.standard_error, r.ratio, *_judged(r), r.verdict, r.trials_needed,
         )
         for r in comparison.rows
     )  # fmt: skip
     return Table("Cells: one statistic of one metric at one width and sample number", columns, rows)
+
+
+def outliers_table(comparison: Comparison) -> Table:
+    """The outliers one by one, where theory tells them apart."""
+    names = network_names(comparison.networks)
+    columns = (
+        Column("metric", "metric"), Column("network", "network"), _whole("width", "M"), _whole("samples", "N"),
+        _whole("rank", "rank"), _number("predicted", "predicted"), _estimate("measured", "measured (95 % CI)"),
+        _estimate("ratio", "ratio (95 % CI)"), Column("inside", "predicted inside"),
+        _number("lower", "Theorem 3.3 from"), _number("upper", "to"),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            r.metric.label, names[r.cell.network.digest], r.cell.width, r.cell.samples, rank, predicted, measured,
+            measured.scaled(1 / predicted), _inside(predicted, measured),
+            *(r.bounds if r.bounds and rank == 1 else (math.nan, math.nan)),
+        )
+        for r in comparison.ranks
+        for rank, (predicted, measured) in enumerate(zip(r.predicted, r.measured, strict=True), start=1)
+    )  # fmt: skip
+    return Table("Each outlier of the widest networks, means over networks by rank", columns, rows)
+
+
+def order_parameters_table(comparison: Comparison) -> Table:
+    """The order parameters of the widest networks, layer by layer."""
+    names = network_names(comparison.networks)
+    columns = (
+        Column("network", "network"), _whole("width", "M"), _whole("samples", "N"), Column("quantity", "quantity"),
+        _whole("layer", "layer"), _number("predicted", "theory"), _estimate("measured", "measured (95 % CI)"),
+        _estimate("ratio", "ratio (95 % CI)"),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            names[x.cell.network.digest], x.cell.width, x.cell.samples, title, layer, float(predicted), measured,
+            measured.scaled(1 / predicted) if predicted else _UNKNOWN,
+        )
+        for x in comparison.layers
+        for name, title in ORDER_PARAMETER_TITLES.items()
+        for layer, predicted, measured in zip(x.numbers(name), x.predicted[name], x.measured[name], strict=True)
+    )  # fmt: skip
+    return Table("Order parameters: theory for M → ∞, and means over the widest networks measured", columns, rows)
+
+
+def bulks_table(comparison: Comparison) -> Table:
+    """Whole spectra: how far the measured bulk is from its predicted law, and where both end."""
+    names = network_names(comparison.networks)
+    columns = (
+        Column("metric", "metric"), Column("network", "network"), _whole("width", "M"), _whole("samples", "N"),
+        _whole("networks", "networks"), _estimate("raw", "KS distance"), _estimate("normalised", "scaled to its mean"),
+        _estimate("own", "own order parameters"), _number("lower_predicted", "lower edge predicted"),
+        _estimate("lower", "measured"), _number("upper_predicted", "upper edge predicted"),
+        _estimate("upper", "measured"), Column("remarks", "remarks"),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            b.metric.label, names[b.cell.network.digest], b.cell.width, b.cell.samples, len(b.networks),
+            b.mean("raw"), b.mean("normalised"), b.mean("own"),
+            b.law.lower if b.law else math.nan, b.mean("lower"), b.law.upper if b.law else math.nan, b.mean("upper"),
+            b.reason,
+        )
+        for b in comparison.bulks
+    )  # fmt: skip
+    return Table(
+        "Whole spectra: Kolmogorov-Smirnov distance of the measured bulk from its predicted law", columns, rows
+    )
 
 
 def void_table(comparison: Comparison) -> Table:
@@ -101,7 +173,10 @@ def tables(comparison: Comparison, facts: Mapping[str, Any]) -> list[tuple[str, 
     everything = {
         "What decides": deciding_table(comparison),
         "Fits": fits_table(comparison),
+        "Outliers one by one": outliers_table(comparison),
+        "Order parameters": order_parameters_table(comparison),
         "Cells": cells_table(comparison),
+        "Whole spectra": bulks_table(comparison),
         "Void": void_table(comparison),
         "Failures": failures_table(comparison),
         "Provenance": provenance_table(facts),
@@ -157,12 +232,22 @@ def _parts(e: Estimate) -> dict[str, float]:
 
 
 _NAME = (Column("metric", "metric"), Column("statistic", "statistic"), Column("network", "network"))
+_ORDER = Column("theory", "theory")
+_BAND = Column(
+    "band", f"{LEVEL:.0%} of networks", lambda b: f"{b[0]:.4g} .. {b[1]:.4g}" if b else "–", number=True,
+    export=lambda b: dict(zip(("_low", "_high"), b or (math.nan, math.nan), strict=True)),
+)  # fmt: skip
 _VERDICT = Column("verdict", "verdict", lambda v: VERDICT_TITLES.get(v, ""))
 _NEEDS = Column("trials_needed", "more needed", lambda n: "> 10⁷" if n is None else f"{n}", number=True)
 
 
 def _name(what: Row | Limit | Series, names: Mapping[str, str]) -> tuple[str, str, str]:
     return what.metric.label, STATISTIC_TITLES[what.statistic], names[what.network.digest]
+
+
+def _inside(predicted: float, measured: Estimate) -> str:
+    low, high = measured.interval()
+    return "–" if math.isnan(low) else "yes" if low <= predicted <= high else "no"
 
 
 def _judged(judged: Row | Limit) -> tuple[float, float, float]:
@@ -173,7 +258,7 @@ def _judged(judged: Row | Limit) -> tuple[float, float, float]:
 def _fitted(s: Series, limit: Limit | None, used: Iterable[float]) -> tuple[Any, ...]:
     known = dict(zip(s.fit.powers, s.fit.coefficients, strict=True)) if s.fit else {}
     return (
-        s.held, s.exponent, s.asymptotic, s.expected, *(known.get(p, _UNKNOWN) for p in used),
+        s.held, s.order, s.exponent, s.asymptotic, s.expected, *(known.get(p, _UNKNOWN) for p in used),
         s.fit.goodness if s.fit else math.nan, limit.judgement.detectable if limit else math.nan,
     )  # fmt: skip
 

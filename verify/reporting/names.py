@@ -8,7 +8,7 @@ from typing import Any
 from meanfield.spec import Network
 from verify.verdict import Limit, Row
 
-__all__ = ["AXES", "STATISTIC_TITLES", "VERDICT_TITLES", "network_names", "place", "sizes"]
+__all__ = ["AXES", "ORDER_PARAMETER_TITLES", "STATISTIC_TITLES", "VERDICT_TITLES", "network_names", "place", "sizes"]
 
 STATISTIC_TITLES = {
     "mean": "mean eigenvalue",
@@ -17,6 +17,9 @@ STATISTIC_TITLES = {
     "outliers": "mean outlier",
 }
 VERDICT_TITLES = {"pass": "✓ pass", "fail": "✗ fail", "unclear": "? unclear", "void": "– void"}
+ORDER_PARAMETER_TITLES = {
+    "q": "q", "q_st": "q_st", "forward": "q̂", "forward_st": "q̂_st", "backward": "q̃", "backward_st": "q̃_st",
+}  # fmt: skip
 AXES = {"width": "width M", "samples": "samples N"}
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from verify.inference import POWER
-from verify.reporting.names import network_names, place
+from verify.pairing import LEVEL
+from verify.reporting.names import STATISTIC_TITLES, network_names, place
 from verify.verdict import Comparison, Limit, Row
 
 __all__ = ["counts", "headline", "remarks", "rule"]
@@ -19,8 +21,8 @@ def headline(comparison: Comparison) -> str:
     found = Counter(d.verdict for d in comparison.deciding)
     total = sum(found.values())
     both = f"{_theory(comparison)} and experiment"
-    where = "in the limit of infinite width" if comparison.limits else "at the sizes measured"
-    within = f"within {_percent(comparison.delta)}"
+    where = _where(comparison)
+    within = f"within {_within(comparison)}"
     if not total:
         return "Nothing is decided: no comparison has both a prediction and finished networks."
     if comparison.verdict == "fail":
@@ -38,9 +40,12 @@ def headline(comparison: Comparison) -> str:
 def rule(comparison: Comparison) -> str:
     """How the verdict comes about, in two sentences."""
     c = comparison
-    cells = f"within 1 ± ({c.delta:g} + {c.slope:g}/M)"
+    cells = "within 1 ± " + _by_order({order: f"({t})" for order, t in c.tolerances.items()})
+    limits = "within 1 ± " + _by_order({order: f"{t.limit:g}" for order, t in c.tolerances.items()})
+    mixed = len(c.limits) < len(c.deciding)
+    alone = "cells decide where there is no limit, and inform elsewhere" if mixed else "single cells inform"
     ratio = (
-        f"a₀, measured / predicted extrapolated to infinite width, within 1 ± {c.delta:g}; single cells inform, {cells}"
+        f"a₀, measured / predicted extrapolated to infinite width, {limits}; {alone}, {cells}"
         if c.limits
         else f"measured / predicted in each cell, {cells}"
     )
@@ -52,7 +57,7 @@ def rule(comparison: Comparison) -> str:
 
 def remarks(comparison: Comparison) -> list[str]:
     """What the headline leaves out: how many networks, how the finite widths do, what these trials could have found."""
-    return [_trials(comparison), *_finite_widths(comparison), *_sensitivity(comparison)]
+    return [_trials(comparison), *_finite_widths(comparison), *_coverage(comparison), *_sensitivity(comparison)]
 
 
 def counts(comparison: Comparison) -> dict[str, dict[str, int]]:
@@ -65,8 +70,28 @@ def counts(comparison: Comparison) -> dict[str, dict[str, int]]:
     }
 
 
+def _where(comparison: Comparison) -> str:
+    limit, sizes = "in the limit of infinite width", "at the sizes measured"
+    if not comparison.limits:
+        return sizes
+    return limit if len(comparison.limits) == len(comparison.deciding) else f"{limit} or, lacking one, {sizes}"
+
+
 def _theory(comparison: Comparison) -> str:
-    return {"leading": "leading-order theory", "refined": "refined theory"}[comparison.theory]
+    """The theories compared with; the refined one is not there for every metric."""
+    names = {"refined": "refined theory", "leading": "leading-order theory"}
+    return " and ".join(name for order, name in names.items() if order in comparison.tolerances)
+
+
+def _by_order(values: Mapping[str, str]) -> str:
+    """One value, or each with its order where both theories are compared with."""
+    if len(values) == 1:
+        return next(iter(values.values()))
+    return " and ".join(f"{value} ({order})" for order, value in values.items())
+
+
+def _within(comparison: Comparison) -> str:
+    return _by_order({order: _percent(t.limit) for order, t in comparison.tolerances.items()})
 
 
 def _worst(comparison: Comparison) -> str:
@@ -95,13 +120,27 @@ def _finite_widths(comparison: Comparison) -> list[str]:
     ]
 
 
+def _coverage(comparison: Comparison) -> list[str]:
+    if not comparison.coverage:
+        return []
+    level = _percent(LEVEL)
+    shares = ", ".join(
+        f"{STATISTIC_TITLES[statistic]} {100 * found.share:.1f} %" for statistic, found in comparison.coverage.items()
+    )
+    networks = max(found.networks for found in comparison.coverage.values())
+    return [
+        f"Coverage: where the refined theory expects {level} of single networks, the measured share is, over all cells "
+        f"(up to {networks} networks a statistic): {shares}."
+    ]
+
+
 def _sensitivity(comparison: Comparison) -> list[str]:
     detectable = sorted(d.judgement.detectable for d in comparison.deciding if d.judgement and d.trials > 1)
     if not detectable:
         return []
     sharpest, median, bluntest = (_percent(detectable[i]) for i in (0, len(detectable) // 2, -1))
     return [
-        f"What these trials can tell: with a chance of {POWER:.0%} they would refute a prediction that is off by "
+        f"What these trials can tell: with a chance of {_percent(POWER)} they would refute a prediction that is off by "
         f"{sharpest} in the sharpest comparison, {median} in the median one and {bluntest} in the bluntest."
     ]
 

@@ -60,7 +60,7 @@ def _sweep() -> Sweep:
         "activation": ["linear", "relu"], "depth": [2], "weight_variance": [1.5], "bias_variance": [0.2],
         "width": [64, 128, 256], "samples": [20, 40], "outputs": [3], "metric": ["fim"],
     }  # fmt: skip
-    return Sweep(name="agreeing", grid=grid, run={"trials": 6}, verdict={"delta": 0.05})
+    return Sweep(name="agreeing", grid=grid, run={"trials": 6}, verdict={"theory": "leading", "delta": 0.05})
 
 
 @pytest.fixture(scope="session")

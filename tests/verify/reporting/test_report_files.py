@@ -93,8 +93,8 @@ def test_ids_are_unique_and_references_resolve(written: dict[str, Path]) -> None
 def test_figures_have_a_title_and_tables_a_caption_and_scopes(written: dict[str, Path]) -> None:
     page = Page(written["html"].read_text("utf-8"))
     figures = [a for a in page.of("svg") if a.get("role") == "img"]
-    assert len(figures) == len(page.of("figure")) == 3
-    assert len(page.of("caption")) == len(page.of("table")) == 4
+    assert len(figures) == len(page.of("figure")) == 5
+    assert len(page.of("caption")) == len(page.of("table")) == 5
     assert {a.get("scope") for a in page.of("th")} == {"col", "row"}
 
 

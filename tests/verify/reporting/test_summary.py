@@ -25,6 +25,12 @@ def test_disagreement_is_said_with_its_places_and_sizes(disagreeing: Comparison)
     assert said.endswith("and 1 more.")
 
 
+def test_where_some_ratios_have_no_limit_both_places_are_named(agreeing: Comparison) -> None:
+    (first, *others) = agreeing.rows
+    mixed = replace(agreeing, rows=(replace(first, decides=True), *others))
+    assert "in the limit of infinite width or, lacking one, at the sizes measured" in headline(mixed)
+
+
 def test_too_few_networks_are_no_disagreement(disagreeing: Comparison) -> None:
     passing = tuple(x for x in disagreeing.limits if x.verdict == "pass")
     open_ = replace(passing[0], judgement=replace(passing[0].judgement, verdict="unclear"))

@@ -15,6 +15,7 @@ from verify.reporting.names import STATISTIC_TITLES
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from verify.tolerance import Tolerance
     from verify.verdict import Comparison
 
 __all__ = ["draw_extrapolation"]
@@ -25,7 +26,8 @@ def draw_extrapolation(block: Block, comparison: Comparison) -> str:
     with style.panels([STATISTIC_TITLES[s] for s in block.panels]) as (figure, axes):
         for ax, panel in zip(axes, block.panels.values(), strict=True):
             right = 1.08 * max(1 / o.cell.width for line in panel for o in line.series.observations)
-            _draw_tolerance(ax, comparison, right)
+            for order in dict.fromkeys(line.series.order for line in panel):
+                _draw_tolerance(ax, comparison.tolerances[order], right)
             for number, line in enumerate(panel):
                 _draw(ax, line, right, dodge=0.008 * right * (number - (len(panel) - 1) / 2))
             ax.set_xlabel("1 / M")
@@ -41,9 +43,9 @@ def draw_extrapolation(block: Block, comparison: Comparison) -> str:
         )
 
 
-def _draw_tolerance(ax: Axes, comparison: Comparison, right: float) -> None:
-    x = np.array([0.0, right])
-    band = comparison.delta + comparison.slope * x
+def _draw_tolerance(ax: Axes, tolerance: Tolerance, right: float) -> None:
+    x = np.linspace(0.0, right, 30)
+    band = np.array([tolerance.at(v) for v in x])
     ax.fill_between(x, 1 - band, 1 + band, color=style.SHADE, alpha=0.25, linewidth=0)
     ax.axhline(1, color=style.SHADE, linewidth=0.8, zorder=1)
     ax.set_xlim(-0.04 * right, right)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from verify.pairing import STATISTICS
+from verify.reporting.figures.style import PALETTE
 from verify.reporting.names import network_names
 from verify.scaling import Series
 from verify.verdict import Comparison
@@ -24,7 +26,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Block:
-    """One metric along one axis: a panel for each statistic, a line for each network."""
+    """One metric along one axis: a panel for each statistic, a line for each network and what is held along the axis.
+
+    ``metric`` is the metric's name, with the network's where a block has but one.
+    """
 
     metric: str
     axis: Literal["width", "samples"]
@@ -40,12 +45,26 @@ def blocks(comparison: Comparison) -> list[Block]:
     """One block for each axis and metric, in the order of the sweep."""
     names = network_names(comparison.networks)
     held = {axis: {s.held for s in comparison.series if s.axis == axis} for axis in ("width", "samples")}
-    styles: dict[str, int] = {}
+    styles: dict[str, dict[str, int]] = {"width": {}, "samples": {}}
     found: dict[tuple[str, str], Block] = {}
     for s in sorted(comparison.series, key=lambda s: (s.axis != "width", STATISTICS.index(s.statistic))):
         name = names[s.network.digest]
         name = name if len(held[s.axis]) == 1 else f"{name}, {s.held}"
         block = found.setdefault((s.axis, s.metric.label), Block(s.metric.label, s.axis, {}))
-        line = Line(name, styles.setdefault(name, len(styles)), s)
+        line = Line(name, styles[s.axis].setdefault(name, len(styles[s.axis])), s)
         block.panels.setdefault(s.statistic, []).append(line)
-    return list(found.values())
+    return [part for block in found.values() for part in _parted(block, names, len(held[block.axis]))]
+
+
+def _parted(block: Block, names: Mapping[str, str], held: int) -> list[Block]:
+    """A block for each network, if there are more lines than colours and several of each network."""
+    if held == 1 or len(block.lines) <= len(PALETTE):
+        return [block]
+    parts: dict[str, Block] = {}
+    for statistic, panel in block.panels.items():
+        for line in panel:
+            network = names[line.series.network.digest]
+            part = parts.setdefault(network, Block(f"{block.metric}, {network}", block.axis, {}))
+            lines = part.panels.setdefault(statistic, [])
+            lines.append(Line(line.series.held, len(lines), line.series))
+    return list(parts.values())

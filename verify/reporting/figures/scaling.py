@@ -46,11 +46,13 @@ def _draw(ax: Axes, line: Line, axis: str) -> None:
     half = np.nan_to_num([e.interval()[1] - e.value for e in measured])
     # An interval that reaches 0 has no lower end on a log axis: it's cut well below the point.
     below = np.minimum(half, 0.9 * values)
-    bounds = [o.bounds for o in line.series.observations if o.bounds]
-    if len(bounds) == len(x):
-        lower, upper = np.transpose(bounds)
-        ax.fill_between(x, lower, upper, color=style.colour(line.style), alpha=0.12, linewidth=0)
+    for spans in ([o.bounds for o in line.series.observations], [o.band for o in line.series.observations]):
+        if all(spans):
+            lower, upper = np.transpose([span for span in spans if span])
+            ax.fill_between(x, lower, upper, color=style.colour(line.style), alpha=0.12, linewidth=0)
     ax.plot(x, [o.predicted for o in line.series.observations], **style.theory_style(line.style))
+    if line.series.order == "refined":
+        ax.plot(x, [o.leading for o in line.series.observations], **style.leading_style(line.style))
     ax.errorbar(x, values, yerr=np.stack([below, half]), **style.marker_style(line.style))
 
 

@@ -1,12 +1,15 @@
-"""Histograms of the measured eigenvalues, with the predicted outliers and the bulk's mean marked."""
+"""Histograms of the measured eigenvalues, with the predicted law of the bulk, its ends and mean, and the outliers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from verify.bulk import Bulk
 from verify.pairing import Spectrum
 from verify.reporting.figures import style
 from verify.reporting.figures.ticks import log_ticks
@@ -14,18 +17,61 @@ from verify.reporting.figures.ticks import log_ticks
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_spectra"]
+    from meanfield.refinements.bulk import SpectralDensity
+
+__all__ = ["draw_spectra", "spectra_rows"]
 
 BINS = 50
+IN_A_ROW = 4
 
 
-def draw_spectra(name: str, shown: Sequence[Spectrum], names: Mapping[str, str]) -> str:
-    """A row of spectra of one metric, eigenvalues on a log axis, counted per network, as SVG."""
-    titles = [f"{names[s.cell.network.digest]}, M = {s.cell.width}" for s in shown]
-    with style.panels(titles, height=2.5) as (figure, axes):
-        for place, (ax, spectrum) in enumerate(zip(axes, shown, strict=True)):
-            _draw(ax, spectrum, place)
-        axes[0].set_ylabel("eigenvalues per bin and network")
+def spectra_rows(spectra: Iterable[Spectrum]) -> list[tuple[Spectrum, ...]]:
+    """The rows of panels for the spectra of one metric.
+
+    A law measured at one size shares its row with others. Otherwise it has its own: along the sample numbers at its
+    greatest width (along the widths, if there is but one sample number there), and one along N/M held fixed.
+    """
+    laws: defaultdict[str, list[Spectrum]] = defaultdict(list)
+    for spectrum in sorted(spectra, key=_size):
+        laws[spectrum.cell.network.digest].append(spectrum)
+    alone = [law[0] for law in laws.values() if len(law) == 1]
+    rows = [tuple(alone[i : i + IN_A_ROW]) for i in range(0, len(alone), IN_A_ROW)]
+    for law in laws.values():
+        widest = law[-1].cell
+        at_widest = [s for s in law if s.cell.width == widest.width]
+        proportional = [s for s in law if s.cell.samples * widest.width == s.cell.width * widest.samples]
+        lines = [at_widest, proportional] if len(at_widest) > 1 else [law]
+        rows += [_thinned(line) for line in lines if len(line) > 1]
+    return rows
+
+
+def _size(spectrum: Spectrum) -> tuple[int, int]:
+    return spectrum.cell.width, spectrum.cell.samples
+
+
+def _thinned(line: Sequence[Spectrum]) -> tuple[Spectrum, ...]:
+    """At most ``IN_A_ROW`` of them, the first and the last among them."""
+    count = min(len(line), IN_A_ROW)
+    return tuple(line[i] for i in np.linspace(0, len(line) - 1, count).round().astype(int))
+
+
+def draw_spectra(name: str, shown: Sequence[Spectrum], bulks: Iterable[Bulk], names: Mapping[str, str]) -> str:
+    """A row of spectra of one metric on common axes, eigenvalues counted per network, as SVG."""
+    titles = [f"{names[s.cell.network.digest]}, M = {s.cell.width}, N = {s.cell.samples}" for s in shown]
+    edges = _edges(shown)
+    laws = {(b.cell.key, b.metric): b.law for b in bulks}
+    with style.panels(titles, height=2.5, sharey=True) as (figure, axes):
+        highest = max(
+            _draw(ax, spectrum, edges, list(names).index(spectrum.cell.network.digest))
+            for ax, spectrum in zip(axes, shown, strict=True)
+        )
+        for ax, spectrum in zip(axes, shown, strict=True):
+            law = laws.get((spectrum.cell.key, spectrum.metric))
+            if law is not None:
+                _draw_law(ax, law, edges)
+        axes[0].set_ylim(0.5 / max(len(s.eigenvalues) for s in shown), 2 * highest)
+        log_ticks(axes[0].yaxis)
+        axes[0].set_ylabel("count per network")
         return style.svg(
             figure,
             name,
@@ -33,17 +79,23 @@ def draw_spectra(name: str, shown: Sequence[Spectrum], names: Mapping[str, str])
         )
 
 
-def _draw(ax: Axes, spectrum: Spectrum, place: int) -> None:
-    positive = np.concatenate([e[e > 0] for e in spectrum.eigenvalues])
-    marked = [x for x in {*spectrum.outliers, spectrum.bulk} if np.isfinite(x) and x > 0]
-    low, high = min(positive.min(), *marked, positive.max()), max(positive.max(), *marked, positive.min())
-    edges = np.geomspace(low / 1.1, high * 1.1, BINS + 1)
-    counted, _ = np.histogram(positive, edges)
-    ax.stairs(counted / len(spectrum.eigenvalues), edges, fill=True, color=style.colour(place), alpha=0.55)
+def _edges(shown: Sequence[Spectrum]) -> NDArray[np.float64]:
+    """Bins, equal on a log axis, that hold all positive eigenvalues and predictions of a row."""
+    values = np.concatenate([x for s in shown for x in (*s.eigenvalues, s.outliers, [s.bulk])])
+    positive = values[np.isfinite(values) & (values > 0)]
+    return np.geomspace(positive.min() / 1.1, positive.max() * 1.1, BINS + 1)
+
+
+def _draw(ax: Axes, spectrum: Spectrum, edges: NDArray[np.float64], number: int) -> float:
+    """Draw one panel; the count of its highest bin."""
+    count = len(spectrum.outliers)  # as many of each network are taken for outliers; eigenvalues are descending
+    shade: dict[str, Any] = {"color": style.colour(number)}
+    highest = _stairs(ax, [e[count:] for e in spectrum.eigenvalues], edges, fill=True, alpha=0.55, **shade)
+    if count:
+        outlying = _stairs(ax, [e[:count] for e in spectrum.eigenvalues], edges, linewidth=1.1, **shade)
+        highest = max(highest, outlying)
     ax.set_xscale("log")
     ax.set_yscale("log")
-    bottom = 0.5 / len(spectrum.eigenvalues)
-    ax.set_ylim(bottom=bottom)
     for outlier in sorted(set(spectrum.outliers)):
         if np.isfinite(outlier):
             ax.axvline(outlier, color=style.INK, linewidth=0.9, linestyle=(0, (4, 2)))
@@ -52,4 +104,21 @@ def _draw(ax: Axes, spectrum: Spectrum, place: int) -> None:
         ax.plot([spectrum.bulk], [0.97], marker="|", markersize=9, color=style.INK, transform=ax.get_xaxis_transform())
     ax.set_xlabel("eigenvalue")
     log_ticks(ax.xaxis)
-    log_ticks(ax.yaxis)
+    return highest
+
+
+def _draw_law(ax: Axes, law: SpectralDensity, edges: NDArray[np.float64]) -> None:
+    """The law as expected counts in bins of the histogram's width, and the ends of its bulk."""
+    low, high = np.log(max(law.lower, edges[0])), np.log(law.upper)
+    half = 0.5 * np.log(edges[1] / edges[0])
+    centre = np.linspace(low - half, high + half, 120)
+    counts = law.multiplicity * (law.cdf(np.exp(centre + half)) - law.cdf(np.exp(centre - half)))
+    ax.plot(np.exp(centre), counts, color=style.INK, linewidth=1.1)
+    for edge in (law.lower, law.upper):
+        ax.plot([edge], [0.03], marker="|", markersize=7, color=style.INK, transform=ax.get_xaxis_transform())
+
+
+def _stairs(ax: Axes, networks: Sequence[NDArray[np.float64]], edges: NDArray[np.float64], **options: Any) -> float:
+    counted = np.histogram(np.concatenate(networks), edges)[0] / len(networks)
+    ax.stairs(counted, edges, **options)
+    return float(counted.max())

@@ -1,0 +1,149 @@
+"""The leading order's spectrum refined by 1/M: one cell (layer widths, samples) after the other, then stacked.
+
+Network and metric give the weight layers' coefficients and the hidden layers' Gaussian moments; these the law of the
+dual matrix (:mod:`meanfield.refinements.covariance`), and that the laws of m and s and of the outliers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meanfield.inputs import GAUSSIAN, Inputs
+from meanfield.kernels import ROWS, ExchangeableKernel, layer_coefficients
+from meanfield.recursion import OrderParameters
+from meanfield.refinements.covariance import Layer, Outputs, dual_law, inputs
+from meanfield.refinements.factor_moments import Neurons, neurons
+from meanfield.refinements.outliers import law_size, log_normal, outlier_law
+from meanfield.refinements.traces import trace_laws
+from meanfield.refinements.validity import Validity, judge_refined
+from meanfield.spec import Metric, Network
+from meanfield.spectra import Spectrum, spectrum_statistics
+
+__all__ = ["kernel_law", "refine", "refined_spectrum"]
+
+Floats = NDArray[np.float64]
+
+
+def refine(
+    network: Network,
+    metric: Metric,
+    parameters: OrderParameters,
+    kernel: ExchangeableKernel,
+    widths: Floats,
+    given: Inputs = GAUSSIAN,
+) -> tuple[Spectrum, Validity, tuple[str, ...]]:
+    """The spectrum of ``metric`` at layer widths (L + 1, ...) to order 1/M with its law over networks, NaN where it
+    does not hold, the verdict, and the reasons for it.
+
+    ``kernel`` is the leading order's, projected where outputs are centred; ``parameters`` are those of ``given``
+    inputs.
+
+    Raises
+    ------
+    ValueError
+        If two samples are one in some layer.
+    """
+    spectrum, numbers = refined_spectrum(network, metric, parameters, kernel, widths, given)
+    return judge_refined(kernel, spectrum, **numbers)
+
+
+def refined_spectrum(
+    network: Network,
+    metric: Metric,
+    parameters: OrderParameters,
+    kernel: ExchangeableKernel,
+    widths: Floats,
+    given: Inputs = GAUSSIAN,
+) -> tuple[Spectrum, dict[str, Floats]]:
+    """:func:`refine` before its verdict: the spectrum and the numbers that the verdict is about."""
+    shape = kernel.samples.shape
+    cells = [
+        _cell(network, metric, parameters, cell, widths[(slice(None), *index)], given)
+        for index, cell in zip(np.ndindex(shape), kernel.cells(), strict=True)
+    ]
+
+    def stacked(name: str, axis: int = 0) -> Floats:
+        values = np.stack([getattr(cell, name) for cell in cells], axis=axis)
+        return values.reshape((*values.shape[:axis], *shape, *values.shape[axis + 1 :]))
+
+    leading = spectrum_statistics(kernel)
+    law = {name: stacked(name, axis=1) for name in ("mean", "second_moment", "outliers")}
+    average = {name: values.mean(axis=0) for name, values in law.items()}
+    rest = average["mean"] * kernel.dimension - np.sum(average["outliers"], axis=-1)
+    count = leading.multiplicity
+    spectrum = replace(
+        leading,
+        **average,
+        bulk=np.divide(rest, count, out=np.full(shape, np.nan), where=count > 0),
+        networks=law,
+        error=max(cell.error for cell in cells),
+    )
+    return spectrum, {name: stacked(name) for name in ("edge", "crowding", "expansion")}
+
+
+def kernel_law(
+    network: Network, metric: Metric, parameters: OrderParameters, widths: Floats, given: Inputs = GAUSSIAN
+) -> Outputs:
+    """The law of the entries of the dual matrix K (without ν) at layer widths M_0..M_L."""
+    variances = np.stack([parameters.q, parameters.q_st], axis=-1)
+    layers, hidden = _layers(network, metric, widths), _hidden(network, parameters, widths)
+    return dual_law(inputs(float(widths[0]), given), layers, hidden, variances)
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """One cell: sampled networks of each statistic, and the numbers of the verdict."""
+
+    mean: Floats
+    second_moment: Floats
+    outliers: Floats
+    edge: float
+    crowding: float
+    expansion: float
+    error: float
+
+
+def _cell(
+    network: Network,
+    metric: Metric,
+    parameters: OrderParameters,
+    kernel: ExchangeableKernel,
+    widths: Floats,
+    given: Inputs,
+) -> _Cell:
+    law = kernel_law(network, metric, parameters, widths, given)
+    traces, size = trace_laws(law, kernel), law_size(kernel.outputs)
+    outliers, edge, crowding = np.zeros((size, 0)), np.nan, np.nan
+    if not kernel.projected:
+        found = outlier_law(law, kernel, widths)
+        outliers, edge, crowding = found.values, found.edge, kernel.outputs / found.units
+    return _Cell(
+        mean=log_normal(traces.mean, traces.mean_std, size),
+        second_moment=log_normal(traces.second_moment, traces.second_moment_std, size),
+        outliers=outliers,
+        edge=edge,
+        crowding=crowding,
+        expansion=max(_relative_shift(law, float(kernel.samples)), (traces.mean_std / traces.mean) ** 2),
+        error=max((cells.error for cells, _ in _hidden(network, parameters, widths)), default=0.0),
+    )
+
+
+def _hidden(network: Network, parameters: OrderParameters, widths: Floats) -> list[tuple[Neurons, float]]:
+    """Each hidden layer's Gaussian moments and width."""
+    points = zip(network.activation, parameters.q, parameters.q_gap, widths[1:], strict=False)
+    return [(neurons(activation, float(q), float(gap)), float(n)) for activation, q, gap, n in points]
+
+
+def _layers(network: Network, metric: Metric, widths: Floats) -> list[Layer]:
+    random = ROWS[metric.family].random
+    rows = zip(network.weight_variance, *layer_coefficients(network, metric, widths), strict=True)
+    return [Layer(sw2, float(w), float(b), float(random and b > 0)) for sw2, w, b in rows]
+
+
+def _relative_shift(law: Outputs, samples: float) -> float:
+    """Of the kernel (an N × N matrix of two values) in Frobenius norm."""
+    weight = np.array([1.0, samples - 1])
+    return float(np.sqrt(weight @ law.shift[1] ** 2 / (weight @ law.mean[1] ** 2)))

@@ -1,0 +1,103 @@
+"""Which spectra share a row, what a row of figures holds, and that drawings are small and keep their words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from meanfield.spec import NTK, Network
+from verify.pairing import Spectrum
+from verify.records import Cell, Trial
+from verify.reporting import model
+from verify.reporting.figures.spectra import spectra_rows
+from verify.reporting.pictures import sections
+from verify.reporting.tables import Table
+from verify.sweep import Sweep
+from verify.verdict import Comparison, compare
+
+
+def spectrum(network: Network, width: int, samples: int) -> Spectrum:
+    return Spectrum(Cell(network, width, samples, (NTK(),)), NTK(), (np.ones(5),), (2.0,), 1.0)
+
+
+def sizes(rows: Iterable[tuple[Spectrum, ...]]) -> list[list[tuple[int, int]]]:
+    return [[(s.cell.width, s.cell.samples) for s in row] for row in rows]
+
+
+TANH, RELU = Network(2, "tanh", 1.0, 0.1, 2), Network(2, "relu", 1.0, 0.1, 2)
+
+
+def test_laws_measured_at_one_size_share_rows_of_four() -> None:
+    laws = [Network(depth, "tanh", 1.0, 0.1, 2) for depth in range(2, 7)]
+    assert sizes(spectra_rows(spectrum(law, 64, 10) for law in laws)) == [[(64, 10)] * 4, [(64, 10)]]
+
+
+def test_a_law_at_several_widths_has_a_row_with_its_ends() -> None:
+    found = spectra_rows(spectrum(law, m, 10) for m in (8, 16, 32, 64, 128) for law in (TANH, RELU))
+    assert sizes(found) == [[(8, 10), (16, 10), (64, 10), (128, 10)]] * 2
+    assert [{s.cell.network for s in row} for row in found] == [{TANH}, {RELU}]
+
+
+def test_a_grid_has_a_row_at_its_greatest_width_and_one_along_the_diagonal() -> None:
+    found = spectra_rows(spectrum(TANH, m, n) for m in (10, 20, 40) for n in (5, 10, 20))
+    assert sizes(found) == [[(40, 5), (40, 10), (40, 20)], [(10, 5), (20, 10), (40, 20)]]
+
+
+@pytest.fixture(scope="module")
+def crossed(world: Callable[..., list[Trial]]) -> Comparison:
+    """A sweep with cross-entropy, whose outliers differ."""
+    grid = {
+        "activation": ["tanh", "relu"], "depth": [3], "weight_variance": [2.0], "bias_variance": [0.5],
+        "width": [128, 256], "samples": [60], "outputs": [4], "metric": [{"family": "fim", "loss": "cross_entropy"}],
+    }  # fmt: skip
+    sweep = Sweep(name="crossed", title="Crossed", grid=grid, run={"trials": 3})
+    return compare(sweep, world(sweep))
+
+
+def test_order_parameters_and_outliers_have_a_section_where_they_are_known(
+    crossed: Comparison, hostile: Comparison
+) -> None:
+    titles = {s.title for s in sections(crossed)}
+    assert {"Outliers one by one", "Order parameters, layer by layer"} <= titles
+    assert not {"Outliers one by one", "Order parameters, layer by layer"} & {s.title for s in sections(hostile)}
+
+
+def test_the_title_of_the_sweep_is_the_comparisons_and_its_name_stands_in(
+    crossed: Comparison, agreeing: Comparison
+) -> None:
+    assert (crossed.title, agreeing.title) == ("Crossed", "agreeing")
+
+
+def table(comparison: Comparison, make: Callable[[Comparison], Table]) -> list[dict[str, object]]:
+    return make(comparison).records()
+
+
+def test_each_outlier_has_a_row_with_its_interval_and_the_first_one_the_bounds(crossed: Comparison) -> None:
+    rows = table(crossed, model.outliers_table)
+    assert {r["width"] for r in rows} == {256}
+    assert {(r["network"], r["rank"]) for r in rows if r["lower"] is not None} == {("tanh", 1), ("relu", 1)}
+    for r in rows:
+        assert r["inside"] == ("yes" if r["measured_low"] <= r["predicted"] <= r["measured_high"] else "no")  # type: ignore[operator]
+        assert r["ratio"] == pytest.approx(r["measured"] / r["predicted"])  # type: ignore[operator]
+
+
+def test_each_order_parameter_has_a_row_for_each_layer(crossed: Comparison) -> None:
+    rows = table(crossed, model.order_parameters_table)
+    assert len(rows) == 2 * 6 * 3
+    start = {r["quantity"]: (r["predicted"], r["ratio"]) for r in rows if (r["layer"], r["network"]) == (0, "tanh")}
+    assert start == {"q̂": (1.0, 1.0), "q̂_st": (0.0, None)}
+    assert all(r["ratio"] == pytest.approx(1) for r in rows if r["ratio"] is not None)
+
+
+def test_a_drawing_keeps_its_words_and_no_digits_that_cannot_be_seen(crossed: Comparison) -> None:
+    for section in sections(replace(crossed, rows=crossed.rows)):
+        for picture in section.pictures:
+            tags = re.findall(r"<[^>?!]*>", picture.svg)
+            assert not any(re.search(r"\d\.\d{3}", tag) for tag in tags)
+            assert "rotate(-0" not in picture.svg
+    words = [re.findall(r">([^<>\s][^<>]*)</text>", p.svg) for s in sections(crossed) for p in s.pictures]
+    assert any("0.05" in found or "0.02" in found for found in words)

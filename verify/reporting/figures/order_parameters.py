@@ -1,0 +1,58 @@
+"""Order parameters against the layer: lines are theory, markers the means over networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from verify.layers import Layers
+from verify.reporting.figures import style
+from verify.reporting.figures.ticks import log_ticks, plain_ticks
+from verify.reporting.names import ORDER_PARAMETER_TITLES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["draw_order_parameters"]
+
+DECADES = 1.5
+"""Values that span more than this are drawn on a log axis."""
+
+
+def draw_order_parameters(
+    title: str, quantities: Sequence[str], shown: Sequence[Layers], names: Mapping[str, str]
+) -> str:
+    """One panel a quantity, one line a network, as SVG."""
+    with style.panels([ORDER_PARAMETER_TITLES[q] for q in quantities], height=2.5) as (figure, axes):
+        for ax, quantity in zip(axes, quantities, strict=True):
+            for number, one in enumerate(shown):
+                _draw(ax, one, quantity, number)
+            _scale(ax, [x for one in shown for x in one.predicted[quantity]])
+            ax.set_xticks(sorted({layer for one in shown for layer in one.numbers(quantity)}))
+            ax.set_xlabel("layer")
+        labels = {number: names[one.cell.network.digest] for number, one in enumerate(shown)}
+        style.key(figure, labels)
+        return style.svg(
+            figure,
+            f"order parameters {title}",
+            f"Order parameters of {title} against the layer, theory and measurement, for {', '.join(labels.values())}",
+        )
+
+
+def _draw(ax: Axes, one: Layers, quantity: str, number: int) -> None:
+    x = list(one.numbers(quantity))
+    measured = one.measured[quantity]
+    half = np.nan_to_num([e.interval()[1] - e.value for e in measured])
+    ax.plot(x, one.predicted[quantity], **style.theory_style(number))
+    ax.errorbar(x, [e.value for e in measured], yerr=half, **style.marker_style(number))
+
+
+def _scale(ax: Axes, predicted: Sequence[float]) -> None:
+    low, high = min(predicted), max(predicted)
+    if low > 0 and np.log10(high / low) > DECADES:
+        ax.set_yscale("log")
+        log_ticks(ax.yaxis)
+    else:
+        plain_ticks(ax.yaxis)
