@@ -13,12 +13,16 @@ from numpy.typing import NDArray
 
 from meanfield.spec import Metric
 from verify.inference import Estimate, mean_of
-from verify.records import ORDER_PARAMETERS, Cell, Trial
+from verify.pairing import Spectrum
+from verify.records import ORDER_PARAMETERS, Cell
 
 if TYPE_CHECKING:
     from meanfield.refinements.bulk import SpectralDensity
 
 __all__ = ["Bulk", "Distances", "bulks"]
+
+OWN = 100
+"""Laws of single networks that a report is worth, over all its cells: each takes as long as that of a cell."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Distances:
     """Kolmogorov-Smirnov distances of one network's bulk from the law, and where that bulk ends.
 
     ``raw``: as it is. ``normalised``: scaled to the law's mean, so without the network's own fluctuation of order 1/√M.
-    ``own``: from the law with the network's own order parameters (NaN where they are not stored).
+    ``own``: from the law with the network's own order parameters (NaN where they are not stored, or not asked for).
     """
 
     raw: float
@@ -48,35 +52,32 @@ class Bulk:
     networks: tuple[Distances, ...]
 
     def mean(self, name: str) -> Estimate:
-        """The mean over networks of one of the distances or ends."""
-        return mean_of([getattr(d, name) for d in self.networks])
+        """The mean over networks of one of the distances or ends, those that are NaN left out."""
+        values = [getattr(d, name) for d in self.networks]
+        return mean_of([v for v in values if not math.isnan(v)])
 
 
-def bulks(cells: Iterable[Cell], trials: Iterable[Trial]) -> tuple[Bulk, ...]:
-    """One for each cell and metric with stored spectra, in the order of the sweep."""
-    ordered = sorted((t for t in trials if t.status == "done"), key=lambda t: t.index)
-    found = []
-    for cell in cells:
-        mine = [t for t in ordered if t.cell == cell.key]
-        for metric in cell.metrics:
-            seen = [(t, e) for t in mine if (e := _eigenvalues(t, metric)) is not None]
-            if seen:
-                found.append(_bulk(cell, metric, seen))
-    return tuple(found)
+def bulks(spectra: Iterable[Spectrum]) -> tuple[Bulk, ...]:
+    """The law of each cell's and metric's spectrum, and the distances of the networks.
+
+    The distance from its own law is found for the first networks of each cell, as many as make ``OWN`` altogether, but
+    at least for one.
+    """
+    spectra = tuple(spectra)
+    own = max(1, OWN // max(1, len(spectra)))
+    return tuple(_bulk(s, own) for s in spectra)
 
 
-def _eigenvalues(trial: Trial, metric: Metric) -> NDArray[np.float64] | None:
-    sample = trial.samples.get(metric.label)
-    return None if sample is None else sample.eigenvalues
-
-
-def _bulk(cell: Cell, metric: Metric, seen: list[tuple[Trial, NDArray[np.float64]]]) -> Bulk:
+def _bulk(spectrum: Spectrum, own: int) -> Bulk:
     try:
-        law = _law(cell, metric)
-        networks = tuple(_distances(cell, metric, law, trial, values) for trial, values in seen)
+        law = _law(spectrum.cell, spectrum.metric)
+        distances = [_distances(law, eigenvalues) for eigenvalues in spectrum.eigenvalues]
+        nearest = [_own(spectrum, i) for i in range(min(own, len(distances)))]
     except (ValueError, ArithmeticError) as refusal:
-        return Bulk(cell, metric, None, str(refusal), ())
-    return Bulk(cell, metric, law, "; ".join(law.warnings), networks)
+        return Bulk(spectrum.cell, spectrum.metric, None, str(refusal), ())
+    nearest += [math.nan] * (len(distances) - len(nearest))
+    networks = tuple(Distances(*d[:2], o, *d[2:]) for d, o in zip(distances, nearest, strict=True))
+    return Bulk(spectrum.cell, spectrum.metric, law, "; ".join(law.warnings), networks)
 
 
 def _law(cell: Cell, metric: Metric, kernels: SimpleNamespace | None = None) -> SpectralDensity:
@@ -85,15 +86,14 @@ def _law(cell: Cell, metric: Metric, kernels: SimpleNamespace | None = None) -> 
     return spectrum(cell.network, metric, width=cell.width, samples=cell.samples, kernels=kernels)
 
 
-def _distances(
-    cell: Cell, metric: Metric, law: SpectralDensity, trial: Trial, eigenvalues: NDArray[np.float64]
-) -> Distances:
-    own = math.nan
-    if trial.order_parameters:
-        measured = dict(zip(ORDER_PARAMETERS, map(np.array, trial.order_parameters), strict=True))
-        own = _law(cell, metric, SimpleNamespace(**measured)).distance(eigenvalues)
+def _distances(law: SpectralDensity, eigenvalues: NDArray[np.float64]) -> tuple[float, float, float, float]:
     bulk = eigenvalues[len(law.outliers.values) :]
-    return Distances(
-        law.distance(eigenvalues), law.distance(eigenvalues, normalised=True), own,
-        float(bulk[-1]) if bulk.size else math.nan, float(bulk[0]) if bulk.size else math.nan,
-    )  # fmt: skip
+    ends = (float(bulk[-1]), float(bulk[0])) if bulk.size else (math.nan, math.nan)
+    return law.distance(eigenvalues), law.distance(eigenvalues, normalised=True), *ends
+
+
+def _own(spectrum: Spectrum, index: int) -> float:
+    if not spectrum.order_parameters[index]:
+        return math.nan
+    measured = dict(zip(ORDER_PARAMETERS, map(np.array, spectrum.order_parameters[index]), strict=True))
+    return _law(spectrum.cell, spectrum.metric, SimpleNamespace(**measured)).distance(spectrum.eigenvalues[index])

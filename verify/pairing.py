@@ -21,6 +21,7 @@ from verify.records import Cell, Sample, Trial
 __all__ = ["LEVEL", "STATISTICS", "Observation", "Pair", "Spectrum", "observations", "pair", "spectra", "widest"]
 
 T = TypeVar("T")
+Layers = tuple[tuple[float, ...], ...]
 
 STATISTICS = ("mean", "second_moment", "largest", "outliers")
 """``outliers`` is the mean of the outliers of one network. Leading order predicts C equal ones; on a real network they
@@ -53,20 +54,25 @@ class Observation:
 
 @dataclass(frozen=True)
 class Spectrum:
-    """The non-zero eigenvalues of the networks of a cell, and where theory puts the outliers and the bulk's mean."""
+    """The non-zero eigenvalues of the networks of a cell, and where theory puts the outliers and the bulk's mean.
+
+    ``order_parameters`` are those of the same networks, as in :class:`~verify.records.Trial`.
+    """
 
     cell: Cell
     metric: Metric
     eigenvalues: tuple[NDArray[np.float64], ...]
     outliers: tuple[float, ...]
     bulk: float
+    order_parameters: tuple[Layers, ...] = ()
 
 
 @dataclass(frozen=True)
 class Pair:
     """A cell and a metric with what `predict` said (``None``: it refused, ``remarks`` says why) and the samples.
 
-    ``prediction`` is of the given ``order``, ``leading`` that of leading order.
+    ``prediction`` is of the given ``order``, ``leading`` that of leading order. ``order_parameters`` belong to the
+    networks of the ``samples``.
     """
 
     cell: Cell
@@ -74,6 +80,7 @@ class Pair:
     prediction: Any
     remarks: str
     samples: tuple[Sample, ...]
+    order_parameters: tuple[Layers, ...]
     order: str
     leading: Any
 
@@ -110,13 +117,13 @@ class Pair:
 
 def pair(cells: Iterable[Cell], trials: Iterable[Trial], theory: str) -> tuple[Pair, ...]:
     """Each cell and metric with its prediction ("leading" or "refined") and its samples, failed trials left out."""
-    samples: defaultdict[tuple[str, str], list[Sample]] = defaultdict(list)
+    samples: defaultdict[tuple[str, str], list[tuple[Sample, Layers]]] = defaultdict(list)
     for trial in sorted(trials, key=lambda t: t.index):  # sums must not depend on who finished first
         if trial.status == "done":
             for label, sample in trial.samples.items():
-                samples[trial.cell, label].append(sample)
+                samples[trial.cell, label].append((sample, trial.order_parameters))
     return tuple(
-        _pair(cell, metric, tuple(samples[cell.key, metric.label]), theory) for cell in cells for metric in cell.metrics
+        _pair(cell, metric, samples[cell.key, metric.label], theory) for cell in cells for metric in cell.metrics
     )
 
 
@@ -127,19 +134,27 @@ def observations(pairs: Iterable[Pair]) -> tuple[Observation, ...]:
 
 def spectra(pairs: Iterable[Pair]) -> tuple[Spectrum, ...]:
     """The stored spectra, where there are any."""
-    return tuple(
-        Spectrum(p.cell, p.metric, full, tuple(float(x) for x in p.outliers), _bulk(p))
-        for p in pairs
-        if (full := tuple(s.eigenvalues for s in p.samples if s.eigenvalues is not None))
-    )
+    found = []
+    for p in pairs:
+        stored = [
+            (s.eigenvalues, own)
+            for s, own in zip(p.samples, p.order_parameters, strict=True)
+            if s.eigenvalues is not None
+        ]
+        if stored:
+            eigenvalues, order_parameters = zip(*stored, strict=True)
+            outliers = tuple(float(x) for x in p.outliers)
+            found.append(Spectrum(p.cell, p.metric, eigenvalues, outliers, _bulk(p), order_parameters))
+    return tuple(found)
 
 
-def _pair(cell: Cell, metric: Metric, samples: tuple[Sample, ...], theory: str) -> Pair:
+def _pair(cell: Cell, metric: Metric, found: Iterable[tuple[Sample, Layers]], theory: str) -> Pair:
+    samples, own = tuple(s for s, _ in found), tuple(layers for _, layers in found)
     leading, remarks = _ask(cell, metric, "leading")
     refined, refined_remarks = _ask(cell, metric, theory) if theory != "leading" else (None, "")
     if refined is None:
-        return Pair(cell, metric, leading, remarks, samples, "leading", leading)
-    return Pair(cell, metric, refined, refined_remarks, samples, theory, leading)
+        return Pair(cell, metric, leading, remarks, samples, own, "leading", leading)
+    return Pair(cell, metric, refined, refined_remarks, samples, own, theory, leading)
 
 
 def _outliers(prediction: Any) -> NDArray[np.float64]:

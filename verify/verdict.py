@@ -18,6 +18,7 @@ Where the theory says of itself that it is void (NaN), the row carries the reaso
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -156,11 +157,15 @@ class Comparison:
     series: tuple[Series, ...]
     limits: tuple[Limit, ...]
     spectra: tuple[Spectrum, ...]
-    bulks: tuple[Bulk, ...]
     ranks: tuple[Ranks, ...]
     layers: tuple[Layers, ...]
     finished: int
     failures: Mapping[str, int]
+
+    @functools.cached_property
+    def bulks(self) -> tuple[Bulk, ...]:
+        """The laws of the stored spectra. They take a while: a verdict needs none, a report all of them."""
+        return bulks(self.spectra)
 
     @property
     def networks(self) -> tuple[Network, ...]:
@@ -198,7 +203,7 @@ def compare(sweep: SweepLike, trials: Iterable[Trial], alpha: float | None = Non
     return Comparison(
         sweep.name, sweep.title or sweep.name, settings.theory, level,
         {order: settings.tolerance(order) for order in dict.fromkeys(p.order for p in pairs)}, coverage(seen),
-        rows, lines, limits, spectra(pairs), bulks(sweep.cells(), trials), ranks(pairs), layers(sweep.cells(), trials),
+        rows, lines, limits, spectra(pairs), ranks(pairs), layers(sweep.cells(), trials),
         len(trials) - failures.total(), dict(failures.most_common()),
     )  # fmt: skip
 

@@ -13,10 +13,15 @@ from empirical import measure
 from meanfield import spectrum
 from meanfield.spec import FIM, NTK, InputMetric, Network
 from verify.bulk import Bulk, bulks
+from verify.pairing import pair, spectra
 from verify.records import ORDER_PARAMETERS, Cell, Sample, Trial
 
 NETWORK = Network(3, "tanh", 2.0, 0.3, 1)
 CELL = Cell(NETWORK, 60, 40, (FIM(), InputMetric()))
+
+
+def found_in(trials: list[Trial], cell: Cell = CELL) -> tuple[Bulk, ...]:
+    return bulks(spectra(pair([cell], trials, "leading")))
 
 
 def trial(index: int, metric: FIM | InputMetric = CELL.metrics[0]) -> Trial:
@@ -28,7 +33,7 @@ def trial(index: int, metric: FIM | InputMetric = CELL.metrics[0]) -> Trial:
 
 @pytest.fixture(scope="module")
 def found() -> Bulk:
-    (bulk,) = bulks([CELL], [trial(1), trial(0), replace(trial(2), status="failed")])
+    (bulk,) = found_in([trial(1), trial(0), replace(trial(2), status="failed")])
     return bulk
 
 
@@ -51,13 +56,13 @@ def test_the_law_of_ones_own_order_parameters_is_that_of_this_network(found: Bul
 
 
 def test_without_stored_order_parameters_the_own_distance_is_unknown() -> None:
-    (bulk,) = bulks([CELL], [replace(trial(0), order_parameters=())])
+    (bulk,) = found_in([replace(trial(0), order_parameters=())])
     assert math.isnan(bulk.networks[0].own)
     assert bulk.networks[0].raw < 0.5
 
 
 def test_a_metric_without_a_law_carries_the_reason() -> None:
-    (bulk,) = bulks([CELL], [trial(0, InputMetric())])
+    (bulk,) = found_in([trial(0, InputMetric())])
     assert (bulk.law, bulk.networks) == (None, ())
     assert "input_metric" in bulk.reason
     assert math.isnan(bulk.mean("raw").value)
@@ -65,5 +70,13 @@ def test_a_metric_without_a_law_carries_the_reason() -> None:
 
 def test_cells_without_stored_spectra_have_none() -> None:
     plain = Sample(1.0, 1.0, 1.0, (1.0,), 10)
-    assert bulks([CELL], [Trial(CELL.key, 0, "done", samples={"FIM": plain})]) == ()
-    assert bulks([Cell(NETWORK, 60, 40, (NTK(),))], [trial(0)]) == ()
+    assert found_in([Trial(CELL.key, 0, "done", samples={"FIM": plain})]) == ()
+    assert found_in([trial(0)], Cell(NETWORK, 60, 40, (NTK(),))) == ()
+
+
+def test_laws_of_single_networks_are_found_for_the_first_ones_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("verify.bulk.OWN", 2)
+    (bulk,) = found_in([trial(0)] + [replace(trial(0), index=i) for i in (1, 2)])
+    assert [math.isnan(d.own) for d in bulk.networks] == [False, False, True]
+    assert bulk.mean("own").value == pytest.approx(np.mean([d.own for d in bulk.networks[:2]]))
+    assert bulk.mean("own").degrees == 1

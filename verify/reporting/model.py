@@ -129,14 +129,17 @@ def bulks_table(comparison: Comparison) -> Table:
     rows = tuple(
         (
             b.metric.label, names[b.cell.network.digest], b.cell.width, b.cell.samples, len(b.networks),
-            b.mean("raw"), b.mean("normalised"), b.mean("own"),
-            b.law.lower if b.law else math.nan, b.mean("lower"), b.law.upper if b.law else math.nan, b.mean("upper"),
-            b.reason,
+            b.mean("raw"), b.mean("normalised"), b.mean("own"), b.law.lower, b.mean("lower"), b.law.upper,
+            b.mean("upper"), b.reason,
         )
         for b in comparison.bulks
+        if b.law
     )  # fmt: skip
     return Table(
-        "Whole spectra: Kolmogorov-Smirnov distance of the measured bulk from its predicted law", columns, rows
+        "Whole spectra: Kolmogorov-Smirnov distance of the measured bulk from its predicted law, as it is, scaled to "
+        "the law's mean, and (the first networks of each cell) from the law of the network's own order parameters",
+        columns,
+        rows,
     )
 
 
@@ -147,6 +150,10 @@ def void_table(comparison: Comparison) -> Table:
     for r in comparison.rows:
         if r.judgement is None:
             places[(*_name(r, names), r.observation.reason)].append(f"{r.observation.cell.width}")
+    for b in comparison.bulks:
+        if b.law is None:
+            key = (b.metric.label, "law of the bulk", names[b.cell.network.digest], b.reason)
+            places[key].append(f"{b.cell.width}")
     rows = tuple((*key[:3], ", ".join(dict.fromkeys(at)), key[3]) for key, at in places.items())
     columns = (*_NAME, Column("width", "M"), Column("reason", "reason"))
     return Table("Void: the theory names no number here, and the verdict leaves it out", columns, rows)

@@ -53,8 +53,8 @@ def sections(comparison: Comparison) -> list[Section]:
     )
     spectra = (
         "Eigenvalues per bin and network; outlined, the largest of each network, as many as theory has outliers. "
-        "Dashed lines with triangles: predicted outliers. Small tick above: predicted mean of the bulk. Line, where "
-        "there is one: the predicted law of the bulk, with its ends ticked below."
+        "Dashed lines with triangles, or ticks above where they are many: predicted outliers. Small tick left of them: "
+        "predicted mean of the bulk. Line, where there is one: the predicted law of the bulk, its ends ticked below."
     )
     distances = (
         "Kolmogorov-Smirnov distance of the measured bulk from its predicted law, N/M held: means over networks. As it "

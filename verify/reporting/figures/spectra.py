@@ -23,6 +23,7 @@ __all__ = ["draw_spectra", "spectra_rows"]
 
 BINS = 50
 IN_A_ROW = 4
+FEW = 3  # outliers that are drawn as lines; more would hide what was measured, and are ticks
 
 
 def spectra_rows(spectra: Iterable[Spectrum]) -> list[tuple[Spectrum, ...]]:
@@ -88,7 +89,9 @@ def _edges(shown: Sequence[Spectrum]) -> NDArray[np.float64]:
 
 def _draw(ax: Axes, spectrum: Spectrum, edges: NDArray[np.float64], number: int) -> float:
     """Draw one panel; the count of its highest bin."""
-    count = len(spectrum.outliers)  # as many of each network are taken for outliers; eigenvalues are descending
+    outliers = sorted({x for x in spectrum.outliers if np.isfinite(x)})
+    # As many of each network are taken for outliers; eigenvalues are descending.
+    count = int(np.sum(np.isfinite(spectrum.outliers)))
     shade: dict[str, Any] = {"color": style.colour(number)}
     highest = _stairs(ax, [e[count:] for e in spectrum.eigenvalues], edges, fill=True, alpha=0.55, **shade)
     if count:
@@ -96,10 +99,10 @@ def _draw(ax: Axes, spectrum: Spectrum, edges: NDArray[np.float64], number: int)
         highest = max(highest, outlying)
     ax.set_xscale("log")
     ax.set_yscale("log")
-    for outlier in sorted(set(spectrum.outliers)):
-        if np.isfinite(outlier):
-            ax.axvline(outlier, color=style.INK, linewidth=0.9, linestyle=(0, (4, 2)))
-            ax.plot([outlier], [0.97], marker="v", color=style.INK, transform=ax.get_xaxis_transform(), clip_on=False)
+    for outlier in outliers if len(outliers) <= FEW else ():
+        ax.axvline(outlier, color=style.INK, linewidth=0.9, linestyle=(0, (4, 2)))
+    mark = "v" if len(outliers) <= FEW else "|"
+    ax.plot(outliers, [0.97] * len(outliers), mark, color=style.INK, transform=ax.get_xaxis_transform(), clip_on=False)
     if np.isfinite(spectrum.bulk):
         ax.plot([spectrum.bulk], [0.97], marker="|", markersize=9, color=style.INK, transform=ax.get_xaxis_transform())
     ax.set_xlabel("eigenvalue")
