@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from verify import Sweep, compare, report, run
-from verify.reporting.summary import headline
+from verify.reporting.summary import headline, remarks
 
 ROOT = Path(__file__).parents[1]
 
@@ -20,6 +20,7 @@ SHOWN: dict[str, tuple[list[str], list[str]]] = {
     "widths": (["run.trials=10"], ["extrapolation-fim-layer-2"]),
     "samples": (["run.trials=8"], ["scaling-samples-ntk"]),
     "depths": (["run.trials=10"], ["scaling-width-ntk"]),
+    "spectra": ([], ["spectra-fim-2", "spectra-fim-4", "distances-fim"]),
     "paper-fig3": ([], ["spectra-fim-1", "spectra-fim-layer-1-1", "spectra-fim-layer-2-1", "spectra-fim-layer-3-1",
                         "spectra-fim-cross-entropy-1"]),
     "paper-fig4": ([], ["scaling-width-fim-cross-entropy", "outliers-fim-cross-entropy-1"]),
@@ -35,7 +36,9 @@ def main(presets: list[str]) -> None:
         sweep, folder = Sweep.preset(preset, changes), ROOT / "runs" / "gallery" / preset
         with run(sweep, folder.with_suffix(".sqlite")) as store:
             report(store, folder)
-            print(f"{preset}: {headline(compare(sweep, store.trials()))}")
+            comparison = compare(sweep, store.trials())
+        print(f"{preset}: {headline(comparison)}")
+        print(*remarks(comparison), sep="\n")
         for figure in figures:
             on_paper((folder / "figures" / f"{figure}.svg").read_text("utf-8"), f"{preset}-{figure}.svg")
 

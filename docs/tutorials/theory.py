@@ -57,7 +57,7 @@ sweep = Sweep(
         "bias_variance": [0.5], "outputs": [3], "samples": [30], "width": [64, 128, 256, 512], "metric": ["fim", "ntk"],
     },
     run={"trials": 20, "seed": 1},
-    verdict={"delta": 0.1},
+    verdict={"refined_delta": 0.1},
 )  # fmt: skip
 folder = Path(tempfile.mkdtemp())
 with run(sweep, folder / "mine.sqlite", jobs=1, progress=False) as store:
