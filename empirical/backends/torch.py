@@ -40,7 +40,10 @@ class TorchBackend(Backend):
         return available_bytes()
 
     def is_out_of_memory(self, error: Exception) -> bool:
-        return isinstance(error, MemoryError | torch.OutOfMemoryError)
+        # The CPU's allocator raises a plain RuntimeError.
+        return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+            isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+        )
 
     def release(self) -> None:
         if self.device.type == "cuda":

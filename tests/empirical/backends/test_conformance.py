@@ -182,3 +182,11 @@ def test_device_streams_are_another_network_with_the_same_law():
     )
     assert host.mean != device.mean == again.mean
     assert device.provenance["rng"] == "device"
+
+
+def test_torch_out_of_memory_is_known():
+    backend = MAKE["torch"]("float64")
+    with pytest.raises(RuntimeError) as caught:
+        backend.zeros((2**25, 2**25))
+    assert backend.is_out_of_memory(caught.value)
+    assert not backend.is_out_of_memory(RuntimeError("expected a matrix"))
