@@ -189,8 +189,9 @@ def check_options(spectrum: object, vectors: object, rng: object) -> None:
 
 
 def _within_memory(attempt: Callable[[Plan], T], size: Size, budget: int, backend: Backend) -> tuple[T, Plan]:
-    """``attempt`` by the best plan for the budget; where the device disagrees, by that for half of it, and so on until
-    nothing fits (:class:`TooLarge`). Where Lanczos finds no gap in the spectrum, by one that has LAPACK behind it."""
+    """``attempt`` by the best plan for the budget; where the device disagrees, by that for half of what the plan takes,
+    and so on until nothing fits (:class:`TooLarge`). Where Lanczos finds no gap in the spectrum, by one that has LAPACK
+    behind it."""
     implicit = True
     while True:
         plan = choose(size, budget, implicit=implicit)
@@ -205,7 +206,7 @@ def _within_memory(attempt: Callable[[Plan], T], size: Size, budget: int, backen
             if not backend.is_out_of_memory(error):
                 raise
         backend.release()
-        budget //= 2
+        budget = min(budget, plan.bytes) // 2
 
 
 def _order_parameters(

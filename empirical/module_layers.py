@@ -7,14 +7,18 @@ axes. So
 
     product[k n, k' m] = Σ_tt' (δ_k(n, t) · δ_k'(m, t')) (p(n, t) · p(m, t'))
 
-from h and δ alone. The gradients of every other layer are made by torch.func, a chunk of samples at a time.
+from h and δ alone. The gradients of every other layer are made by torch.func, a chunk of samples at a time, and so are
+those of a layer whose h and δ don't tell all: where one random cotangent v, pulled back by plain autograd, has another
+|Jᵀv|² than vᵀGv (a weight used elsewhere too, say).
 
 Axes: h, u (N, ...); δ (C, N, ...); patches (N, T, p); products (C, N, C, N).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +28,7 @@ from torch.func import functional_call, jacrev, vmap
 
 from empirical.backends.base import Array, Backend
 
-__all__ = ["Contribution", "Layer", "Trace", "dense_gradients", "parameter_product", "pass_through"]
+__all__ = ["Contribution", "Layer", "Trace", "dense_gradients", "parameter_product", "pass_through", "undisturbed"]
 
 CHUNK = 2**24  # numbers of a Jacobian made at once
 Contribution = tuple[Array, Array]
@@ -33,13 +37,15 @@ Contribution = tuple[Array, Array]
 
 @dataclass
 class Layer:
-    """One layer with what passed through it: ``given`` h and ``made`` u are tensors of the graph."""
+    """One layer with what passed through it: ``given`` h and ``made`` u are tensors of the graph (or ``None``);
+    ``plain`` as in :func:`is_plain`."""
 
     name: str
     module: nn.Module
     calls: int = 0
     given: torch.Tensor | None = None
     made: torch.Tensor | None = None
+    plain: bool = False
 
     @property
     def parameters(self) -> dict[str, nn.Parameter]:
@@ -62,19 +68,22 @@ def pass_through(model: nn.Module, state: Mapping[str, torch.Tensor], inputs: to
     order: list[Layer] = []
     versions: dict[str, int] = {}
 
-    def before(module: nn.Module, given: tuple[Any, ...]) -> None:
+    def before(module: nn.Module, given: tuple[Any, ...], by_name: dict[str, Any]) -> None:
         layer = found[module]
         if layer.calls == 0:
             order.append(layer)
         layer.calls += 1
-        layer.given = given[0]
-        versions[layer.name] = given[0]._version
+        first = next(iter((*given, *by_name.values())), None)
+        layer.given = first if isinstance(first, torch.Tensor) else None
+        versions[layer.name] = 0 if layer.given is None else layer.given._version
 
     def after(module: nn.Module, given: tuple[Any, ...], made: Any) -> Any:
-        found[module].made = made
+        found[module].made = made if isinstance(made, torch.Tensor) else None
         return made.clone() if isinstance(made, torch.Tensor) else made  # an activation may overwrite the copy
 
-    hooks = [m.register_forward_pre_hook(before) for m in found] + [m.register_forward_hook(after) for m in found]
+    plain = {m: is_plain(m) for m in found}
+    hooks = [m.register_forward_pre_hook(before, with_kwargs=True) for m in found]
+    hooks += [m.register_forward_hook(after) for m in found]
     try:
         outputs = functional_call(model, dict(state), (inputs,))
     finally:
@@ -85,29 +94,62 @@ def pass_through(model: nn.Module, state: Mapping[str, torch.Tensor], inputs: to
             raise ValueError(
                 f"model: expected a model that keeps its layers' inputs, got one that overwrites {layer.name}'s"
             )
+        layer.plain = plain[layer.module]
     return Trace(order + [layer for layer in found.values() if layer.calls == 0], outputs)
+
+
+@contextmanager
+def undisturbed(model: nn.Module) -> Iterator[None]:
+    """The model's attributes as they were come back: layers with hooks of their own (`prune`, `weight_norm`) keep the
+    weight they computed last."""
+    before = [(m, dict(vars(m))) for m in model.modules()]
+    try:
+        yield
+    finally:
+        for module, attributes in before:
+            vars(module).clear()
+            vars(module).update(attributes)
 
 
 def parameter_product(
     layer: Layer,
     shared: bool,
     delta: Array | None,
-    gradient: Callable[[tuple[str, ...]], Array],
+    gradient: Callable[[], Array],
+    check: Callable[[Contribution], None],
     backend: Backend,
 ) -> Contribution:
     """``Σ ∂f_k(n)/∂θ · ∂f_k'(m)/∂θ`` over the layer's own parameters θ.
 
-    ``delta`` (C, N, ...) is ∂f/∂u; ``gradient`` makes the dense gradients (C, N, P) of named parameters, for layers of
-    other kinds, ones called more than once and ones that share a parameter with another.
+    ``delta`` (C, N, ...) is ∂f/∂u. ``gradient`` makes the dense gradients (C, N, P) for layers of other kinds, ones
+    called more than once, ones that share a parameter with another, and where ``check`` refuses what h and δ give.
+
+    Raises
+    ------
+    ArithmeticError
+        If ``check`` refuses what the gradients give.
     """
-    if not shared and layer.calls == 1 and delta is not None and known(layer.module):
-        return _of_positions(layer, delta, backend)
-    rows = gradient(tuple(layer.parameters))
-    return _of_rows(rows, backend)
+    if layer.plain and not shared and layer.calls == 1 and delta is not None and layer.given is not None:
+        found = _of_positions(layer, delta, backend)
+        try:
+            check(found)
+        except ArithmeticError:  # its weight is used elsewhere too
+            pass
+        else:
+            return found
+    found = _of_rows(gradient(), backend)
+    check(found)
+    return found
 
 
-def known(module: nn.Module) -> bool:
-    """Whether the layer's gradient is known from its input and δ."""
+def is_plain(module: nn.Module) -> bool:
+    """Whether the layer's gradient is known from its input and δ, as far as the module itself tells: a `Linear` or
+    `Conv2d` with a weight and perhaps a bias, and nothing that changes what it computes."""
+    own = {n for n, _ in module.named_parameters(recurse=False)}
+    if own not in ({"weight"}, {"weight", "bias"}) or "forward" in vars(module):
+        return False
+    if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks:
+        return False
     if type(module) is nn.Conv2d:
         return module.groups == 1 and module.padding_mode == "zeros" and not isinstance(module.padding, str)
     return type(module) is nn.Linear
@@ -126,9 +168,38 @@ def dense_gradients(
     def of_one(parameters: dict[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
         return functional_call(model, {**fixed, **parameters}, (x[None],))[0]
 
-    jacobians = vmap(jacrev(of_one), in_dims=(None, 0), chunk_size=max(1, CHUNK // numbers))(chosen, inputs.detach())
+    take = vmap(jacrev(of_one), in_dims=(None, 0), chunk_size=max(1, CHUNK // numbers))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "There is a performance drop")  # of an operation that torch.func loops over
+        jacobians = take(chosen, inputs.detach())
     flat = [j.reshape(*j.shape[:2], -1) for j in jacobians.values()]
     return torch.cat(flat, dim=2).transpose(0, 1).detach()
+
+
+def bytes_needed(first: Trace, samples: int, itemsize: int) -> int:
+    """About what a measurement takes at most, from a trace of one sample: the graph and its signals for every output,
+    three matrices of order CN, and what the largest layer needs."""
+    outputs = int(first.outputs.shape[1])
+    order = outputs * samples
+    through = sum(int(x.numel()) for layer in first.layers for x in (layer.given, layer.made) if x is not None)
+    layers = max(_numbers_needed(layer, outputs, samples) for layer in first.layers)
+    return itemsize * (3 * order * order + (2 * samples + order) * through + layers)
+
+
+def _numbers_needed(layer: Layer, outputs: int, samples: int) -> int:
+    """Numbers of one layer's patches, gradients or signals."""
+    order, parameters = outputs * samples, sum(int(p.numel()) for p in layer.parameters.values())
+    if not layer.plain or layer.made is None or layer.given is None:
+        return 2 * order * parameters
+    weight = layer.module.weight
+    units, width = int(weight.shape[0]), int(weight[0].numel())
+    positions = int(layer.made.numel()) // units
+    if positions == 1:
+        return order * units
+    patches = 2 * samples * positions * width
+    if _pairwise_is_cheaper(outputs, samples, positions, width, units):
+        return patches + samples * positions**2 + 2 * order * positions * units
+    return patches + order * (parameters + positions * units)
 
 
 def _of_positions(layer: Layer, delta: Array, backend: Backend) -> Contribution:

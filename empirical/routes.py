@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -193,22 +192,18 @@ def _block_moments(
     dual: Dual, projection: Projection, rows: slice, columns: slice, mean: Array | None
 ) -> NDArray[np.float64]:
     """What a block adds to Σλ, Σλ² and ‖bare G‖²_F; a block off the diagonal stands for its transpose too."""
-    backend, diagonal = projection.backend, rows == columns
-    xp, weight = backend.xp, 1.0 if diagonal else 2.0
-    bare = xp.reshape(dual.matrix, (-1,))
-    bare_squares = eigen.finite(float(backend.host(xp.vecdot(bare, bare))))
-    if diagonal:
-        expected, trace = (float(backend.host(x)) for x in (dual.trace, _trace(dual.matrix, xp)))
-        eigen.check_close("trace of a dual block", trace, expected, expected, bare.shape[0], backend.precision)
-    block = projection.block(dual.matrix, rows, columns, mean)
-    flat = xp.reshape(block, (-1,))
-    total = float(backend.host(_trace(block, xp))) if diagonal else 0.0
-    return np.array([total, weight * float(backend.host(xp.vecdot(flat, flat))), weight * bare_squares])
+    backend, weight = projection.backend, 1.0 if rows == columns else 2.0
+    trace, bare_squares = eigen.moments(_matrix(dual.matrix, backend), backend)
+    if rows == columns:
+        expected, size = float(backend.host(dual.trace)), dual.matrix.shape[0] * dual.matrix.shape[1]
+        eigen.check_close("trace of a dual block", trace, expected, expected, size, backend.precision)
+    total, squares = eigen.moments(_matrix(projection.block(dual.matrix, rows, columns, mean), backend), backend)
+    return np.array([total * (rows == columns), weight * squares, weight * bare_squares])
 
 
-def _trace(block: Array, xp: Any) -> Array:
-    size = block.shape[0] * block.shape[1]
-    return xp.linalg.trace(xp.reshape(block, (size, size)))
+def _matrix(block: Array, backend: Backend) -> Array:
+    outputs, rows, _, columns = block.shape
+    return backend.xp.reshape(block, (outputs * rows, outputs * columns))
 
 
 def _mean_over_samples(metric: Metric, drawn: Drawn) -> Array:

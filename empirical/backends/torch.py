@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 import array_api_compat.torch as xp
@@ -40,7 +40,10 @@ class TorchBackend(Backend):
         return available_bytes()
 
     def is_out_of_memory(self, error: Exception) -> bool:
-        return isinstance(error, MemoryError | torch.OutOfMemoryError)
+        # The CPU's allocator raises a plain RuntimeError.
+        return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+            isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+        )
 
     def release(self) -> None:
         if self.device.type == "cuda":
@@ -64,11 +67,18 @@ class TorchBackend(Backend):
 
 @contextmanager
 def _exact() -> Iterator[None]:
-    """No gradients kept, and float32 products in float32: the user's settings come back afterwards."""
-    before = torch.get_float32_matmul_precision()
+    """No gradients kept, no autocast, and float32 products and convolutions in float32, not TF32: the user's settings
+    come back afterwards."""
+    matmul, convolution = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
     try:
-        with torch.no_grad():
+        with ExitStack() as stack:
+            stack.enter_context(torch.no_grad())
+            for kind in ("cpu", "cuda"):
+                if torch.is_autocast_enabled(kind):
+                    stack.enter_context(torch.autocast(kind, enabled=False))
             yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        torch.set_float32_matmul_precision(matmul)
+        torch.backends.cudnn.allow_tf32 = convolution

@@ -20,6 +20,32 @@ def test_moments_are_sums_of_eigenvalues():
     np.testing.assert_allclose(eigen.moments(matrix_of(values), HOST), [values.sum(), values @ values], rtol=1e-12)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_float32_moments_of_a_large_matrix_are_those_of_float64(backend):
+    """2000 × 2000 positive entries, a row far above the rest: one long float32 sum would lose a per cent of them."""
+    from empirical import measure
+    from meanfield.spec import FIM, Network
+
+    network = Network(3, "relu", 2.0, 0.1, outputs=10)
+    double = measure(network, FIM(), width=40, samples=200)
+    for memory, route in ((None, "dense"), (20_000_000, "blocks")):
+        single = measure(network, FIM(), width=40, samples=200, backend=backend, dtype="float32", memory=memory)
+        assert single.provenance["plan"]["route"] == route
+        np.testing.assert_allclose([single.mean, single.second_moment], [double.mean, double.second_moment], rtol=2e-5)
+    ones = make_backend(backend, "float32")
+    assert eigen.moments(ones.asarray(np.ones((5000, 5000))), ones) == (5000, 25e6)  # 2^24 is the largest naive sum
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_a_float32_full_spectrum_passes_its_checks(backend):
+    from empirical import measure
+    from meanfield.spec import FIM, Network
+
+    network = Network(3, "relu", 2.0, 0.1, outputs=10)
+    found = measure(network, FIM(), width=30, samples=100, backend=backend, dtype="float32", spectrum="full")
+    np.testing.assert_allclose(found.eigenvalues @ found.eigenvalues, found.second_moment * found.dimension, rtol=1e-5)
+
+
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("size", [60, 700])  # LAPACK's, and Lanczos'
 @pytest.mark.parametrize("vectors", [False, True])
@@ -76,14 +102,15 @@ def test_out_of_memory_is_tried_with_half_until_it_fits(monkeypatch):
     from empirical import measure, measurement
     from meanfield.spec import FIM, Network
 
-    network, budgets, choose = Network(2, "tanh", 2.0, 0.3, outputs=3), [], measurement.choose
+    network, budgets, plans, choose = Network(2, "tanh", 2.0, 0.3, outputs=3), [], [], measurement.choose
 
-    def spy(size, budget):
+    def spy(size, budget, **options):
         budgets.append(budget)
-        return choose(size, budget)
+        plans.append(choose(size, budget, **options))
+        return plans[-1]
 
     def greedy(*arguments):
-        if budgets[-1] > 300_000:
+        if budgets[-1] > 100_000:
             raise MemoryError
         return take(*arguments)
 
@@ -91,7 +118,8 @@ def test_out_of_memory_is_tried_with_half_until_it_fits(monkeypatch):
     monkeypatch.setattr(measurement, "choose", spy)
     monkeypatch.setattr(measurement, "take", greedy)
     found = measure(network, FIM(), width=10, samples=30, memory=1_000_000)
-    assert budgets == [1_000_000, 500_000, 250_000]
+    assert budgets[0] == 1_000_000
+    assert budgets[1:] == [plan.bytes // 2 for plan in plans[:-1]]  # no plan is made twice
     monkeypatch.undo()
     expected = measure(network, FIM(), width=10, samples=30)
     np.testing.assert_allclose([found.mean, found.second_moment], [expected.mean, expected.second_moment], rtol=1e-11)

@@ -1,12 +1,17 @@
 """Any torch module: against `measure` where both apply, and against the dense Jacobian of all parameters."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune  # noqa: F401 - as nn.utils.prune
 
 from empirical import measure, measure_module
+from empirical.module_layers import _of_rows as of_rows
 from empirical.module_layers import _pairwise_is_cheaper
+from empirical.plan import TooLarge
 from meanfield.spec import FIM, NTK, InputMetric
 
 torch.manual_seed(0)
@@ -50,6 +55,52 @@ class Positions(nn.Module):
         return torch.tanh(self.layers(x)).mean(dim=1)
 
 
+def pruned():
+    model = nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 3))
+    nn.utils.prune.random_unstructured(model[0], "weight", 0.4)
+    return model
+
+
+def normed(norm, **options):
+    def make():
+        model = nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 3))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            norm(model[0], **options)
+        return model
+
+    return make
+
+
+class Autoencoder(nn.Module):
+    """The decoder uses the encoder's weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Linear(5, 3)
+
+    def forward(self, x):
+        return nn.functional.linear(torch.tanh(self.encoder(x)), self.encoder.weight.T)
+
+
+class Divided(nn.Module):
+    """Divided by the norm of one of its weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(5, 4), nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.b(torch.tanh(self.a(input=x))) / self.b.weight.norm()
+
+
+def hooked():
+    model = nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 3))
+    model[0].register_forward_hook(lambda module, given, made: made * 2)
+    model[2].register_forward_pre_hook(lambda module, given: (given[0] ** 2,))
+    return model
+
+
 def convolution():
     return nn.Sequential(
         nn.Conv2d(2, 4, 3, stride=2, padding=1), nn.Tanh(), nn.BatchNorm2d(4),
@@ -63,6 +114,13 @@ MODELS = {
     "tied": (Tied, (4,)),
     "sequence": (lambda: Positions(4), (2, 3)),
     "convolution": (convolution, (2, 7, 7)),
+    "pruned": (pruned, (5,)),
+    "weight norm": (normed(nn.utils.weight_norm), (5,)),
+    "spectral norm": (normed(nn.utils.spectral_norm), (5,)),
+    "parametrized": (normed(nn.utils.parametrizations.weight_norm), (5,)),
+    "autoencoder": (Autoencoder, (5,)),
+    "divided": (Divided, (5,)),
+    "hooked": (hooked, (5,)),
 }
 SAMPLES = 5
 
@@ -97,8 +155,8 @@ def test_parameter_metrics_are_those_of_the_dense_jacobian(subject):
             weighting = q if loss == "cross_entropy" else np.tile(np.eye(outputs), (samples, 1, 1))
             tensor = np.einsum("nkp,nkj,njq->pq", j, weighting, j, optimize=True)
             expected = np.linalg.eigvalsh(tensor)[::-1]
-            for metric, scale, divisor in ((FIM, 1 / samples, parameters), (NTK, 1, outputs * samples)):
-                found = measure_module(model, x, metric(None, loss, centered), spectrum="full")
+            both = measure_module(model, x, [m(None, loss, centered) for m in (FIM, NTK)], spectrum="full")
+            for found, scale, divisor in zip(both, (1 / samples, 1), (parameters, outputs * samples), strict=True):
                 assert found.dimension == divisor
                 np.testing.assert_allclose(found.mean, scale * np.trace(tensor) / divisor, rtol=1e-10)
                 np.testing.assert_allclose(found.second_moment, scale**2 * np.sum(tensor**2) / divisor, rtol=1e-10)
@@ -155,6 +213,52 @@ def test_both_ways_over_positions_are_tried():
     assert not _pairwise_is_cheaper(outputs=3, samples=SAMPLES, positions=16, width=18, units=4)  # the convolution's
 
 
+def test_integer_inputs_are_fine_where_the_model_takes_them():
+    model, x = Embedded().double().eval(), torch.tensor([[0, 1], [2, 2], [4, 3]])
+    jacobian = dense_jacobian(model, x)
+    found = measure_module(model, x, FIM())
+    np.testing.assert_allclose(found.mean, np.sum(jacobian**2) / 3 / jacobian.shape[2], rtol=1e-12)
+
+
+def test_a_computed_weight_is_left_as_it_was():
+    """`prune` computes the weight in a hook and leaves it on the module."""
+    model, x = pruned().eval(), torch.randn(4, 5)
+    before = model[0].weight
+    measure_module(model, x, FIM())
+    assert model[0].weight is before
+
+
+def test_float32_is_computed_in_float32_whatever_is_set():
+    """Nothing of the passes is outside the settings that forbid TF32 and autocast."""
+    model, x = convolution().eval(), torch.randn(4, 2, 7, 7)
+    expected = measure_module(model, x, FIM(), dtype="float32")
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert measure_module(model, x, FIM(), dtype="float32").mean == expected.mean
+    seen = []
+    model[0].register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
+    measure_module(model, x, FIM(), dtype="float32")
+    assert seen
+    assert not any(seen)
+
+
+def test_a_layer_that_gives_a_wrong_product_is_told(monkeypatch):
+    monkeypatch.setattr(
+        "empirical.module_layers._of_rows", lambda rows, backend: (of_rows(rows, backend)[0] * 1.01, 1.0)
+    )
+    model, x = Tied().eval(), torch.randn(4, 4)
+    with pytest.raises(ArithmeticError, match=r"\|Jᵀv\|² of layer 1"):
+        measure_module(model, x, FIM())
+
+
+def test_memory_is_planned_before_the_passes():
+    calls = []
+    model = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 26 * 26, 2)).eval()
+    model[0].register_forward_pre_hook(lambda module, given: calls.append(len(given[0])))
+    with pytest.raises(TooLarge, match=r"memory: expected .* for 400 outputs"):
+        measure_module(model, torch.randn(200, 1, 28, 28), FIM(), memory=20_000_000)
+    assert calls == [1]
+
+
 def test_the_model_is_left_as_it_was():
     model, x = Residual().eval(), torch.randn(4, 5)
     before = {n: p.clone() for n, p in model.state_dict().items()}
@@ -172,6 +276,32 @@ class Mixing(nn.Module):
 
     def forward(self, x):
         return self.layer(x - x.mean(0))
+
+
+class CentringTheMiddle(Mixing):
+    def forward(self, x):
+        x = x.clone()
+        x[1:-1] -= x[1:-1].mean(0)
+        return self.layer(x)
+
+
+class MixingWithoutGradient(Mixing):
+    def forward(self, x):
+        return self.layer(x) * x.detach().square().mean()
+
+
+class Dropping(Mixing):
+    def forward(self, x):
+        return self.layer(nn.functional.dropout(x, 0.5))
+
+
+class Embedded(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.words, self.layer = nn.Embedding(5, 4), nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.layer(self.words(x).mean(1))
 
 
 class Overwriting(nn.Module):
@@ -201,6 +331,28 @@ def with_nan():
         (with_nan().eval(), {}, ValueError, "model: expected finite parameters, got NaN or infinity in weight"),
         (nn.Flatten().eval(), {}, ValueError, "model: expected parameters, got none"),
         (Mixing().eval(), {}, ValueError, "model: expected outputs of one sample each"),
+        (CentringTheMiddle().eval(), {}, ValueError, "model: expected outputs of one sample each"),
+        (MixingWithoutGradient().eval(), {}, ValueError, "model: expected outputs of one sample each"),
+        (Dropping().eval(), {}, ValueError, "model: expected a deterministic model"),
+        (
+            nn.Linear(5, 3).eval(),
+            {"inputs": np.ones((4, 5), int)},
+            ValueError,
+            "inputs: expected samples that the model",
+        ),
+        (
+            nn.Linear(5, 3).eval(),
+            {"inputs": np.ones((4, 6))},
+            ValueError,
+            r"inputs: expected samples .* got shape \(1, 6",
+        ),
+        (nn.Linear(5, 3).eval(), {"inputs": np.ones((4, 5)) + 1j}, ValueError, "inputs: expected real numbers"),
+        (
+            Embedded().eval(),
+            {"inputs": torch.ones((4, 2), dtype=torch.int64), "metric": InputMetric()},
+            ValueError,
+            "layer: expected layers with real inputs for input_metric, got 1",
+        ),
         (Overwriting().eval(), {}, ValueError, "model: expected a model that keeps"),
         (nn.Unflatten(1, (5, 1)), {}, ValueError, "model: expected"),
         (nn.Linear(5, 3).eval(), {"inputs": torch.zeros(0, 5)}, ValueError, "inputs: expected shape"),

@@ -162,15 +162,23 @@ def test_nothing_looks_at_numbers_before_the_end():
         backend.host(arrays[0])  # so that the test can fail
 
 
-def test_tf32_is_forbidden_and_the_users_setting_comes_back():
+def test_tf32_and_autocast_are_off_and_the_users_settings_come_back():
+    convolution = torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.allow_tf32 = True
     try:
-        with make_backend("torch", "float32").strict():
-            assert torch.get_float32_matmul_precision() == "highest"
-            assert not torch.is_grad_enabled()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            with make_backend("torch", "float32").strict():
+                assert torch.get_float32_matmul_precision() == "highest"
+                assert not torch.backends.cudnn.allow_tf32
+                assert not torch.is_grad_enabled()
+                assert not torch.is_autocast_enabled("cpu")
+            assert torch.is_autocast_enabled("cpu")
         assert torch.get_float32_matmul_precision() == "high"
+        assert torch.backends.cudnn.allow_tf32
     finally:
         torch.set_float32_matmul_precision("highest")
+        torch.backends.cudnn.allow_tf32 = convolution
 
 
 def test_device_streams_are_another_network_with_the_same_law():
@@ -182,3 +190,11 @@ def test_device_streams_are_another_network_with_the_same_law():
     )
     assert host.mean != device.mean == again.mean
     assert device.provenance["rng"] == "device"
+
+
+def test_torch_out_of_memory_is_known():
+    backend = MAKE["torch"]("float64")
+    with pytest.raises(RuntimeError) as caught:
+        backend.zeros((2**25, 2**25))
+    assert backend.is_out_of_memory(caught.value)
+    assert not backend.is_out_of_memory(RuntimeError("expected a matrix"))
