@@ -12,6 +12,7 @@ from verify.exporting import export, rows
 from verify.merging import merge
 from verify.overrides import changed
 from verify.records import ORDER_PARAMETERS, Sample, Trial
+from verify.runner import run
 from verify.store import Store, StoreError
 from verify.sweep import Sweep
 
@@ -59,6 +60,63 @@ def test_an_export_read_back_has_every_row_and_figure(tmp_path, make_sweep, suff
         assert list(frame[name]) == [row[name] for row in expected]
     assert list(frame["metric"]) == [row["metric"] for row in expected]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["a.sqlite", "a.sqlite.lock", out.name])
+
+
+@pytest.mark.parametrize("case", ["moments", "extremes", "full", "failed"])
+def test_netcdf_can_be_read_whatever_was_measured(tmp_path, make_sweep, case) -> None:
+    """With the real measurement: a list that no row has is left out, and every other variable reads back."""
+    xr = pytest.importorskip("xarray")
+    path, out = tmp_path / "a.sqlite", tmp_path / "a.nc"
+    if case == "failed":
+        fill(path, make_sweep(2), [0, 1], status="failed")
+    else:
+        run(make_sweep(2, spectrum=case), path, jobs=1, progress=False).close()
+    with Store.open(path) as store:
+        export(store, out)
+        expected = list(rows(store))
+    with xr.open_dataset(out, engine="scipy") as data:
+        for name in expected[0]:
+            column = [row[name] for row in expected]
+            if name not in data:
+                assert not any(map(len, column))
+            elif isinstance(column[0], np.ndarray):
+                for got, values in zip(data[name].values, column, strict=True):
+                    np.testing.assert_array_equal(got[: len(values)], values)
+                    assert np.isnan(got[len(values) :]).all()
+            else:
+                np.testing.assert_array_equal(data[name].values, column)
+        assert np.isnan(data["dimension"]).all() == (case == "failed")
+        spectra = {"extremes": {"outliers"}, "full": {"outliers", "eigenvalues"}}
+        assert {"outliers", "eigenvalues"} & set(data) == spectra.get(case, set())
+        assert ("q" in data) == (case != "failed")
+
+
+def test_variances_are_numbers_where_layers_agree_and_text_where_one_network_has_layers_of_its_own(
+    tmp_path, make_sweep
+) -> None:
+    pd = pytest.importorskip("pandas")
+    text = make_sweep(1).to_json()
+    for name, change, expected in (
+        ("alike", text, {2.0}),
+        ("layers", text.replace("[2.0]", "[2.0,[1.0,2.0]]"), {"2.0", "[1.0, 2.0]"}),
+    ):
+        fill(tmp_path / f"{name}.sqlite", Sweep.from_json(change), [0])
+        for suffix in (".csv", ".parquet"):
+            out = tmp_path / f"{name}{suffix}"
+            with Store.open(tmp_path / f"{name}.sqlite") as store:
+                export(store, out)
+            frame = pd.read_csv(out) if suffix == ".csv" else pd.read_parquet(out)
+            assert set(frame["weight_variance"]) == expected
+            assert set(frame["bias_variance"]) == {0.5}
+            assert set(frame["width_ratios"]) == {1.0}
+
+
+def test_there_is_nothing_to_export_before_the_first_trial(tmp_path, make_sweep) -> None:
+    fill(tmp_path / "a.sqlite", make_sweep(1), [])
+    with Store.open(tmp_path / "a.sqlite") as store:
+        for suffix in (".csv", ".parquet", ".nc"):
+            with pytest.raises(ValueError, match="store: expected finished trials, got none"):
+                export(store, tmp_path / f"a{suffix}")
 
 
 def test_an_export_that_fails_leaves_nothing(tmp_path, make_sweep) -> None:
