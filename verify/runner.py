@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Literal
@@ -76,7 +77,12 @@ def run(
     with Store.create(path, sweep) as target:
         check_codes(target, {code_hash()}, mix_code)
         pending = Pending(target, retry_failed=retry_failed, measure=measure)
-        if pending.trials:
+        others = target.others()
+        if progress and others:
+            print(f"{others} trials that the sweep doesn't ask for stay in {path} and aren't counted", file=sys.stderr)
+        if not pending.trials:
+            target.take()
+        else:
             source = _source(executor, engine)
             with Pool(source, sweep.run.backend, sweep.run.dtype) as pool:
                 check_codes(target, {code_hash(), pool.code}, mix_code)

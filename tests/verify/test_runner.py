@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from empirical import available_backends
+from verify.facts import host
 from verify.pool import EngineError
 from verify.runner import default_path, run
 from verify.store import Store, StoreError
@@ -79,6 +80,9 @@ def test_a_trial_that_raises_is_tried_again_and_then_becomes_a_row(tmp_path, mak
             reasons = {(t.index, t.reason) for t in store.trials() if t.status == "failed"}
             assert reasons == {(1, "FloatingPointError: overflow")}
             assert len(tries) == 4
+            hosts = [t.provenance["host"] for t in store.trials()]
+            assert hosts == [host()] * 12, "of failed trials too"
+            assert {t.provenance["backend"] for t in store.trials()} == {"none", "numpy"}
         with run(make_sweep(3), tmp_path / "a.sqlite", executor=threads, measure=draw, **options) as store:
             assert store.counts()["failed"] == 2
         retried = run(
@@ -241,6 +245,30 @@ def test_a_backend_that_cannot_be_used_stops_the_run_before_its_first_trial(tmp_
         run(sweep, tmp_path / "a.sqlite", jobs=1, progress=False)
     with Store.open(tmp_path / "a.sqlite") as store:
         assert store.counts() == {"done": 0, "failed": 0, "pending": 12}
+
+
+def test_a_run_that_is_refused_leaves_the_store_as_it_was(tmp_path, make_sweep, draw, monkeypatch, capsys) -> None:
+    path = tmp_path / "a.sqlite"
+    with ThreadPoolExecutor(1) as threads:
+        options = {"executor": threads, "jobs": 1, "measure": draw}
+        run(make_sweep(2), path, progress=False, **options).close()
+        with monkeypatch.context() as patch:
+            patch.setattr("verify.runner.code_hash", lambda: "f" * 64)
+            with pytest.raises(StoreError, match="one measuring code"):
+                run(make_sweep(2, seed=6), path, progress=False, **options)
+        if "cupy" not in available_backends():
+            with pytest.raises(ValueError, match="backend: expected"):
+                run(make_sweep(3, backend="cupy"), path, progress=False, **options)
+        with Store.open(path) as store:
+            assert (store.sweep(), store.counts()["done"]) == (make_sweep(2), 8)
+        with run(
+            make_sweep(1), path, **options
+        ) as store:  # nothing to do: the file's sweep is the new one all the same
+            assert store.sweep() == make_sweep(1)
+        said = capsys.readouterr().err
+        assert said == f"4 trials that the sweep doesn't ask for stay in {path} and aren't counted\n"
+        run(make_sweep(2), path, **options).close()
+        assert "doesn't ask for" not in capsys.readouterr().err
 
 
 def test_tasks_grow_for_short_trials_and_start_with_the_widest_cell(tmp_path, make_sweep, draw) -> None:
