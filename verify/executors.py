@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from multiprocessing import resource_tracker
 from typing import Any, Protocol
@@ -66,17 +66,22 @@ class Local:
 
 
 class Given:
-    """An executor of the caller's, which stays open; -1: as many workers as this machine has processors."""
+    """An executor of the caller's, which stays open, or a function that makes one, called anew when a dead worker broke
+    the last one. -1: as many workers as this machine has processors."""
 
-    def __init__(self, executor: Executor, workers: int) -> None:
-        self._executor = executor
+    def __init__(self, executor: Executor | Callable[[], Executor], workers: int) -> None:
+        if not (hasattr(executor, "submit") or callable(executor)):
+            raise TypeError(f"executor: expected an Executor or a function that makes one, got {executor!r}")
+        self._given = executor
         self._count = processors() if workers == -1 else workers
 
     def open(self) -> Executor:
-        return self._executor
+        return self._given if isinstance(self._given, Executor) or not callable(self._given) else self._given()
 
     def close(self, executor: Executor) -> None:
-        """Leave it to the caller."""
+        """Shut it down if the function made it; the caller's own is left to the caller."""
+        if executor is not self._given:
+            executor.shutdown()
 
     def workers(self) -> int:
         return self._count

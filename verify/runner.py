@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Literal
@@ -29,7 +30,7 @@ def run(
     sweep: Sweep,
     store: str | Path | None = None,
     *,
-    executor: Executor | None = None,
+    executor: Executor | Callable[[], Executor] | None = None,
     jobs: int | None = None,
     dask: str | None = None,
     retry_failed: bool = False,
@@ -44,7 +45,8 @@ def run(
     store
         Path of the SQLite file, made if it isn't there; `default_path` if not given.
     executor
-        Any `concurrent.futures.Executor` whose workers can import this library; it stays open.
+        Any `concurrent.futures.Executor` whose workers can import this library; it stays open. Or a function without
+        arguments that makes one: it is shut down at the end, and made anew where a trial broke it by killing a worker.
     jobs
         The number of local worker processes, or of the executor's workers; -1: one for each processor of this machine.
     dask
@@ -115,7 +117,7 @@ def _engine(jobs: int | None, dask: str | None) -> Engine:
     return Engine(kind=kind, address=dask, jobs=checked_jobs(-1 if jobs is None else jobs))
 
 
-def _source(executor: Executor | None, engine: Engine) -> Source:
+def _source(executor: Executor | Callable[[], Executor] | None, engine: Engine) -> Source:
     if executor is not None:
         return Given(executor, engine.jobs)
     return Local(engine.jobs) if engine.address is None else Cluster(engine.address)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -131,7 +133,7 @@ def test_what_an_executor_of_the_callers_cannot_run_becomes_rows_with_the_reason
 
 def test_a_suspect_runs_again_with_nothing_beside_it(tmp_path, make_sweep, draw) -> None:
     class Slow(Executor):
-        """Loses its first task at once; the others take a while."""
+        """Loses its first task twice at once; the others take a while."""
 
         def __init__(self) -> None:
             self.unfinished: list[Future] = []
@@ -143,7 +145,7 @@ def test_a_suspect_runs_again_with_nothing_beside_it(tmp_path, make_sweep, draw)
             self.unfinished = [f for f in self.unfinished if not f.done()]
             self.beside.append(len(self.unfinished))
             self.submitted += 1
-            if self.submitted == 2:
+            if self.submitted in {2, 6}:
                 future.set_exception(EOFError("gone"))
                 return future
             pause = 0.3 if args else 0.0
@@ -154,8 +156,54 @@ def test_a_suspect_runs_again_with_nothing_beside_it(tmp_path, make_sweep, draw)
     executor = Slow()
     with run(make_sweep(1), tmp_path / "a.sqlite", executor=executor, jobs=2, progress=False, measure=draw) as store:
         assert store.counts() == {"done": 4, "failed": 0, "pending": 0}
-    # The start of a worker, four tasks of which the first is lost, and that one again.
-    assert executor.beside == [0, 0, 0, 1, 2, 0]
+    # The start of a worker, four tasks of which the first is lost, that one again beside three, and again alone.
+    assert executor.beside == [0, 0, 0, 1, 2, 3, 0]
+
+
+def test_a_pool_of_the_callers_breaks_with_a_line_and_one_that_can_be_made_anew_goes_on(tmp_path) -> None:
+    """In a process of its own: the measuring function has to be found by pickle."""
+    (tmp_path / "deadly.py").write_text(DEADLY)
+    code = CALLERS_POOL.format(folder=str(tmp_path), here=str(Path(__file__).parent))
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    broken, counts, reason = ended.stdout.splitlines()
+    told = r"engine: expected an executor that outlives .*, got one that broke while running trial \d+ of cell \w+, or"
+    assert re.match(told, broken)
+    assert counts == "{'done': 11, 'failed': 1, 'pending': 0}"
+    assert reason.startswith("worker lost: BrokenProcessPool")
+
+
+DEADLY = """
+import os
+from types import SimpleNamespace
+
+def measure(network, metrics, *, seed, width, **_):
+    if width == 4 and network.activation[0].name == "relu" and seed.spawn_key == (1,):
+        os._exit(7)
+    found = SimpleNamespace(mean=1.0, second_moment=1.0, largest=1.0, outliers=(), eigenvalues=None, dimension=3,
+                            provenance={})
+    return [found for _ in metrics]
+"""
+
+CALLERS_POOL = """
+import sys
+sys.path[:0] = [{folder!r}, {here!r}]
+from concurrent.futures import ProcessPoolExecutor
+from conftest import TINY
+from deadly import measure
+from verify import Sweep, run
+from verify.pool import EngineError
+
+sweep = Sweep(name="tiny", grid=TINY, run={{"trials": 3}})
+options = {{"jobs": 2, "progress": False, "measure": measure}}
+with ProcessPoolExecutor(2) as pool:
+    try:
+        run(sweep, {folder!r} + "/a.sqlite", executor=pool, **options)
+    except EngineError as error:
+        print(error)
+with run(sweep, {folder!r} + "/a.sqlite", executor=lambda: ProcessPoolExecutor(2), **options) as store:
+    print(store.counts())
+    print(*(trial.reason for trial in store.trials() if trial.status == "failed"))
+"""
 
 
 def test_workers_that_cannot_start_are_one_clear_error(tmp_path, make_sweep) -> None:
