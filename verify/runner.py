@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Literal
 
 from empirical.provenance import code_hash
 from verify.executors import Cluster, Given, Local, Source
@@ -66,7 +65,8 @@ def run(
     Raises
     ------
     ValueError, TypeError
-        If ``jobs`` is no number of workers, ``sweep`` no sweep, or the workers can't use its backend.
+        If ``jobs`` is no number of workers, ``sweep`` no sweep, the engine is none or two, or the workers can't use the
+        backend.
     StoreError
         If the store can't be used. Trials it has acknowledged are never lost.
     OSError
@@ -75,7 +75,9 @@ def run(
     if not isinstance(sweep, Sweep):
         raise TypeError(f"sweep: expected a Sweep, such as Sweep.preset('quick'), got {sweep!r}")
     path = default_path(sweep) if store is None else Path(store)
-    engine = sweep.engine if jobs is None and dask is None else _engine(jobs, dask)
+    source = _source(executor, engine_of(sweep, jobs, dask), dask)
+    if executor is None and dask is None and sweep.engine.address and isinstance(source, Local) and progress:
+        print(f"on local workers, not on the sweep's scheduler {sweep.engine.address}", file=sys.stderr)
     with Store.create(path, sweep) as target:
         check_codes(target, {code_hash()}, mix_code)
         pending = Pending(target, retry_failed=retry_failed, measure=measure)
@@ -85,7 +87,6 @@ def run(
         if not pending.trials:
             target.take()
         else:
-            source = _source(executor, engine)
             with Pool(source, sweep.run.backend, sweep.run.dtype) as pool:
                 check_codes(target, {code_hash(), pool.code}, mix_code)
                 facts = {"versions": versions(), "host": host(), "durability": target.durability()}
@@ -112,13 +113,27 @@ def _drive(store: Store, pending: Pending, pool: Pool, mix_code: bool, show: boo
         progress.close()
 
 
-def _engine(jobs: int | None, dask: str | None) -> Engine:
-    kind: Literal["local", "dask"] = "local" if dask is None else "dask"
-    return Engine(kind=kind, address=dask, jobs=checked_jobs(-1 if jobs is None else jobs))
+def engine_of(sweep: Sweep, jobs: int | None, dask: str | None) -> Engine:
+    """The engine that is asked for: the sweep's own without ``jobs`` and ``dask``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If one is none, or both are given: a scheduler has the workers it has.
+    """
+    if jobs is not None and dask is not None:
+        raise ValueError(f"jobs: expected none beside a Dask scheduler, which has workers of its own, got {jobs!r}")
+    if dask is not None:
+        if not isinstance(dask, str):
+            raise TypeError(f"dask: expected the address of a scheduler, got {dask!r}")
+        return Engine(kind="dask", address=dask)
+    return sweep.engine if jobs is None else Engine(jobs=checked_jobs(jobs))
 
 
-def _source(executor: Executor | Callable[[], Executor] | None, engine: Engine) -> Source:
+def _source(executor: Executor | Callable[[], Executor] | None, engine: Engine, dask: str | None) -> Source:
     if executor is not None:
+        if dask is not None:
+            raise ValueError(f"dask: expected none beside an executor, got {dask!r}")
         return Given(executor, engine.jobs)
     return Local(engine.jobs) if engine.address is None else Cluster(engine.address)
 

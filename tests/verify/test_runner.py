@@ -18,6 +18,7 @@ from verify.facts import host
 from verify.pool import EngineError
 from verify.runner import default_path, run
 from verify.store import Store, StoreError
+from verify.sweep import Engine
 
 
 def bits(store: Store) -> list[tuple]:
@@ -317,6 +318,43 @@ def test_a_run_that_is_refused_leaves_the_store_as_it_was(tmp_path, make_sweep, 
         assert said == f"4 trials that the sweep doesn't ask for stay in {path} and aren't counted\n"
         run(make_sweep(2), path, **options).close()
         assert "doesn't ask for" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"jobs": 1.5}, r"jobs: expected -1 \(.*\) or a positive whole number, got 1.5"),
+        ({"jobs": "a"}, r"jobs: expected .*, got 'a'"),
+        ({"jobs": True}, r"jobs: expected .*, got True"),
+        ({"jobs": 0}, r"jobs: expected .*, got 0"),
+        ({"dask": 3}, "dask: expected the address of a scheduler, got 3"),
+        ({"executor": 3}, "executor: expected an Executor or a function that makes one, got 3"),
+        ({"jobs": 2, "dask": "tcp://a:1"}, "jobs: expected none beside a Dask scheduler, .*, got 2"),
+        (
+            {"executor": ThreadPoolExecutor, "dask": "tcp://a:1"},
+            "dask: expected none beside an executor, got 'tcp://a:1'",
+        ),
+    ],
+)
+def test_an_engine_that_is_none_is_one_sentence_before_anything_is_made(tmp_path, make_sweep, options, message) -> None:
+    with pytest.raises((ValueError, TypeError), match=f"^{message}$"):
+        run(make_sweep(), tmp_path / "a.sqlite", **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_scheduler_without_the_library_for_it_is_refused_before_the_store_is_made(
+    tmp_path, make_sweep, monkeypatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(ValueError, match="dask: expected the extra `cluster` to be installed, got"):
+        run(make_sweep(), tmp_path / "a.sqlite", dask="tcp://a:1")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_sweep_for_a_cluster_says_so_when_it_runs_locally(tmp_path, make_sweep, draw, capsys) -> None:
+    sweep = make_sweep(1).model_copy(update={"engine": Engine(kind="dask", address="tcp://a:1")})
+    run(sweep, tmp_path / "a.sqlite", jobs=1, measure=draw).close()
+    assert "on local workers, not on the sweep's scheduler tcp://a:1" in capsys.readouterr().err.splitlines()
 
 
 def test_tasks_grow_for_short_trials_and_start_with_the_widest_cell(tmp_path, make_sweep, draw) -> None:

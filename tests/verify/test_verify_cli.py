@@ -84,6 +84,13 @@ def test_a_size_is_one_flag(sweep_file, capsys) -> None:
     assert "size: expected one that the sweep has (paper), got 'huge'" in capsys.readouterr().err
 
 
+def test_a_dry_run_for_a_cluster_says_whose_workers_it_counts(sweep_file, capsys) -> None:
+    assert main(["run", str(sweep_file), "--dask", "tcp://a:1", "--dry-run"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("how many tcp://a:1 has was not asked.")
+    assert main(["run", str(sweep_file), "--dask", "tcp://a:1", "--jobs", "2", "--dry-run"]) == 2
+    assert capsys.readouterr().err.startswith("verify: jobs: expected none beside a Dask scheduler")
+
+
 @pytest.mark.parametrize(("verdict", "code"), [("pass", 0), ("fail", 1), ("unclear", 3)])
 def test_with_check_the_verdict_is_the_exit_status(tmp_path, sweep_file, capsys, verdict, code, monkeypatch) -> None:
     import verify.cli
