@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meanfield.command import run_app, writable
+from meanfield.command import run_app, whole_file
 
 if TYPE_CHECKING:
     from verify.store import Store
@@ -47,7 +47,8 @@ def init(
         return
     if out.exists():
         raise ValueError(f"out: expected the name of a new file, got {str(out)!r}")
-    writable("out", out).write_text(text, encoding="utf-8")
+    with whole_file("out", out) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 @app.command()

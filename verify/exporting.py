@@ -12,13 +12,13 @@ spaces between; in NetCDF: a second axis, filled up with NaN, and no variable wh
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from meanfield.command import whole_file
 from meanfield.spec import Metric, Network
 from verify.records import ORDER_PARAMETERS, Cell, Trial
 from verify.store import Store
@@ -50,30 +50,30 @@ def export(store: Store, path: str | Path) -> None:
     Raises
     ------
     ValueError
-        If the name ends otherwise, there are no trials yet, or the libraries of the extra ``data`` are missing.
-    OSError
-        If the file can't be written.
+        If the name ends otherwise, the file can't be written, there are no trials yet, or the libraries of the extra
+        ``data`` are missing.
     """
     path = Path(path)
     if path.suffix not in _WRITERS:
         raise ValueError(f"out: expected a name that ends in {', '.join(_WRITERS)}; got {path}")
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        import pandas as pd
-
-        frame = pd.DataFrame(rows(store))
-        if frame.empty:
-            raise ValueError(f"store: expected finished trials, got none: {store.path}")
-        for name in _OF_LAYERS:
-            if not pd.api.types.is_numeric_dtype(frame[name]):
-                frame[name] = frame[name].map(str)
-        frame.attrs["sweep"] = store.sweep().to_json()
-        _WRITERS[path.suffix](frame, partial)
-        os.replace(partial, path)
+        with whole_file("out", path) as partial:
+            _WRITERS[path.suffix](_frame(store), partial)
     except ImportError as error:
         raise ValueError(f"out: expected the extra `data` to be installed for {path.suffix}, got {error}") from None
-    finally:
-        partial.unlink(missing_ok=True)
+
+
+def _frame(store: Store) -> pd.DataFrame:
+    import pandas as pd
+
+    frame = pd.DataFrame(rows(store))
+    if frame.empty:
+        raise ValueError(f"store: expected finished trials, got none: {store.path}")
+    for name in _OF_LAYERS:
+        if not pd.api.types.is_numeric_dtype(frame[name]):
+            frame[name] = frame[name].map(str)
+    frame.attrs["sweep"] = store.sweep().to_json()
+    return frame
 
 
 def _cell_columns(cell: Cell) -> dict[str, Any]:

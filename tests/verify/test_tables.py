@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import numpy as np
 import pytest
 
@@ -14,7 +17,7 @@ from verify.overrides import changed
 from verify.records import ORDER_PARAMETERS, Sample, Trial
 from verify.runner import run
 from verify.store import Store, StoreError
-from verify.sweep import Sweep
+from verify.sweep import Sweep, Verdict
 
 
 def fill(path, sweep, numbers, *, status: str = "done", code: str = "c") -> None:
@@ -119,13 +122,23 @@ def test_there_is_nothing_to_export_before_the_first_trial(tmp_path, make_sweep)
                 export(store, tmp_path / f"a{suffix}")
 
 
-def test_an_export_that_fails_leaves_nothing(tmp_path, make_sweep) -> None:
+def full_disk(_frame, path, **_) -> None:
+    path.write_text("half")
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_an_export_that_fails_leaves_nothing(tmp_path, make_sweep, monkeypatch) -> None:
     fill(tmp_path / "a.sqlite", make_sweep(1), [0])
     with Store.open(tmp_path / "a.sqlite") as store:
         with pytest.raises(ValueError, match=r"out: expected a name that ends in .csv, .parquet, .nc; got"):
             export(store, tmp_path / "a.xlsx")
-        with pytest.raises(OSError, match="directory"):
-            export(store, tmp_path / "no" / "a.csv")
+        for out in (tmp_path / "no" / "a.csv", tmp_path / "a.sqlite" / "a.nc"):
+            with pytest.raises(ValueError, match="out: expected a file in an existing, writable folder, got"):
+                export(store, out)
+        with monkeypatch.context() as patch:
+            patch.setattr("pandas.DataFrame.to_csv", full_disk)
+            with pytest.raises(ValueError, match=r"out: expected a file that can be written, got .*a.csv' \(No space"):
+                export(store, tmp_path / "a.csv")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.sqlite", "a.sqlite.lock"]
 
 
@@ -155,7 +168,9 @@ def test_stores_of_other_settings_or_code_are_not_merged(tmp_path, make_sweep) -
     fill(tmp_path / "code.sqlite", make_sweep(2), [1], code="d")
     metric = make_sweep(1).to_json().replace('"family":"ntk","layer":null', '"family":"ntk","layer":1')
     fill(tmp_path / "metric.sqlite", Sweep.from_json(metric), [0])
-    for other in ("seed", "code", "metric"):
+    fill(tmp_path / "name.sqlite", make_sweep(1).model_copy(update={"name": "other"}), [0])
+    fill(tmp_path / "verdict.sqlite", make_sweep(1).model_copy(update={"verdict": Verdict(alpha=0.01)}), [0])
+    for other in ("seed", "code", "metric", "name", "verdict"):
         with pytest.raises(StoreError, match=r"store: expected .*, got"):
             merge([tmp_path / "a.sqlite", tmp_path / f"{other}.sqlite"], tmp_path / "all.sqlite")
         assert not list(tmp_path.glob("*all.sqlite*"))

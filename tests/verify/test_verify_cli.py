@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,17 @@ def test_init_prints_a_preset_that_is_a_sweep_and_writes_no_file_twice(tmp_path,
     out.write_text("kept")
     assert main(["init", "widths", "--out", str(out)]) == 2
     assert out.read_text() == "kept"
+
+
+def test_a_preset_is_written_whole_or_not_at_all(tmp_path, capsys, monkeypatch) -> None:
+    def full_disk(path: Path, *_args, **_options) -> None:
+        path.touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", full_disk)
+    assert main(["init", "widths", "--out", str(tmp_path / "mine.toml")]) == 2
+    assert "verify: out: expected a file that can be written, got" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_run_ends_with_the_table_and_the_report_and_status_agrees(tmp_path, sweep_file, capsys) -> None:
