@@ -5,15 +5,16 @@ Bad input is one line on stderr for each error, and status 2.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-__all__ = ["Activations", "BiasVariances", "WeightVariances", "WidthRatios", "run_app", "writable"]
+__all__ = ["Activations", "BiasVariances", "WeightVariances", "WidthRatios", "run_app", "whole_file", "writable"]
 
 # A network's options, as every command spells them.
 Activations = Annotated[
@@ -36,6 +37,26 @@ def writable(field: str, path: Path) -> Path:
     if path.is_dir() or not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
         raise ValueError(f"{field}: expected a file in an existing, writable folder, got {str(path)!r}")
     return path
+
+
+@contextlib.contextmanager
+def whole_file(field: str, path: Path) -> Iterator[Path]:
+    """Where to write what becomes the file at ``path`` when all is written; after an error nothing is left.
+
+    Raises
+    ------
+    ValueError
+        If the file can't be written (see `writable`), or the disk is full.
+    """
+    partial = writable(field, path).with_name(f".{path.name}.partial")
+    try:
+        yield partial
+        os.replace(partial, path)
+    except OSError as error:
+        cause = error.strerror or error
+        raise ValueError(f"{field}: expected a file that can be written, got {str(path)!r} ({cause})") from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def run_app(application: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meanfield.command import run_app, writable
+from meanfield.command import run_app, whole_file
 
 if TYPE_CHECKING:
     from verify.store import Store
@@ -47,7 +47,8 @@ def init(
         return
     if out.exists():
         raise ValueError(f"out: expected the name of a new file, got {str(out)!r}")
-    writable("out", out).write_text(text, encoding="utf-8")
+    with whole_file("out", out) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 @app.command()
@@ -78,7 +79,7 @@ def run(
 
     asked = _read(sweep, change, size)
     if dry_run:
-        return _estimate(asked, asked.engine.jobs if jobs is None else jobs)
+        return _estimate(asked, jobs, dask)
     path = store or default_path(asked)
     folder = _report_folder(report, path)
     options: dict[str, Any] = {"retry_failed": retry_failed, "mix_code": mix_code, "progress": not quiet}
@@ -192,13 +193,16 @@ def _read(sweep: str, changes: Sequence[str], size: str | None) -> Sweep:
     return read(sweep, changes, size)
 
 
-def _estimate(sweep: Sweep, jobs: int) -> int:
+def _estimate(sweep: Sweep, jobs: int | None, dask: str | None) -> int:
     from verify.estimates import estimate, estimate_table
     from verify.executors import processors
-    from verify.sweep import checked_jobs
+    from verify.runner import engine_of
 
-    workers = processors() if checked_jobs(jobs) == -1 else jobs
+    engine = engine_of(sweep, jobs, dask)
+    workers = processors() if engine.jobs == -1 else engine.jobs
     typer.echo(estimate_table(sweep, estimate(sweep), workers))
+    if engine.address is not None:
+        typer.echo(f"That is for {workers} workers of this machine; how many {engine.address} has was not asked.")
     return 0
 
 

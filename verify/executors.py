@@ -6,12 +6,13 @@ A :class:`Source` opens executors, so that the runner can replace one whose work
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import logging
 import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from multiprocessing import resource_tracker
 from typing import Any, Protocol
@@ -66,17 +67,22 @@ class Local:
 
 
 class Given:
-    """An executor of the caller's, which stays open; -1: as many workers as this machine has processors."""
+    """An executor of the caller's, which stays open, or a function that makes one, called anew when a dead worker broke
+    the last one. -1: as many workers as this machine has processors."""
 
-    def __init__(self, executor: Executor, workers: int) -> None:
-        self._executor = executor
+    def __init__(self, executor: Executor | Callable[[], Executor], workers: int) -> None:
+        if not (hasattr(executor, "submit") or callable(executor)):
+            raise TypeError(f"executor: expected an Executor or a function that makes one, got {executor!r}")
+        self._given = executor
         self._count = processors() if workers == -1 else workers
 
     def open(self) -> Executor:
-        return self._executor
+        return self._given if isinstance(self._given, Executor) or not callable(self._given) else self._given()
 
     def close(self, executor: Executor) -> None:
-        """Leave it to the caller."""
+        """Shut it down if the function made it; the caller's own is left to the caller."""
+        if executor is not self._given:
+            executor.shutdown()
 
     def workers(self) -> int:
         return self._count
@@ -85,12 +91,17 @@ class Given:
 class Cluster:
     """The workers of a Dask scheduler, however many there are at the time; it waits for the first one.
 
-    The scheduler is told not to try a task again that killed its worker: the runner does, alone and with a limit.
+    The scheduler is told not to try a task again that killed its worker, until the client is closed: the runner does,
+    alone and with a limit.
     """
 
     def __init__(self, address: str) -> None:
+        """Raises ``ValueError`` if the library that speaks with schedulers isn't there."""
+        if importlib.util.find_spec("distributed") is None:
+            raise ValueError("dask: expected the extra `cluster` to be installed, got no library `distributed`")
         self._address = address
         self._client: Any = None
+        self._failures: int | None = None
 
     def open(self) -> Executor:
         """Raises ``ConnectionError`` if there is no scheduler at the address."""
@@ -98,7 +109,7 @@ class Cluster:
 
         with self._scheduler():
             self._client = Client(self._address, timeout=PATIENCE, set_as_default=False)
-        self._client.run_on_scheduler(_never_retry)
+        self._failures = self._client.run_on_scheduler(_allow_failures, 0)
         if not self._client.nthreads():
             logging.getLogger("verify").warning("waiting for a worker of %s", self._address)
         self._client.wait_for_workers(1)
@@ -108,6 +119,9 @@ class Cluster:
 
     def close(self, executor: Executor) -> None:
         executor.shutdown(wait=False)  # cancels what runs
+        if self._failures is not None and self._client.status == "running":
+            with contextlib.suppress(OSError, ValueError):  # a scheduler that is just going keeps no setting
+                self._client.run_on_scheduler(_allow_failures, self._failures)
         self._client.close()
 
     def workers(self) -> int:
@@ -123,8 +137,11 @@ class Cluster:
             raise ConnectionError(f"dask: expected a scheduler at {self._address}, got {error}") from None
 
 
-def _never_retry(dask_scheduler: object) -> None:
-    dask_scheduler.allowed_failures = 0  # type: ignore[attr-defined]
+def _allow_failures(number: int, dask_scheduler: Any) -> int:
+    """How often the scheduler itself tries a task again that lost its worker; what it was before."""
+    before: int = dask_scheduler.allowed_failures
+    dask_scheduler.allowed_failures = number
+    return before
 
 
 @contextlib.contextmanager

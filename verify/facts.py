@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
+import re
 from importlib import metadata
+from pathlib import Path
 
 __all__ = ["host", "versions"]
 
@@ -22,6 +25,21 @@ def versions() -> dict[str, str]:
     return found
 
 
+@functools.cache
 def host() -> dict[str, str | int]:
     """What kind of machine this is; nothing that names a person or a place."""
-    return {"system": platform.system(), "machine": platform.machine(), "processors": os.cpu_count() or 1}
+    return {
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "processor": _processor(),
+        "processors": os.cpu_count() or 1,
+    }
+
+
+def _processor() -> str:
+    """The processor's model, as Linux has it; elsewhere what Python knows."""
+    try:
+        found = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text("utf-8"), re.MULTILINE)
+    except OSError:
+        found = None
+    return found[1] if found else platform.processor()

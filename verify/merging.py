@@ -24,13 +24,14 @@ _BETTER = {("missing", "done"), ("missing", "failed"), ("failed", "done")}
 def merge(paths: Sequence[str | Path], out: str | Path, *, mix_code: bool = False) -> None:
     """Write the trials of all stores in ``paths`` to the new store ``out``, whole or not at all.
 
-    The stores may have different cells and numbers of trials; what makes a trial (seed, spectrum, backend, ...) has to
-    be the same. Where several have the same trial, a finished one is taken before a failed one, then the first.
+    The stores may have different cells and numbers of trials; the sweep's name, what makes a trial (seed, spectrum,
+    backend, ...) and what judges it ([verdict]) have to be the same. Where several have the same trial, a finished one
+    is taken before a failed one, then the first.
 
     Raises
     ------
     StoreError
-        If a store can't be read, their settings or measuring codes differ, or ``out`` is there already.
+        If a store can't be read, their names, settings or measuring codes differ, or ``out`` is there already.
     """
     out = Path(out)
     if out.exists():
@@ -53,6 +54,15 @@ def _union(stores: Sequence[Store]) -> Sweep:
     first = sweeps[0]
     cells: dict[str, Cell] = {}
     for store, sweep in zip(stores, sweeps, strict=True):
+        if sweep.name != first.name:
+            raise StoreError(
+                f"store: expected one of the sweep {first.name!r}, got one of {sweep.name!r}: {store.path}"
+            )
+        if sweep.verdict != first.verdict:
+            raise StoreError(
+                f"store: expected the [verdict] settings of {stores[0].path}, got others: {store.path} "
+                "(running it again with those changes them and measures nothing anew)"
+            )
         if sweep.run.model_copy(update={"trials": 1}) != first.run.model_copy(update={"trials": 1}):
             raise StoreError(f"store: expected the [run] settings of {stores[0].path}, got others: {store.path}")
         for cell in sweep.cells():

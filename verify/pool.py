@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
-from collections.abc import Iterable, Iterator, Sized
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, as_completed, wait
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, as_completed, wait
 
 from verify.executors import Source
 from verify.records import Trial
@@ -50,26 +50,32 @@ class Pool:
         """The trials of each task as it finishes; tasks are drawn as slots become free.
 
         When a worker dies, nobody knows which of the tasks in flight killed it. Their trials are run again one by one,
-        alone: the guilty one fails with its reason, the others lose nothing but time.
+        beside others; those that are lost again, alone. The guilty one fails with its reason, the others lose nothing
+        but time.
         """
-        tasks = iter(tasks)
-        flying: dict[Future[list[Trial]], Task] = {}
+        new, lost = iter(tasks), deque[Task]()
+        flying: dict[Future[list[Trial]], tuple[Task, bool]] = {}  # a task, and whether it was lost before
         while True:
-            flying |= {self._submit(task): task for task in itertools.islice(tasks, self._room(flying))}
+            for _ in range(2 * self._source.workers() - len(flying)):
+                task, again = (lost.popleft(), True) if lost else (next(new, None), False)
+                if task is None:
+                    break
+                flying[self._submit(task)] = (task, again)
             if not flying:
                 return
-            finished, _ = wait(flying, return_when=FIRST_COMPLETED)
-            if any(map(self._loss, finished)):
-                finished = set(as_completed(flying))
+            finished: Iterable[Future[list[Trial]]] = wait(flying, return_when=FIRST_COMPLETED)[0]
+            if any(self._loss(future) and flying[future][1] for future in finished):
+                finished = as_completed(list(flying))
             suspects = []
             for future in finished:
-                task = flying.pop(future)
+                task, again = flying.pop(future)
                 if self._loss(future) is None:
                     yield future.result()
-                else:
+                elif again:
                     suspects.append(task)
-            for task in suspects:
-                yield from map(self._alone, task.singles())
+                else:
+                    lost.extend(task.singles())
+            yield from map(self._alone, suspects)
 
     def _alone(self, task: Task) -> list[Trial]:
         """One trial with nothing beside it, tried again as often as a trial that raises."""
@@ -97,16 +103,13 @@ class Pool:
             with contextlib.suppress(Exception):  # a pool that is broken, or shut down: each has its own words
                 return self._executor.submit(run_task, task)
         self._source.close(self._executor)
-        self._executor = self._fresh()
+        self._executor = self._fresh(task)
         self._ended = False
         return self._executor.submit(run_task, task)
 
-    def _room(self, flying: Sized) -> int:
-        return max(0, 2 * self._source.workers() - len(flying))
-
-    def _fresh(self, attempts: int = 3) -> Executor:
-        """An executor whose workers start. A cluster may give the first task to a worker that is just dying: then
-        another one is asked."""
+    def _fresh(self, after: Task | None = None, attempts: int = 3) -> Executor:
+        """An executor whose workers start, ``after`` the last one broke. A cluster may give the first task to a worker
+        that is just dying: then another one is asked."""
         executor = self._source.open()
         try:
             self.code = executor.submit(prepare_worker, *self._ready).result()
@@ -115,6 +118,12 @@ class Pool:
             if isinstance(error, ValueError):
                 raise
             if attempts > 1:
-                return self._fresh(attempts - 1)
+                return self._fresh(after, attempts - 1)
+            if after is not None and executor is self._executor and isinstance(error, BrokenExecutor):
+                where = f"trial {after.indices[0]} of cell {after.cell.key}, or one beside it"
+                raise EngineError(
+                    f"engine: expected an executor that outlives its workers, got one that broke while running {where} "
+                    "(give a function that makes one, or use local workers, where such a trial fails alone)"
+                ) from error
             raise EngineError(f"engine: expected workers that start, got {type(error).__name__}: {error}") from error
         return executor

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Literal
 
 from empirical.provenance import code_hash
 from verify.executors import Cluster, Given, Local, Source
@@ -28,7 +29,7 @@ def run(
     sweep: Sweep,
     store: str | Path | None = None,
     *,
-    executor: Executor | None = None,
+    executor: Executor | Callable[[], Executor] | None = None,
     jobs: int | None = None,
     dask: str | None = None,
     retry_failed: bool = False,
@@ -43,7 +44,8 @@ def run(
     store
         Path of the SQLite file, made if it isn't there; `default_path` if not given.
     executor
-        Any `concurrent.futures.Executor` whose workers can import this library; it stays open.
+        Any `concurrent.futures.Executor` whose workers can import this library; it stays open. Or a function without
+        arguments that makes one: it is shut down at the end, and made anew where a trial broke it by killing a worker.
     jobs
         The number of local worker processes, or of the executor's workers; -1: one for each processor of this machine.
     dask
@@ -63,7 +65,8 @@ def run(
     Raises
     ------
     ValueError, TypeError
-        If ``jobs`` is no number of workers, ``sweep`` no sweep, or the workers can't use its backend.
+        If ``jobs`` is no number of workers, ``sweep`` no sweep, the engine is none or two, or the workers can't use the
+        backend.
     StoreError
         If the store can't be used. Trials it has acknowledged are never lost.
     OSError
@@ -72,12 +75,18 @@ def run(
     if not isinstance(sweep, Sweep):
         raise TypeError(f"sweep: expected a Sweep, such as Sweep.preset('quick'), got {sweep!r}")
     path = default_path(sweep) if store is None else Path(store)
-    engine = sweep.engine if jobs is None and dask is None else _engine(jobs, dask)
+    source = _source(executor, engine_of(sweep, jobs, dask), dask)
+    if executor is None and dask is None and sweep.engine.address and isinstance(source, Local) and progress:
+        print(f"on local workers, not on the sweep's scheduler {sweep.engine.address}", file=sys.stderr)
     with Store.create(path, sweep) as target:
         check_codes(target, {code_hash()}, mix_code)
         pending = Pending(target, retry_failed=retry_failed, measure=measure)
-        if pending.trials:
-            source = _source(executor, engine)
+        others = target.others()
+        if progress and others:
+            print(f"{others} trials that the sweep doesn't ask for stay in {path} and aren't counted", file=sys.stderr)
+        if not pending.trials:
+            target.take()
+        else:
             with Pool(source, sweep.run.backend, sweep.run.dtype) as pool:
                 check_codes(target, {code_hash(), pool.code}, mix_code)
                 facts = {"versions": versions(), "host": host(), "durability": target.durability()}
@@ -104,13 +113,27 @@ def _drive(store: Store, pending: Pending, pool: Pool, mix_code: bool, show: boo
         progress.close()
 
 
-def _engine(jobs: int | None, dask: str | None) -> Engine:
-    kind: Literal["local", "dask"] = "local" if dask is None else "dask"
-    return Engine(kind=kind, address=dask, jobs=checked_jobs(-1 if jobs is None else jobs))
+def engine_of(sweep: Sweep, jobs: int | None, dask: str | None) -> Engine:
+    """The engine that is asked for: the sweep's own without ``jobs`` and ``dask``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If one is none, or both are given: a scheduler has the workers it has.
+    """
+    if jobs is not None and dask is not None:
+        raise ValueError(f"jobs: expected none beside a Dask scheduler, which has workers of its own, got {jobs!r}")
+    if dask is not None:
+        if not isinstance(dask, str):
+            raise TypeError(f"dask: expected the address of a scheduler, got {dask!r}")
+        return Engine(kind="dask", address=dask)
+    return sweep.engine if jobs is None else Engine(jobs=checked_jobs(jobs))
 
 
-def _source(executor: Executor | None, engine: Engine) -> Source:
+def _source(executor: Executor | Callable[[], Executor] | None, engine: Engine, dask: str | None) -> Source:
     if executor is not None:
+        if dask is not None:
+            raise ValueError(f"dask: expected none beside an executor, got {dask!r}")
         return Given(executor, engine.jobs)
     return Local(engine.jobs) if engine.address is None else Cluster(engine.address)
 

@@ -50,6 +50,9 @@ class Store:
     def create(cls, path: str | Path, sweep: Sweep) -> Store:
         """Open a store for writing ``sweep``, and make it if it isn't there.
 
+        The sweep is the store's at once in a new file, in one that has another version of it with :meth:`take` or
+        :meth:`begin`: a run that is refused before its first trial changes nothing.
+
         Raises
         ------
         StoreError
@@ -63,9 +66,12 @@ class Store:
             lock = _lock(path)
             cleanup.callback(lock.close)
             _prepare(connection, journal(path.parent))
-            _take(connection, path, sweep)
+            _check_name(connection, path, sweep)
+            connection.execute("INSERT OR IGNORE INTO sweep VALUES (1, ?)", (sweep.to_json(),))
             cleanup.pop_all()
-        return cls(path, connection, lock)
+        store = cls(path, connection, lock)
+        store._sweep = sweep
+        return store
 
     def close(self) -> None:
         """Close the file. A finished store is one plain file: its write-ahead log is folded in."""
@@ -82,7 +88,7 @@ class Store:
         self.close()
 
     def sweep(self) -> Sweep:
-        """The sweep this store belongs to."""
+        """The sweep this store belongs to, or was opened to be written for."""
         return self._sweep
 
     @functools.cached_property
@@ -103,12 +109,18 @@ class Store:
         ((level,),) = self._rows("PRAGMA synchronous")
         return journal, ("off", "normal", "full", "extra")[level]
 
+    def take(self) -> None:
+        """Make the sweep that this store was created with the one that the file has."""
+        with plain_errors(self.path):
+            self._connection.execute("INSERT OR REPLACE INTO sweep VALUES (1, ?)", (self._sweep.to_json(),))
+
     def begin(self, facts: Mapping[str, Any]) -> None:
-        """Note that a run starts now, with its facts (versions, host, workers)."""
+        """Note that a run of the sweep starts now, with its facts (versions, host, workers)."""
         started = datetime.now(UTC).isoformat(timespec="seconds")
         row = (started, json.dumps(dict(facts), sort_keys=True))
-        with plain_errors(self.path):
-            cursor = self._connection.execute("INSERT INTO session (started, seconds, facts) VALUES (?, 0, ?)", row)
+        with plain_errors(self.path), _transaction(self._connection) as connection:
+            self.take()
+            cursor = connection.execute("INSERT INTO session (started, seconds, facts) VALUES (?, 0, ?)", row)
         self._session = (int(cursor.lastrowid or 0), time.monotonic())
 
     def adopt_sessions(self, sessions: Iterable[Mapping[str, Any]]) -> None:
@@ -168,6 +180,12 @@ class Store:
         done, total = states.count("done"), len(self._questions) * wanted
         return {"done": done, "failed": len(states) - done, "pending": total - len(states)}
 
+    def others(self) -> int:
+        """How many trials there are that the sweep doesn't ask for: of other settings, or beyond its number."""
+        ((total,),) = self._rows("SELECT count(*) FROM trial")
+        counts = self.counts()
+        return int(total) - counts["done"] - counts["failed"]
+
     def run_facts(self) -> dict[str, Any]:
         """What a report says about how the numbers came to be.
 
@@ -221,14 +239,13 @@ def _prepare(connection: sqlite3.Connection, wanted: str) -> None:
         create_tables(connection)
 
 
-def _take(connection: sqlite3.Connection, path: Path, sweep: Sweep) -> None:
-    """Make ``sweep`` the store's: the first one, or a new version of the one it has."""
+def _check_name(connection: sqlite3.Connection, path: Path, sweep: Sweep) -> None:
+    """Raise `StoreError` if the store belongs to a sweep of another name."""
     for (text,) in connection.execute("SELECT json FROM sweep"):
         with readable(path):
             name = json.loads(text)["name"]
         if name != sweep.name:
             raise StoreError(f"store: expected one of the sweep {sweep.name!r}, got one of {name!r}: {path}")
-    connection.execute("INSERT OR REPLACE INTO sweep VALUES (1, ?)", (sweep.to_json(),))
 
 
 def _lock(path: Path) -> sqlite3.Connection:

@@ -33,7 +33,9 @@ class SweepError(ValueError):
 
 
 def checked_jobs(jobs: int) -> int:
-    """``jobs``, or a ``ValueError`` if it is no number of workers."""
+    """``jobs``, or a ``ValueError`` or ``TypeError`` if it is no number of workers."""
+    if not isinstance(jobs, int) or isinstance(jobs, bool):
+        raise TypeError(f"jobs: expected -1 (one worker for each processor) or a positive whole number, got {jobs!r}")
     if jobs < -1 or jobs == 0:
         raise ValueError(f"jobs: expected -1 (one worker for each processor) or a positive number, got {jobs}")
     return jobs

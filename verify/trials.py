@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from empirical.provenance import code_hash
+from verify.facts import host
 from verify.records import ORDER_PARAMETERS, Cell, Sample, Trial
 from verify.sweep import trial_seed
 
@@ -79,9 +80,10 @@ def run_task(task: Task) -> list[Trial]:
     return [_run_trial(task, index) for index in task.indices]
 
 
-def failed(task: Task, index: int, reason: str, seconds: float) -> Trial:
-    """A trial without samples and the reason for that, on one line."""
-    return Trial(task.cell.key, index, "failed", " ".join(reason.split()), seconds, provenance={"code": code_hash()})
+def failed(task: Task, index: int, reason: str, seconds: float, **more: Any) -> Trial:
+    """A trial without samples and the reason for that, on one line; ``more`` goes into its provenance."""
+    provenance = {"code": code_hash(), "backend": task.options["backend"], "dtype": task.options["dtype"], **more}
+    return Trial(task.cell.key, index, "failed", " ".join(reason.split()), seconds, provenance=provenance)
 
 
 def _run_trial(task: Task, index: int) -> Trial:
@@ -95,7 +97,7 @@ def _run_trial(task: Task, index: int) -> Trial:
         else:
             seconds = time.perf_counter() - start
             return Trial(task.cell.key, index, "done", "", seconds, *found)
-    return failed(task, index, reason, time.perf_counter() - start)
+    return failed(task, index, reason, time.perf_counter() - start, host=host())
 
 
 def _measured(task: Task, index: int) -> tuple[dict[str, Sample], Mapping[str, Any], tuple[tuple[float, ...], ...]]:
@@ -108,7 +110,7 @@ def _measured(task: Task, index: int) -> tuple[dict[str, Sample], Mapping[str, A
     pairs = zip(cell.metrics, measurements, strict=True)
     samples = {metric.label: _sample(m) for metric, m in pairs}
     own = {key: value for key, value in measurements[0].provenance.items() if key not in _OF_ONE_TRIAL}
-    return samples, {"code": code_hash(), **own}, _order_parameters(measurements[0])
+    return samples, {"code": code_hash(), "host": host(), **own}, _order_parameters(measurements[0])
 
 
 def _sample(measurement: Any) -> Sample:

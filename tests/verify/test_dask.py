@@ -61,6 +61,12 @@ def test_a_worker_killed_in_mid_run_costs_nothing_and_the_bits_are_those_of_one_
         on_dask = bits(store)
     with run(sweep, tmp_path / "local.sqlite", jobs=1, progress=False) as store:
         assert bits(store) == on_dask
+    with distributed.Client(cluster) as client:
+        assert client.run_on_scheduler(allowed_failures) == 3, "the scheduler's own setting is there again"
+
+
+def allowed_failures(dask_scheduler) -> int:
+    return dask_scheduler.allowed_failures
 
 
 def test_a_trial_that_kills_its_worker_fails_alone(cluster, tmp_path, make_sweep, draw) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from empirical import available_backends
+from verify.facts import host
 from verify.pool import EngineError
 from verify.runner import default_path, run
 from verify.store import Store, StoreError
+from verify.sweep import Engine
 
 
 def bits(store: Store) -> list[tuple]:
@@ -79,6 +83,9 @@ def test_a_trial_that_raises_is_tried_again_and_then_becomes_a_row(tmp_path, mak
             reasons = {(t.index, t.reason) for t in store.trials() if t.status == "failed"}
             assert reasons == {(1, "FloatingPointError: overflow")}
             assert len(tries) == 4
+            hosts = [t.provenance["host"] for t in store.trials()]
+            assert hosts == [host()] * 12, "of failed trials too"
+            assert {t.provenance["backend"] for t in store.trials()} == {"none", "numpy"}
         with run(make_sweep(3), tmp_path / "a.sqlite", executor=threads, measure=draw, **options) as store:
             assert store.counts()["failed"] == 2
         retried = run(
@@ -127,7 +134,7 @@ def test_what_an_executor_of_the_callers_cannot_run_becomes_rows_with_the_reason
 
 def test_a_suspect_runs_again_with_nothing_beside_it(tmp_path, make_sweep, draw) -> None:
     class Slow(Executor):
-        """Loses its first task at once; the others take a while."""
+        """Loses its first task twice at once; the others take a while."""
 
         def __init__(self) -> None:
             self.unfinished: list[Future] = []
@@ -139,7 +146,7 @@ def test_a_suspect_runs_again_with_nothing_beside_it(tmp_path, make_sweep, draw)
             self.unfinished = [f for f in self.unfinished if not f.done()]
             self.beside.append(len(self.unfinished))
             self.submitted += 1
-            if self.submitted == 2:
+            if self.submitted in {2, 6}:
                 future.set_exception(EOFError("gone"))
                 return future
             pause = 0.3 if args else 0.0
@@ -150,8 +157,54 @@ def test_a_suspect_runs_again_with_nothing_beside_it(tmp_path, make_sweep, draw)
     executor = Slow()
     with run(make_sweep(1), tmp_path / "a.sqlite", executor=executor, jobs=2, progress=False, measure=draw) as store:
         assert store.counts() == {"done": 4, "failed": 0, "pending": 0}
-    # The start of a worker, four tasks of which the first is lost, and that one again.
-    assert executor.beside == [0, 0, 0, 1, 2, 0]
+    # The start of a worker, four tasks of which the first is lost, that one again beside three, and again alone.
+    assert executor.beside == [0, 0, 0, 1, 2, 3, 0]
+
+
+def test_a_pool_of_the_callers_breaks_with_a_line_and_one_that_can_be_made_anew_goes_on(tmp_path) -> None:
+    """In a process of its own: the measuring function has to be found by pickle."""
+    (tmp_path / "deadly.py").write_text(DEADLY)
+    code = CALLERS_POOL.format(folder=str(tmp_path), here=str(Path(__file__).parent))
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    broken, counts, reason = ended.stdout.splitlines()
+    told = r"engine: expected an executor that outlives .*, got one that broke while running trial \d+ of cell \w+, or"
+    assert re.match(told, broken)
+    assert counts == "{'done': 11, 'failed': 1, 'pending': 0}"
+    assert reason.startswith("worker lost: BrokenProcessPool")
+
+
+DEADLY = """
+import os
+from types import SimpleNamespace
+
+def measure(network, metrics, *, seed, width, **_):
+    if width == 4 and network.activation[0].name == "relu" and seed.spawn_key == (1,):
+        os._exit(7)
+    found = SimpleNamespace(mean=1.0, second_moment=1.0, largest=1.0, outliers=(), eigenvalues=None, dimension=3,
+                            provenance={})
+    return [found for _ in metrics]
+"""
+
+CALLERS_POOL = """
+import sys
+sys.path[:0] = [{folder!r}, {here!r}]
+from concurrent.futures import ProcessPoolExecutor
+from conftest import TINY
+from deadly import measure
+from verify import Sweep, run
+from verify.pool import EngineError
+
+sweep = Sweep(name="tiny", grid=TINY, run={{"trials": 3}})
+options = {{"jobs": 2, "progress": False, "measure": measure}}
+with ProcessPoolExecutor(2) as pool:
+    try:
+        run(sweep, {folder!r} + "/a.sqlite", executor=pool, **options)
+    except EngineError as error:
+        print(error)
+with run(sweep, {folder!r} + "/a.sqlite", executor=lambda: ProcessPoolExecutor(2), **options) as store:
+    print(store.counts())
+    print(*(trial.reason for trial in store.trials() if trial.status == "failed"))
+"""
 
 
 def test_workers_that_cannot_start_are_one_clear_error(tmp_path, make_sweep) -> None:
@@ -241,6 +294,67 @@ def test_a_backend_that_cannot_be_used_stops_the_run_before_its_first_trial(tmp_
         run(sweep, tmp_path / "a.sqlite", jobs=1, progress=False)
     with Store.open(tmp_path / "a.sqlite") as store:
         assert store.counts() == {"done": 0, "failed": 0, "pending": 12}
+
+
+def test_a_run_that_is_refused_leaves_the_store_as_it_was(tmp_path, make_sweep, draw, monkeypatch, capsys) -> None:
+    path = tmp_path / "a.sqlite"
+    with ThreadPoolExecutor(1) as threads:
+        options = {"executor": threads, "jobs": 1, "measure": draw}
+        run(make_sweep(2), path, progress=False, **options).close()
+        with monkeypatch.context() as patch:
+            patch.setattr("verify.runner.code_hash", lambda: "f" * 64)
+            with pytest.raises(StoreError, match="one measuring code"):
+                run(make_sweep(2, seed=6), path, progress=False, **options)
+        if "cupy" not in available_backends():
+            with pytest.raises(ValueError, match="backend: expected"):
+                run(make_sweep(3, backend="cupy"), path, progress=False, **options)
+        with Store.open(path) as store:
+            assert (store.sweep(), store.counts()["done"]) == (make_sweep(2), 8)
+        with run(
+            make_sweep(1), path, **options
+        ) as store:  # nothing to do: the file's sweep is the new one all the same
+            assert store.sweep() == make_sweep(1)
+        said = capsys.readouterr().err
+        assert said == f"4 trials that the sweep doesn't ask for stay in {path} and aren't counted\n"
+        run(make_sweep(2), path, **options).close()
+        assert "doesn't ask for" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"jobs": 1.5}, r"jobs: expected -1 \(.*\) or a positive whole number, got 1.5"),
+        ({"jobs": "a"}, r"jobs: expected .*, got 'a'"),
+        ({"jobs": True}, r"jobs: expected .*, got True"),
+        ({"jobs": 0}, r"jobs: expected .*, got 0"),
+        ({"dask": 3}, "dask: expected the address of a scheduler, got 3"),
+        ({"executor": 3}, "executor: expected an Executor or a function that makes one, got 3"),
+        ({"jobs": 2, "dask": "tcp://a:1"}, "jobs: expected none beside a Dask scheduler, .*, got 2"),
+        (
+            {"executor": ThreadPoolExecutor, "dask": "tcp://a:1"},
+            "dask: expected none beside an executor, got 'tcp://a:1'",
+        ),
+    ],
+)
+def test_an_engine_that_is_none_is_one_sentence_before_anything_is_made(tmp_path, make_sweep, options, message) -> None:
+    with pytest.raises((ValueError, TypeError), match=f"^{message}$"):
+        run(make_sweep(), tmp_path / "a.sqlite", **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_scheduler_without_the_library_for_it_is_refused_before_the_store_is_made(
+    tmp_path, make_sweep, monkeypatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(ValueError, match="dask: expected the extra `cluster` to be installed, got"):
+        run(make_sweep(), tmp_path / "a.sqlite", dask="tcp://a:1")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_sweep_for_a_cluster_says_so_when_it_runs_locally(tmp_path, make_sweep, draw, capsys) -> None:
+    sweep = make_sweep(1).model_copy(update={"engine": Engine(kind="dask", address="tcp://a:1")})
+    run(sweep, tmp_path / "a.sqlite", jobs=1, measure=draw).close()
+    assert "on local workers, not on the sweep's scheduler tcp://a:1" in capsys.readouterr().err.splitlines()
 
 
 def test_tasks_grow_for_short_trials_and_start_with_the_widest_cell(tmp_path, make_sweep, draw) -> None:

@@ -69,6 +69,23 @@ def test_a_trial_of_other_settings_is_not_taken_for_one_of_this_sweep(tmp_path, 
         assert [trial.index for trial in store.trials()] == [0]
 
 
+def test_the_file_keeps_its_sweep_until_a_run_of_the_new_one_begins(tmp_path, make_sweep) -> None:
+    path = tmp_path / "a.sqlite"
+    with Store.create(path, make_sweep(2)) as store:
+        store.append([trial_of(cell, n) for cell in make_sweep().cells() for n in range(2)])
+    for begin in (lambda store: store.begin({"workers": 1}), Store.take):
+        with Store.create(path, make_sweep(2, seed=6)) as store:
+            assert (store.sweep(), store.others()) == (make_sweep(2, seed=6), 8)
+        with Store.open(path) as store:
+            assert (store.sweep(), store.counts()["done"]) == (make_sweep(2), 8)
+        with Store.create(path, make_sweep(2, seed=6)) as store:
+            begin(store)
+        with Store.open(path) as store:
+            assert (store.sweep(), store.counts()["done"]) == (make_sweep(2, seed=6), 0)
+        with Store.create(path, make_sweep(2)) as store:
+            store.take()
+
+
 def test_a_trial_written_again_replaces_the_first(tmp_path, make_sweep) -> None:
     cell = make_sweep().cells()[0]
     with Store.create(tmp_path / "a.sqlite", make_sweep()) as store:

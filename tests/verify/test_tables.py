@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import numpy as np
 import pytest
 
@@ -12,8 +15,9 @@ from verify.exporting import export, rows
 from verify.merging import merge
 from verify.overrides import changed
 from verify.records import ORDER_PARAMETERS, Sample, Trial
+from verify.runner import run
 from verify.store import Store, StoreError
-from verify.sweep import Sweep
+from verify.sweep import Sweep, Verdict
 
 
 def fill(path, sweep, numbers, *, status: str = "done", code: str = "c") -> None:
@@ -61,13 +65,80 @@ def test_an_export_read_back_has_every_row_and_figure(tmp_path, make_sweep, suff
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["a.sqlite", "a.sqlite.lock", out.name])
 
 
-def test_an_export_that_fails_leaves_nothing(tmp_path, make_sweep) -> None:
+@pytest.mark.parametrize("case", ["moments", "extremes", "full", "failed"])
+def test_netcdf_can_be_read_whatever_was_measured(tmp_path, make_sweep, case) -> None:
+    """With the real measurement: a list that no row has is left out, and every other variable reads back."""
+    xr = pytest.importorskip("xarray")
+    path, out = tmp_path / "a.sqlite", tmp_path / "a.nc"
+    if case == "failed":
+        fill(path, make_sweep(2), [0, 1], status="failed")
+    else:
+        run(make_sweep(2, spectrum=case), path, jobs=1, progress=False).close()
+    with Store.open(path) as store:
+        export(store, out)
+        expected = list(rows(store))
+    with xr.open_dataset(out, engine="scipy") as data:
+        for name in expected[0]:
+            column = [row[name] for row in expected]
+            if name not in data:
+                assert not any(map(len, column))
+            elif isinstance(column[0], np.ndarray):
+                for got, values in zip(data[name].values, column, strict=True):
+                    np.testing.assert_array_equal(got[: len(values)], values)
+                    assert np.isnan(got[len(values) :]).all()
+            else:
+                np.testing.assert_array_equal(data[name].values, column)
+        assert np.isnan(data["dimension"]).all() == (case == "failed")
+        spectra = {"extremes": {"outliers"}, "full": {"outliers", "eigenvalues"}}
+        assert {"outliers", "eigenvalues"} & set(data) == spectra.get(case, set())
+        assert ("q" in data) == (case != "failed")
+
+
+def test_variances_are_numbers_where_layers_agree_and_text_where_one_network_has_layers_of_its_own(
+    tmp_path, make_sweep
+) -> None:
+    pd = pytest.importorskip("pandas")
+    text = make_sweep(1).to_json()
+    for name, change, expected in (
+        ("alike", text, {2.0}),
+        ("layers", text.replace("[2.0]", "[2.0,[1.0,2.0]]"), {"2.0", "[1.0, 2.0]"}),
+    ):
+        fill(tmp_path / f"{name}.sqlite", Sweep.from_json(change), [0])
+        for suffix in (".csv", ".parquet"):
+            out = tmp_path / f"{name}{suffix}"
+            with Store.open(tmp_path / f"{name}.sqlite") as store:
+                export(store, out)
+            frame = pd.read_csv(out) if suffix == ".csv" else pd.read_parquet(out)
+            assert set(frame["weight_variance"]) == expected
+            assert set(frame["bias_variance"]) == {0.5}
+            assert set(frame["width_ratios"]) == {1.0}
+
+
+def test_there_is_nothing_to_export_before_the_first_trial(tmp_path, make_sweep) -> None:
+    fill(tmp_path / "a.sqlite", make_sweep(1), [])
+    with Store.open(tmp_path / "a.sqlite") as store:
+        for suffix in (".csv", ".parquet", ".nc"):
+            with pytest.raises(ValueError, match="store: expected finished trials, got none"):
+                export(store, tmp_path / f"a{suffix}")
+
+
+def full_disk(_frame, path, **_) -> None:
+    path.write_text("half")
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_an_export_that_fails_leaves_nothing(tmp_path, make_sweep, monkeypatch) -> None:
     fill(tmp_path / "a.sqlite", make_sweep(1), [0])
     with Store.open(tmp_path / "a.sqlite") as store:
         with pytest.raises(ValueError, match=r"out: expected a name that ends in .csv, .parquet, .nc; got"):
             export(store, tmp_path / "a.xlsx")
-        with pytest.raises(OSError, match="directory"):
-            export(store, tmp_path / "no" / "a.csv")
+        for out in (tmp_path / "no" / "a.csv", tmp_path / "a.sqlite" / "a.nc"):
+            with pytest.raises(ValueError, match="out: expected a file in an existing, writable folder, got"):
+                export(store, out)
+        with monkeypatch.context() as patch:
+            patch.setattr("pandas.DataFrame.to_csv", full_disk)
+            with pytest.raises(ValueError, match=r"out: expected a file that can be written, got .*a.csv' \(No space"):
+                export(store, tmp_path / "a.csv")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.sqlite", "a.sqlite.lock"]
 
 
@@ -97,7 +168,9 @@ def test_stores_of_other_settings_or_code_are_not_merged(tmp_path, make_sweep) -
     fill(tmp_path / "code.sqlite", make_sweep(2), [1], code="d")
     metric = make_sweep(1).to_json().replace('"family":"ntk","layer":null', '"family":"ntk","layer":1')
     fill(tmp_path / "metric.sqlite", Sweep.from_json(metric), [0])
-    for other in ("seed", "code", "metric"):
+    fill(tmp_path / "name.sqlite", make_sweep(1).model_copy(update={"name": "other"}), [0])
+    fill(tmp_path / "verdict.sqlite", make_sweep(1).model_copy(update={"verdict": Verdict(alpha=0.01)}), [0])
+    for other in ("seed", "code", "metric", "name", "verdict"):
         with pytest.raises(StoreError, match=r"store: expected .*, got"):
             merge([tmp_path / "a.sqlite", tmp_path / f"{other}.sqlite"], tmp_path / "all.sqlite")
         assert not list(tmp_path.glob("*all.sqlite*"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,17 @@ def test_init_prints_a_preset_that_is_a_sweep_and_writes_no_file_twice(tmp_path,
     assert out.read_text() == "kept"
 
 
+def test_a_preset_is_written_whole_or_not_at_all(tmp_path, capsys, monkeypatch) -> None:
+    def full_disk(path: Path, *_args, **_options) -> None:
+        path.touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", full_disk)
+    assert main(["init", "widths", "--out", str(tmp_path / "mine.toml")]) == 2
+    assert "verify: out: expected a file that can be written, got" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_run_ends_with_the_table_and_the_report_and_status_agrees(tmp_path, sweep_file, capsys) -> None:
     store = tmp_path / "a.sqlite"
     assert main(["run", str(sweep_file), "--store", str(store), "--jobs", "1", "--quiet"]) == 0
@@ -82,6 +95,13 @@ def test_a_size_is_one_flag(sweep_file, capsys) -> None:
     assert capsys.readouterr().out.splitlines()[-1].startswith("8 trials")
     assert main(["run", str(sweep_file), "--size", "huge", "--dry-run"]) == 2
     assert "size: expected one that the sweep has (paper), got 'huge'" in capsys.readouterr().err
+
+
+def test_a_dry_run_for_a_cluster_says_whose_workers_it_counts(sweep_file, capsys) -> None:
+    assert main(["run", str(sweep_file), "--dask", "tcp://a:1", "--dry-run"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("how many tcp://a:1 has was not asked.")
+    assert main(["run", str(sweep_file), "--dask", "tcp://a:1", "--jobs", "2", "--dry-run"]) == 2
+    assert capsys.readouterr().err.startswith("verify: jobs: expected none beside a Dask scheduler")
 
 
 @pytest.mark.parametrize(("verdict", "code"), [("pass", 0), ("fail", 1), ("unclear", 3)])
