@@ -18,10 +18,11 @@ Where the theory says of itself that it is void (NaN), the row carries the reaso
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from meanfield.spec import Metric, Network
 from verify.bulk import Bulk, bulks
@@ -57,6 +58,7 @@ class SweepLike(Protocol):
     @property
     def verdict(self) -> Settings: ...
     def cells(self) -> tuple[Cell, ...]: ...
+    def to_json(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ class Limit:
 class Comparison:
     """A sweep held against theory: everything a report shows. ``finished`` counts the trials that are, ``failures``
     those that failed by their reason, the commonest first. ``theory`` is the order asked for; ``tolerances`` has each
-    order that was compared."""
+    order that was compared. ``asked`` is the sweep as plain data, in its canonical spelling."""
 
     name: str
     title: str
@@ -161,6 +163,7 @@ class Comparison:
     layers: tuple[Layers, ...]
     finished: int
     failures: Mapping[str, int]
+    asked: Mapping[str, Any]
 
     @property
     def networks(self) -> tuple[Network, ...]:
@@ -199,7 +202,7 @@ def compare(sweep: SweepLike, trials: Iterable[Trial], alpha: float | None = Non
         sweep.name, sweep.title or sweep.name, settings.theory, level,
         {order: settings.tolerance(order) for order in dict.fromkeys(p.order for p in pairs)}, coverage(seen),
         rows, lines, limits, spectra(pairs), bulks(sweep.cells(), trials), ranks(pairs), layers(sweep.cells(), trials),
-        len(trials) - failures.total(), dict(failures.most_common()),
+        len(trials) - failures.total(), dict(failures.most_common()), json.loads(sweep.to_json()),
     )  # fmt: skip
 
 
