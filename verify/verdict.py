@@ -139,7 +139,7 @@ class Limit:
     @property
     def trials_needed(self) -> int | None:
         """How many more networks a decision takes, over all widths in the present proportions."""
-        return self.judgement.trials_needed(self.trials)
+        return self.judgement.trials_needed(self.trials, len(self.series.observations))
 
 
 @dataclass(frozen=True)
