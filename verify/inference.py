@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtr, stdtrit
+from scipy.special import chdtri, ndtr, ndtri, stdtr, stdtrit
 
 __all__ = ["POWER", "Estimate", "Judgement", "Verdict", "combination", "holm", "judge", "mean_of"]
 
@@ -22,6 +23,12 @@ Verdict = Literal["pass", "fail", "unclear"]
 
 POWER = 0.8
 """The chance of a decision for which the trials still needed are counted."""
+
+MOST = 10_000_000
+"""More trials than this are asked of nobody."""
+
+NODES = 20
+"""In how many equally likely values the unknown spread is averaged over."""
 
 
 @dataclass(frozen=True)
@@ -74,27 +81,58 @@ class Judgement:
     """What an estimated ratio says about ``|ratio - 1| <= tolerance``.
 
     ``p_equivalent`` belongs to the two one-sided t-tests (TOST) against "outside the tolerance", ``p_outside`` to the
-    test against "inside it"; both are adjusted by Holm over the family. ``growth``: the factor by which the trials
-    must grow for a decision (at the family's strictest level, with probability ``POWER``), if the estimated ratio
-    and spread are the true ones. ``detectable``: the distance of a true ratio from 1 at which these trials would
-    refute it with probability ``POWER`` at that level.
+    test against "inside it"; both are adjusted by Holm over the family, whose strictest level is ``level``.
+    ``detectable``: the distance of a true ratio from 1 at which these trials would refute it with probability ``POWER``
+    at that level.
     """
 
+    ratio: Estimate
     tolerance: float
+    level: float
     p_equivalent: float
     p_outside: float
     verdict: Verdict
-    growth: float
     detectable: float
 
-    def trials_needed(self, trials: int) -> int | None:
-        """How many more than ``trials`` are needed; 0 when decided, ``None`` when no number can be named."""
+    @cache  # noqa: B019 - frozen, and asked by every table
+    def trials_needed(self, trials: int, points: int = 1) -> int | None:
+        """How many more than ``trials``, spread over so many ``points`` of the sweep, are needed for a decision.
+
+        With that many there is one (at the family's strictest level) with probability ``POWER``, if the estimated ratio
+        is the true one. The spread isn't taken as known: the probability is that over all spreads which the trials at
+        hand leave possible, so that a pilot of three asks for more than one of thirty with the same spread. Found to a
+        percent in the number of trials. 0 when decided, ``None`` when no number can be named (the ratio is at the edge
+        of the tolerance).
+        """
         if self.verdict != "unclear":
             return 0
         if trials < 2:
             return 2 - trials
-        needed = trials * self.growth
-        return max(1, math.ceil(needed) - trials) if needed < 1e7 else None
+        if not self.ratio.standard_error > 0:
+            return None
+        low, high = trials, trials + 1
+        while self._power(high, trials, points) < POWER:
+            low, high = high, 2 * high
+            if high > MOST:
+                return None
+        while high - low > max(1, low // 100):
+            middle = (low + high) // 2
+            low, high = (low, middle) if self._power(middle, trials, points) >= POWER else (middle, high)
+        return high - trials
+
+    def _power(self, trials: int, pilot: int, points: int) -> float:
+        """The chance of a decision with ``trials`` in all, given what the ``pilot`` says of ratio and spread."""
+        each = max(1.0, pilot / points - 1)
+        degrees = self.ratio.degrees * max(1.0, (trials / points - 1) / each)
+        spread, found = _spreads(self.ratio.degrees)[:, None], 1 / _spreads(degrees)[None, :]
+        error = self.ratio.standard_error * math.sqrt(pilot / trials) * spread
+        off = abs(self.ratio.value - 1)
+        if off < self.tolerance:
+            room = self.tolerance - stdtrit(degrees, 1 - self.level) * error * found
+            return float(np.mean(np.maximum(0.0, ndtr((room - off) / error) - ndtr((-room - off) / error))))
+        expected = self.ratio.standard_error * math.sqrt(pilot / trials)
+        room = self.tolerance + _quantile(2 * self.tolerance / expected, degrees, self.level) * error * found
+        return float(np.mean(ndtr((off - room) / error) + ndtr((-room - off) / error)))
 
 
 def judge(ratios: Sequence[Estimate], tolerances: Sequence[float], alpha: float) -> list[Judgement]:
@@ -105,8 +143,8 @@ def judge(ratios: Sequence[Estimate], tolerances: Sequence[float], alpha: float)
     critical = float(ndtri(1 - alpha / max(1, len(ratios))) + ndtri(POWER))
     return [
         Judgement(
-            d, p, q, "pass" if p <= alpha else "fail" if q <= alpha else "unclear",
-            _growth(r, d, critical), d + critical * r.standard_error,
+            r, d, alpha / len(ratios), p, q, "pass" if p <= alpha else "fail" if q <= alpha else "unclear",
+            d + critical * r.standard_error,
         )
         for r, d, p, q in zip(ratios, tolerances, equivalent, outside, strict=True)
     ]  # fmt: skip
@@ -139,6 +177,17 @@ def _tail(distance: float, estimate: Estimate) -> float:
     return float(stdtr(estimate.degrees, -distance / estimate.standard_error))
 
 
-def _growth(ratio: Estimate, tolerance: float, critical: float) -> float:
-    margin = abs(abs(ratio.value - 1) - tolerance)
-    return (critical * ratio.standard_error / margin) ** 2 if margin > 0 else math.inf
+def _spreads(degrees: float) -> NDArray[np.float64]:
+    """Equally likely values of true / estimated standard error: ``√(degrees / χ²)`` at the middles of equal shares."""
+    middles = (np.arange(NODES) + 0.5) / NODES
+    return np.asarray(np.sqrt(degrees / chdtri(degrees, middles)), float)
+
+
+def _quantile(apart: float, degrees: float, level: float) -> float:
+    """Where two t-tails, the second one ``apart`` farther out, have ``level`` together: the test against "inside"."""
+    low, high = float(stdtrit(degrees, 1 - level)), float(stdtrit(degrees, 1 - level / 2))
+    for _ in range(30):
+        middle = (low + high) / 2
+        tails = float(stdtr(degrees, -middle) + stdtr(degrees, -middle - apart))
+        low, high = (middle, high) if tails > level else (low, middle)
+    return high

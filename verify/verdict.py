@@ -19,10 +19,11 @@ Where the theory says of itself that it is void (NaN), the row carries the reaso
 from __future__ import annotations
 
 import functools
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from meanfield.spec import Metric, Network
 from verify.bulk import Bulk, bulks
@@ -58,6 +59,7 @@ class SweepLike(Protocol):
     @property
     def verdict(self) -> Settings: ...
     def cells(self) -> tuple[Cell, ...]: ...
+    def to_json(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -138,14 +140,14 @@ class Limit:
     @property
     def trials_needed(self) -> int | None:
         """How many more networks a decision takes, over all widths in the present proportions."""
-        return self.judgement.trials_needed(self.trials)
+        return self.judgement.trials_needed(self.trials, len(self.series.observations))
 
 
 @dataclass(frozen=True)
 class Comparison:
     """A sweep held against theory: everything a report shows. ``finished`` counts the trials that are, ``failures``
     those that failed by their reason, the commonest first. ``theory`` is the order asked for; ``tolerances`` has each
-    order that was compared."""
+    order that was compared. ``asked`` is the sweep as plain data, in its canonical spelling."""
 
     name: str
     title: str
@@ -161,6 +163,7 @@ class Comparison:
     layers: tuple[Layers, ...]
     finished: int
     failures: Mapping[str, int]
+    asked: Mapping[str, Any]
 
     @functools.cached_property
     def bulks(self) -> tuple[Bulk, ...]:
@@ -204,7 +207,7 @@ def compare(sweep: SweepLike, trials: Iterable[Trial], alpha: float | None = Non
         sweep.name, sweep.title or sweep.name, settings.theory, level,
         {order: settings.tolerance(order) for order in dict.fromkeys(p.order for p in pairs)}, coverage(seen),
         rows, lines, limits, spectra(pairs), ranks(pairs), layers(sweep.cells(), trials),
-        len(trials) - failures.total(), dict(failures.most_common()),
+        len(trials) - failures.total(), dict(failures.most_common()), json.loads(sweep.to_json()),
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,15 +74,49 @@ def test_at_the_edge_of_the_tolerance_a_decision_is_wrong_no_more_often_than_alp
     assert wrong / REPEATS < alpha + 4 * math.sqrt(alpha * (1 - alpha) / REPEATS)
 
 
-@pytest.mark.parametrize("ratio", [1.02, 1.12])
-def test_the_trials_it_asks_for_decide_as_often_as_it_says(ratio: float) -> None:
-    pilot = Estimate(ratio, 0.2 / math.sqrt(10), 9)
-    (judgement,) = judge([pilot], [0.05], 0.05)
-    more = judgement.trials_needed(10)
+@pytest.mark.parametrize("ratio", [1.0, 1.015, 1.12])
+@pytest.mark.parametrize(("pilot", "spread"), [(3, 0.2), (3, 0.06), (10, 0.2)])
+def test_the_trials_it_asks_for_decide_as_often_as_it_says(ratio: float, pilot: int, spread: float) -> None:
+    """Over pilots that estimate the spread, too: the ratio alone is given."""
+    random = np.random.default_rng(6)
+    decided = []
+    for _ in range(PILOTS):
+        error = float(mean_of(random.normal(ratio, spread, pilot)).standard_error)
+        judgement = replace(judge([Estimate(ratio, error, pilot - 1)], [0.05], 0.05)[0], verdict="unclear")
+        more = judgement.trials_needed(pilot)
+        assert more is not None
+        decided.append(decisive(ratio, spread, pilot + more, random))
+    # Up to 0.02 more where one network more or less matters: the number is whole, and one more is the least it says.
+    assert np.mean(decided) > POWER - 4 * math.sqrt(POWER * (1 - POWER) / PILOTS)
+    if spread >= 0.1:
+        assert np.mean(decided) < POWER + 4 * math.sqrt(POWER * (1 - POWER) / PILOTS) + 0.02
+
+
+PILOTS = 400
+
+
+def decisive(ratio: float, spread: float, networks: int, random: np.random.Generator) -> bool:
+    """Whether a sample of so many decides: its mean and variance are drawn from their exact laws."""
+    mean = random.normal(ratio, spread / math.sqrt(networks))
+    error = spread * math.sqrt(random.chisquare(networks - 1) / (networks - 1) / networks)
+    return judge([Estimate(mean, error, networks - 1)], [0.05], 0.05)[0].verdict != "unclear"
+
+
+def test_the_trials_for_a_limit_are_counted_over_its_points() -> None:
+    """Three points with four networks each: the degrees of freedom grow from 9 to 3 (n / 3 - 1)."""
+    estimates = [Estimate(1.0, 0.1, 3)] * 3
+    limit = combination([1 / 3] * 3, estimates)
+    (judgement,) = judge([limit], [0.05], 0.05)
+    more = judgement.trials_needed(12, 3)
     assert more is not None
-    samples = np.random.default_rng(6).normal(ratio, 0.2, (1000, 10 + more))
-    decided = np.mean([judge([mean_of(x)], [0.05], 0.05)[0].verdict != "unclear" for x in samples])
-    assert decided == pytest.approx(POWER, abs=4 * math.sqrt(POWER * (1 - POWER) / 1000) + 0.01)
+    networks = -(-(12 + more) // 3)
+    random, repeats = np.random.default_rng(9), 1000
+    decided = 0
+    for _ in range(repeats):
+        pilot_spread = 0.2 * math.sqrt(9 / random.chisquare(9))  # what the pilot leaves possible
+        points = [mean_of(random.normal(1.0, pilot_spread, networks)) for _ in range(3)]
+        decided += judge([combination([1 / 3] * 3, points)], [0.05], 0.05)[0].verdict != "unclear"
+    assert decided / repeats == pytest.approx(POWER, abs=4 * math.sqrt(POWER * (1 - POWER) / repeats) + 0.02)
 
 
 def test_a_ratio_on_the_very_edge_can_never_be_decided() -> None:

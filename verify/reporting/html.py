@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from verify.reporting import model
-from verify.reporting.figures.style import DARK_PALETTE, PALETTE, inline
+from verify.reporting.figures.style import DARK_PALETTE, PALETTE, inline, slug
 from verify.reporting.names import VERDICT_TITLES
 from verify.reporting.pictures import Section
 from verify.reporting.summary import counts, headline, remarks, rule
@@ -26,7 +26,16 @@ def render_html(comparison: Comparison, facts: Mapping[str, Any], pictures: Sequ
     # The figures are SVG that Matplotlib has written and escaped: the one thing put in as it is.
     environment.filters["zipped"] = lambda columns, row: list(zip(columns, row, strict=True))
     environment.filters["inline"] = lambda svg: Markup(inline(svg))  # noqa: S704
+    environment.filters["anchor"] = lambda title: f"section-{slug(title)}"
+    measured = model.measured_table(comparison)
+    tables = model.tables(comparison, facts)
+    headings = [
+        *(["What was measured"] if measured.rows else []),
+        *(s.title for s in pictures),
+        *(t for t, _ in tables),
+    ]
     return environment.get_template("report.html").render(
+        contents=headings,
         comparison=comparison,
         headline=headline(comparison),
         remarks=remarks(comparison),
@@ -34,6 +43,7 @@ def render_html(comparison: Comparison, facts: Mapping[str, Any], pictures: Sequ
         counts=counts(comparison),
         titles=VERDICT_TITLES,
         sections=pictures,
-        tables=model.tables(comparison, facts),
+        measured=measured,
+        tables=tables,
         palette=list(zip(PALETTE, DARK_PALETTE, strict=True)),
     )

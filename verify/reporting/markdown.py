@@ -9,7 +9,7 @@ from typing import Any
 from verify.reporting import model
 from verify.reporting.pictures import Section
 from verify.reporting.summary import counts, headline, remarks, rule
-from verify.reporting.tables import escaped
+from verify.reporting.tables import Table, escaped
 from verify.verdict import Comparison
 
 __all__ = ["render_markdown", "verdict_table"]
@@ -29,12 +29,17 @@ def render_markdown(comparison: Comparison, facts: Mapping[str, Any], pictures: 
         *(escaped(text) for text in (headline(comparison), *remarks(comparison), rule(comparison))),
         "\n".join(f"* {line}" for line in _counted(counts(comparison))),
     ]
+    parts += _table("What was measured", model.measured_table(comparison))
     for section in pictures:
         parts += [f"## {section.title}", section.caption]
         parts += [f"### {(name := escaped(p.heading))}\n\n![{name}](figures/{p.name}.svg)" for p in section.pictures]
     for title, table in model.tables(comparison, facts):
-        parts += [f"## {title}", table.to_markdown(), f"*{table.caption}.*"]
+        parts += _table(title, table)
     return "\n\n".join(parts) + "\n"
+
+
+def _table(title: str, table: Table) -> list[str]:
+    return [f"## {title}", table.to_markdown(), f"*{escaped(table.caption)}.*"] if table.rows else []
 
 
 def _counted(found: Mapping[str, Mapping[str, int]]) -> list[str]:

@@ -4,25 +4,60 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from meanfield.spec import Network
 from verify.difference import Difference
 from verify.inference import Estimate
 from verify.pairing import LEVEL
-from verify.reporting.names import ORDER_PARAMETER_TITLES, STATISTIC_TITLES, VERDICT_TITLES, network_names, sizes
+from verify.reporting.names import (
+    ORDER_PARAMETER_TITLES,
+    STATISTIC_TITLES,
+    VERDICT_TITLES,
+    Named,
+    network_names,
+    sizes,
+)  # fmt: skip
 from verify.reporting.tables import Column, Table, plain
 from verify.scaling import Series
 from verify.verdict import Comparison, Limit, Row
 
 __all__ = [
-    "bulks_table", "cells_table", "deciding_table", "failures_table", "fits_table", "order_parameters_table",
-    "outliers_table", "provenance_table", "tables", "void_table",
+    "bulks_table", "cells_table", "deciding_table", "failures_table", "fits_table", "measured_table",
+    "order_parameters_table", "outliers_table", "provenance_table", "tables", "void_table",
 ]  # fmt: skip
 
+_SYMBOLS = {
+    "depth": "L", "weight_variance": "σ_w²", "bias_variance": "σ_b²", "outputs": "C", "width_ratios": "α",
+}  # fmt: skip
 _COEFFICIENTS = {0.0: "a₀", 0.5: "a½", 1.0: "a₁", 2.0: "a₂"}
 REASONS = 20
 _UNKNOWN = Estimate(math.nan, math.nan, math.nan)
+
+
+def measured_table(comparison: Comparison) -> Table:
+    """What was measured: each network with all its fields, where, and how often."""
+    names = network_names(comparison.networks)
+    columns = (
+        _NETWORK, Column("activation", "activation"), *(Column(key, sign, _brief) for key, sign in _SYMBOLS.items()),
+        Column("metrics", "metrics"), Column("width", "M"), Column("samples", "N"), Column("trials", "networks a cell"),
+    )  # fmt: skip
+    rows = []
+    for network in comparison.networks:
+        seen = [r for r in comparison.rows if r.network == network]
+        metrics = dict.fromkeys(r.metric.label for r in seen)
+        named = _named(network, names)
+        fields = {key.removeprefix("_"): value for key, value in named.parts().items() if key}
+        rows.append((
+            named, *fields.values(), "; ".join(metrics), _listed(r.observation.cell.width for r in seen),
+            _listed(r.observation.cell.samples for r in seen), _range([r.trials for r in seen]),
+        ))  # fmt: skip
+    run = comparison.asked.get("run", {})
+    how = ", ".join(f"{key} {run[key]}" for key in ("spectrum", "backend", "dtype", "seed") if key in run)
+    return Table(
+        "Each network law; one value where all layers have the same" + (how and f". Run: {how}"), columns, tuple(rows)
+    )
 
 
 def deciding_table(comparison: Comparison) -> Table:
@@ -79,14 +114,14 @@ def outliers_table(comparison: Comparison) -> Table:
     """The outliers one by one, where theory tells them apart."""
     names = network_names(comparison.networks)
     columns = (
-        Column("metric", "metric"), Column("network", "network"), _whole("width", "M"), _whole("samples", "N"),
+        Column("metric", "metric"), _NETWORK, _whole("width", "M"), _whole("samples", "N"),
         _whole("rank", "rank"), _number("predicted", "predicted"), _estimate("measured", "measured (95 % CI)"),
         _estimate("ratio", "ratio (95 % CI)"), Column("inside", "predicted inside"),
         _number("lower", "Theorem 3.3 from"), _number("upper", "to"),
     )  # fmt: skip
     rows = tuple(
         (
-            r.metric.label, names[r.cell.network.digest], r.cell.width, r.cell.samples, rank, predicted, measured,
+            r.metric.label, _named(r.cell.network, names), r.cell.width, r.cell.samples, rank, predicted, measured,
             measured.scaled(1 / predicted), _inside(predicted, measured),
             *(r.bounds if r.bounds and rank == 1 else (math.nan, math.nan)),
         )
@@ -100,13 +135,13 @@ def order_parameters_table(comparison: Comparison) -> Table:
     """The order parameters of the widest networks, layer by layer."""
     names = network_names(comparison.networks)
     columns = (
-        Column("network", "network"), _whole("width", "M"), _whole("samples", "N"), Column("quantity", "quantity"),
+        _NETWORK, _whole("width", "M"), _whole("samples", "N"), Column("quantity", "quantity"),
         _whole("layer", "layer"), _number("predicted", "theory"), _estimate("measured", "measured (95 % CI)"),
         _estimate("ratio", "ratio (95 % CI)"),
     )  # fmt: skip
     rows = tuple(
         (
-            names[x.cell.network.digest], x.cell.width, x.cell.samples, title, layer, float(predicted), measured,
+            _named(x.cell.network, names), x.cell.width, x.cell.samples, title, layer, float(predicted), measured,
             measured.scaled(1 / predicted) if predicted else _UNKNOWN,
         )
         for x in comparison.layers
@@ -146,7 +181,7 @@ def bulks_table(comparison: Comparison) -> Table:
 def void_table(comparison: Comparison) -> Table:
     """Where theory says of itself that it does not hold, and why."""
     names = network_names(comparison.networks)
-    places: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+    places: defaultdict[tuple[Any, ...], list[str]] = defaultdict(list)
     for r in comparison.rows:
         if r.judgement is None:
             places[(*_name(r, names), r.observation.reason)].append(f"{r.observation.cell.width}")
@@ -200,7 +235,7 @@ def difference_table(differences: Iterable[Difference], names: Mapping[str, str]
     )  # fmt: skip
     rows = tuple(
         (
-            d.metric.label, STATISTIC_TITLES[d.statistic], names[d.cell.network.digest], d.cell.width, d.cell.samples,
+            d.metric.label, STATISTIC_TITLES[d.statistic], _named(d.cell.network, names), d.cell.width, d.cell.samples,
             "{} / {}".format(*d.networks), d.first, d.second, d.ratio, d.p, d.farthest,
         )
         for d in differences
@@ -238,7 +273,8 @@ def _parts(e: Estimate) -> dict[str, float]:
     return {"": e.value, "_se": e.standard_error, "_df": e.degrees, "_low": low, "_high": high}
 
 
-_NAME = (Column("metric", "metric"), Column("statistic", "statistic"), Column("network", "network"))
+_NETWORK = Column("network", "network", export=Named.parts)
+_NAME = (Column("metric", "metric"), Column("statistic", "statistic"), _NETWORK)
 _ORDER = Column("theory", "theory")
 _BAND = Column(
     "band", f"{LEVEL:.0%} of networks", lambda b: f"{b[0]:.4g} .. {b[1]:.4g}" if b else "–", number=True,
@@ -248,8 +284,25 @@ _VERDICT = Column("verdict", "verdict", lambda v: VERDICT_TITLES.get(v, ""))
 _NEEDS = Column("trials_needed", "more needed", lambda n: "> 10⁷" if n is None else f"{n}", number=True)
 
 
-def _name(what: Row | Limit | Series, names: Mapping[str, str]) -> tuple[str, str, str]:
-    return what.metric.label, STATISTIC_TITLES[what.statistic], names[what.network.digest]
+def _name(what: Row | Limit | Series, names: Mapping[str, str]) -> tuple[str, str, Named]:
+    return what.metric.label, STATISTIC_TITLES[what.statistic], _named(what.network, names)
+
+
+def _named(network: Network, names: Mapping[str, str]) -> Named:
+    return Named(names[network.digest], network)
+
+
+def _brief(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(set(numbers))))
+
+
+def _range(numbers: Sequence[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def _inside(predicted: float, measured: Estimate) -> str:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from meanfield.spec import Network
 from verify.verdict import Limit, Row
 
-__all__ = ["AXES", "ORDER_PARAMETER_TITLES", "STATISTIC_TITLES", "VERDICT_TITLES", "network_names", "place", "sizes"]
+__all__ = [
+    "AXES",
+    "ORDER_PARAMETER_TITLES",
+    "STATISTIC_TITLES",
+    "VERDICT_TITLES",
+    "Named",
+    "network_names",
+    "place",
+    "sizes",
+]
 
 STATISTIC_TITLES = {
     "mean": "mean eigenvalue",
@@ -21,6 +31,30 @@ ORDER_PARAMETER_TITLES = {
     "q": "q", "q_st": "q_st", "forward": "q̂", "forward_st": "q̂_st", "backward": "q̃", "backward_st": "q̃_st",
 }  # fmt: skip
 AXES = {"width": "width M", "samples": "samples N"}
+
+
+@dataclass(frozen=True)
+class Named:
+    """A network with the short name that it has among others."""
+
+    name: str
+    network: Network
+
+    def __str__(self) -> str:
+        return self.name
+
+    def parts(self) -> dict[str, str | int | float]:
+        """The name, and each field for programs: a number (or a name) where all layers have the same."""
+        network = self.network
+        return {
+            "": self.name,
+            "_activation": _same([a.name for a in network.activation] or ["linear"]),
+            "_depth": network.depth,
+            "_weight_variance": _same(network.weight_variance),
+            "_bias_variance": _same(network.bias_variance),
+            "_outputs": network.outputs,
+            "_width_ratios": _same(network.width_ratios),
+        }
 
 
 def network_names(networks: Iterable[Network]) -> dict[str, str]:
@@ -67,6 +101,10 @@ def _described(network: Network) -> dict[str, str]:
 
 
 _FIELDS = ("activation", "depth", "weight_variance", "bias_variance", "outputs", "width_ratios")
+
+
+def _same(values: Sequence[Any]) -> Any:
+    return values[0] if len(set(values)) == 1 else "/".join(map(str, values))
 
 
 def _brief(values: Sequence[Any]) -> str:

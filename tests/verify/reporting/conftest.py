@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,9 @@ class Hostile:
     def cells(self) -> tuple[Cell, ...]:
         network = Network(2, Activation(HOSTILE, "u"), 1.5, 0.0, 3)
         return tuple(Cell(network, m, 20, (FIM(), NTK())) for m in (32, 64, 128))
+
+    def to_json(self) -> str:
+        return json.dumps({"name": self.name, "run": {"backend": HOSTILE}})
 
 
 @pytest.fixture(scope="session")

@@ -113,7 +113,7 @@ CLICK = "document.querySelectorAll('table')[{table}].tHead.rows[0].cells[{column
 
 
 def test_a_click_on_a_heading_sorts_by_number_and_a_second_turns_it_round(browser: Browser, page: Path) -> None:
-    place = {"table": 3, "column": 7}  # the cells' predicted values
+    place = {"table": 4, "column": 7}  # the cells' predicted values
     before = browser.run(COLUMN.format(**place))
     browser.run(CLICK.format(**place))
     ascending = browser.run(COLUMN.format(**place))
@@ -125,13 +125,13 @@ def test_a_click_on_a_heading_sorts_by_number_and_a_second_turns_it_round(browse
 
 
 def test_zero_lies_between_the_signs_and_more_than_any_number_comes_last(browser: Browser, page: Path) -> None:
-    leading = {"table": 1, "column": 6}  # leading-order exponents: -1, 0, 1
+    leading = {"table": 2, "column": 6}  # leading-order exponents: -1, 0, 1
     browser.run(CLICK.format(**leading))
     exponents = [float(x) for x in browser.run(COLUMN.format(**leading))]
     assert set(exponents) == {-1.0, 0.0, 1.0}
     assert exponents == sorted(exponents)
-    needed = {"table": 0, "column": 8}
-    cells = "document.querySelectorAll('table')[0].tBodies[0].rows"
+    needed = {"table": 1, "column": 8}
+    cells = "document.querySelectorAll('table')[1].tBodies[0].rows"
     browser.run(f"{cells}[0].cells[8].textContent = '> 10⁷'; {cells}[1].cells[8].textContent = '–'")
     browser.run(CLICK.format(**needed))
     shown = browser.run(COLUMN.format(**needed))
@@ -139,7 +139,7 @@ def test_zero_lies_between_the_signs_and_more_than_any_number_comes_last(browser
 
 
 def test_words_sort_as_words(browser: Browser, page: Path) -> None:
-    place = {"table": 3, "column": 1}
+    place = {"table": 4, "column": 1}
     browser.run(CLICK.format(**place))
     statistics = browser.run(COLUMN.format(**place))
     assert statistics == sorted(statistics)

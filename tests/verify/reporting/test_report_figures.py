@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -13,6 +14,7 @@ from meanfield.spec import NTK, Network
 from verify.pairing import Spectrum
 from verify.records import Cell, Trial
 from verify.reporting import model
+from verify.reporting.export import as_json
 from verify.reporting.figures.lines import blocks
 from verify.reporting.figures.spectra import spectra_rows
 from verify.reporting.pictures import sections
@@ -109,6 +111,12 @@ def test_each_order_parameter_has_a_row_for_each_layer(crossed: Comparison) -> N
     start = {r["quantity"]: (r["predicted"], r["ratio"]) for r in rows if (r["layer"], r["network"]) == (0, "tanh")}
     assert start == {"q̂": (1.0, 1.0), "q̂_st": (0.0, None)}
     assert all(r["ratio"] == pytest.approx(1) for r in rows if r["ratio"] is not None)
+
+
+def test_json_has_the_outliers_and_the_order_parameters(crossed: Comparison) -> None:
+    document = json.loads(as_json(crossed, {}))
+    assert document["outliers"] == table(crossed, model.outliers_table)
+    assert document["order_parameters"] == table(crossed, model.order_parameters_table)
 
 
 def test_a_drawing_keeps_its_words_and_no_digits_that_cannot_be_seen(crossed: Comparison) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -13,6 +14,7 @@ import pytest
 
 from verify.reporting import write_report
 from verify.reporting.summary import headline
+from verify.sweep import Sweep
 from verify.verdict import Comparison
 
 VOID_ELEMENTS = {"meta", "link"}
@@ -90,11 +92,38 @@ def test_ids_are_unique_and_references_resolve(written: dict[str, Path]) -> None
     assert named | used <= set(ids)
 
 
+def test_the_contents_lead_to_every_section(written: dict[str, Path]) -> None:
+    page = Page(written["html"].read_text("utf-8"))
+    targets = [str(a["href"])[1:] for a in page.of("a")]
+    assert targets == [a["id"] for a in page.of("section") if "id" in a]
+    assert "section-what-was-measured" in targets
+
+
+def test_the_networks_measured_are_named_with_all_their_fields(written: dict[str, Path], small: Sweep) -> None:
+    """They are the same for both networks, so no short name tells them."""
+    document = json.loads(written["json"].read_text("utf-8"))
+    assert Sweep.from_json(json.dumps(document["sweep"])) == small
+    fields = {"depth": 2, "weight_variance": 1.5, "bias_variance": 0.2, "outputs": 3, "width_ratios": 1.0}
+    assert [(r["network"], r["activation"]) for r in document["measured"]] == [("linear", "linear"), ("relu", "relu")]
+    for record in document["measured"]:
+        assert {key: record[key] for key in fields} == fields
+        assert (record["width"], record["samples"], record["trials"]) == ("64, 128, 256", "20, 40", "6")
+    kinds = [document["cells"], document["series"], document["deciding"]]
+    kinds += [list(csv.DictReader(written[kind].read_text("utf-8").splitlines())) for kind in ("csv", "fits")]
+    for records in kinds:
+        assert records
+        assert all(float(r[f"network_{key}"]) == value for r in records for key, value in fields.items())
+    text = written["html"].read_text("utf-8")
+    assert text.index("What was measured</h2>") < text.index("<svg")
+    assert "spectrum extremes, backend numpy, dtype float64, seed 0" in text
+    assert "## What was measured" in written["markdown"].read_text("utf-8")
+
+
 def test_figures_have_a_title_and_tables_a_caption_and_scopes(written: dict[str, Path]) -> None:
     page = Page(written["html"].read_text("utf-8"))
     figures = [a for a in page.of("svg") if a.get("role") == "img"]
     assert len(figures) == len(page.of("figure")) == 5
-    assert len(page.of("caption")) == len(page.of("table")) == 5
+    assert len(page.of("caption")) == len(page.of("table")) == 6
     assert {a.get("scope") for a in page.of("th")} == {"col", "row"}
 
 
