@@ -19,14 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "SoftmaxMoments", "bulk_edge", "mean_covariance", "mean_square", "outlier_roots", "probabilities",
-    "softmax_moments",
+    "SoftmaxMoments", "bulk_edge", "derivative_square", "mean_covariance", "mean_square", "outlier_roots",
+    "probabilities", "softmax_moments",
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]
 Rows = slice | NDArray[np.intp]
 
 _MERGED = 0.01  # share of networks
+_BLOCK = 4_000_000  # numbers held at once
 _NEGLIGIBLE = 1e-140  # a probability whose square is still a normal number; below, it counts as zero
 _STEPS = 60  # of the root search; it needs two or three where outliers stand well above the bulk
 
@@ -76,14 +77,16 @@ def _others(values: Floats) -> Floats:
     return others
 
 
-def mean_covariance(g: Floats) -> Floats:
-    """Q̄ = E_n[diag(g) - g gᵀ/Σ_k g_k], one C × C matrix a network; probabilities sum to 1.
+def mean_covariance(g: Floats, weights: Floats | None = None) -> Floats:
+    """Q̄ = E_n[diag(g) - g gᵀ/Σ_k g_k], one C × C matrix a network; probabilities sum to 1. Or E_n[w_n Q_n] with
+    ``weights`` (networks × samples).
 
     Its rows sum to zero, which gives the diagonal from the entries beside it.
     """
     share = g / np.sum(g, axis=1, keepdims=True)
     eye = np.eye(g.shape[1])
-    beside = (g @ np.swapaxes(share, 1, 2)) * ((1 - eye) / g.shape[2])
+    weighted = g if weights is None else g * weights[:, None]
+    beside = (weighted @ np.swapaxes(share, 1, 2)) * ((1 - eye) / g.shape[2])
     matrix: Floats = np.sum(beside, axis=2)[:, None, :] * eye - beside
     return matrix
 
@@ -95,6 +98,24 @@ def mean_square(g: Floats) -> Floats:
     weighted = (g * norm - squares) @ np.swapaxes(g, 1, 2) - g @ np.swapaxes(squares, 1, 2)
     matrix: Floats = (np.sum(squares, axis=2)[:, None, :] * eye + weighted) / g.shape[2]
     return matrix
+
+
+def derivative_square(g: Floats) -> Floats:
+    """Σ_k U_k² with U_k = E_n[∂Q_n/∂f_k(n)], one C × C matrix a network."""
+    c, n = g.shape[1:]
+    eye, square = np.eye(c), np.empty((len(g), c, c))
+    block = max(1, _BLOCK // (c * c * max(c, n)))
+    for rows in (slice(i, i + block) for i in range(0, len(g), block)):
+        x = g[rows]
+        pairs = x[:, :, None] * x[:, None]
+        product = np.mean(pairs, axis=3)
+        # ∂_k Q_ab = δ_ab Q_ak - Q_ak g_b - g_a Q_bk; E[Q_ak g_b] at [a, b, k]:
+        triples = (pairs.reshape(len(x), c * c, n) @ np.swapaxes(x, 1, 2)).reshape(-1, c, c, c) / n
+        one = eye[:, None] * product[..., None] - triples
+        of_diagonal = eye[:, :, None] * mean_covariance(x)[:, :, None]
+        U = (of_diagonal - one - np.swapaxes(one, 1, 2)).reshape(len(x), c, c * c)
+        square[rows] = U @ np.swapaxes(U, 1, 2)  # U_ab,k is symmetric in a, b
+    return square
 
 
 def _secular(g: Floats, epsilon: Floats, x: Floats) -> Floats:

@@ -6,9 +6,10 @@ all samples and one of each sample's own:
 
     S_st = S_o + r_s + r_t,   S_ss = S_d + d_s,   the same of θ
 
-(what belongs to a pair alone averages out, and is left out). Given them f_k(s) = (1 + r_s/S_o) √S_o ζ_k + ξ_k(s) is
-Gaussian, and K_kk'(s,t) = θ_st δ_kk' + G_kk'. Logits and K share the output weights: given the logits' common part,
-E K_kk' is moved by Q (ζ_k ζ_k' - δ_kk')/S_o, Q = Cov(f_k(p) f_k'(q), K_kk'(st)) at four different samples.
+What belongs to a pair alone averages out but for its covariance between S and θ. Given them the logits are Gaussian,
+f_k(s) = (1 + r_s/S_o) √S_o ζ_k + ξ_k(s), and K_kk'(s,t) = θ_st δ_kk' + G_kk'. Logits and K share the output weights:
+given the logits' common part, E K_kk' is moved by Q (ζ_k ζ_k' - δ_kk')/S_o, with Q = Cov(f_k(p) f_k'(q), K_kk'(st)) at
+four different samples.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfield.refinements.classes import class_of, occurrences
+from meanfield.refinements.classes import CLASSES, class_of, occurrences
 from meanfield.refinements.covariance import Outputs
 from meanfield.refinements.outliers import average, wishart_units
 
@@ -35,13 +36,18 @@ _AXES = 256  # of the low-discrepancy set
 _LEAST = 0.05  # of the variance of ξ: how little a fluctuation may leave of it
 _EXACT = 1e6  # units above which χ is Gaussian to rounding
 
+# X_st - r_s - r_t of X_st has the variance G(st;st) - 2 G(st;sp) + G(st;pq).
+_PAIR_ALONE = np.zeros(len(CLASSES))
+_PAIR_ALONE[[class_of(0, 1, 0, 1), class_of(0, 1, 0, 2), class_of(0, 1, 2, 3)]] = 1.0, -2.0, 1.0
+
 
 @dataclass(frozen=True)
 class Draws:
     """Networks on the first axis, in equal ``replicates`` one after the other.
 
     ``f`` are the logits, × C × samples; ``same`` (× samples) is θ_ss and ``other`` θ_st. ``shared`` (× C × C) is what
-    K_kk'(s,t) has beside, on average over all s, t, and ``diagonal`` the same over s = t.
+    K_kk'(s,t) has beside, on average over all s, t, and ``diagonal`` the same over s = t. ``rows`` (× samples) is r_θ,
+    and ``pair`` the covariance of S_st and θ_st that belongs to the pair alone.
     """
 
     f: Floats
@@ -49,6 +55,8 @@ class Draws:
     other: Floats
     shared: Floats
     diagonal: Floats
+    rows: Floats
+    pair: float
     replicates: int = _REPLICATES
 
 
@@ -81,6 +89,8 @@ def draw_networks(law: Outputs, coupling: Floats, outputs: int, samples: int) ->
         other=other,
         shared=shared,
         diagonal=diagonal,
+        rows=own[..., 3],
+        pair=float(covariance[0, 1] @ _PAIR_ALONE),
     )
 
 
