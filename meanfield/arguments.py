@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
-def check_question(network: Network, metric: Metric, order: str) -> None:
+def check_question(network: Network, metric: Metric, order: str, given_logits: bool = False) -> None:
     """Raise ``ValueError`` or ``TypeError`` for a question that makes no sense."""
     if not isinstance(network, Network):
         raise TypeError(f"network: expected a Network, got {network!r}")
@@ -22,8 +22,9 @@ def check_question(network: Network, metric: Metric, order: str) -> None:
         raise ValueError(f"order: expected leading or refined, got {order!r}")
     if metric.loss == "cross_entropy" and network.outputs == 1:
         raise ValueError("outputs: expected at least 2 for cross_entropy, since the softmax of one is constant, got 1")
-    if metric.loss == "cross_entropy" and order == "refined":
-        raise ValueError("order: expected leading for cross_entropy, got 'refined'")
+    if metric.loss == "cross_entropy" and order == "refined" and (metric.centered or given_logits):
+        case = "centered" if metric.centered else "given logits and"
+        raise ValueError(f"order: expected leading for {case} cross_entropy, got 'refined'")
     if order == "refined" and min(network.weight_variance) == 0:
         raise ValueError("weight_variance: expected positive numbers for the refined order, got 0.0")
     metric.check(network)

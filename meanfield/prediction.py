@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from meanfield.arguments import broadcast_sizes, check_question, layer_widths, sizes, usable, usable_logits
 from meanfield.asymptotics import asymptotic_exponents
 from meanfield.conditions import judge
-from meanfield.inputs import as_inputs
+from meanfield.inputs import Inputs, as_inputs
 from meanfield.kernels import ExchangeableKernel, exchangeable_kernel
 from meanfield.logits import Ensemble, draw_ensemble, given_logits
 from meanfield.recursion import OrderParameters, order_parameters
@@ -172,7 +172,7 @@ def predict(
         second moment, order parameters that overflow, a softmax of one output, or logits of another shape.
     """
     metric = as_metric(metric)
-    check_question(network, metric, order)
+    check_question(network, metric, order, logits is not None)
     widths, counts = broadcast_sizes(sizes("width", width), sizes("samples", samples))
     given = None if logits is None else usable_logits(logits, network, metric, counts)
     inputs = as_inputs(data, counts)
@@ -182,14 +182,12 @@ def predict(
     kernel = kernel_at(layers, counts.astype(np.float64))
     validity = None
     if order == "refined":
-        from meanfield.refinements.finite_width import refine
-
-        spectrum, validity, warnings = refine(network, metric, parameters, kernel, layers, inputs)
+        spectrum, validity, warnings = _refined(network, metric, parameters, kernel, layers, inputs)
     else:
         spectrum, warnings = judge(metric, kernel, _spectrum(kernel, metric, parameters, given))
     largest = spectrum.outliers[..., 0] if spectrum.outliers.shape[-1] else np.full(widths.shape, np.nan)
     assumptions = (_WIDTH[order], _DATA[inputs.random], _RANDOM)
-    of_logits = metric.loss == "cross_entropy" and given is None
+    of_logits = metric.loss == "cross_entropy" and given is None and order == "leading"
     return Prediction(
         network=network,
         metric=metric,
@@ -234,6 +232,21 @@ def _spectrum(
         return draw_ensemble(parameters, kernel.outputs, samples, metric.centered)
 
     return softmax_spectrum(kernel, ensemble)
+
+
+def _refined(
+    network: Network,
+    metric: Metric,
+    parameters: OrderParameters,
+    kernel: ExchangeableKernel,
+    widths: Floats,
+    inputs: Inputs,
+) -> tuple[Spectrum, Validity, tuple[str, ...]]:
+    if metric.loss == "mse":
+        from meanfield.refinements.finite_width import refine as refined
+    else:
+        from meanfield.refinements.softmax_law import refine_softmax as refined
+    return refined(network, metric, parameters, kernel, widths, inputs)
 
 
 def _law(spectrum: Spectrum) -> dict[str, Floats] | None:

@@ -18,12 +18,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SoftmaxMoments", "bulk_edge", "mean_covariance", "outlier_roots", "probabilities", "softmax_moments"]
+__all__ = [
+    "SoftmaxMoments", "bulk_edge", "derivative_square", "mean_covariance", "mean_square", "outlier_roots",
+    "probabilities", "softmax_moments",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 Rows = slice | NDArray[np.intp]
 
 _MERGED = 0.01  # share of networks
+_BLOCK = 4_000_000  # numbers held at once
 _NEGLIGIBLE = 1e-140  # a probability whose square is still a normal number; below, it counts as zero
 _STEPS = 60  # of the root search; it needs two or three where outliers stand well above the bulk
 
@@ -73,19 +77,48 @@ def _others(values: Floats) -> Floats:
     return others
 
 
-def mean_covariance(g: Floats) -> Floats:
-    """Q̄ = E_n[diag(g) - g gᵀ/Σ_k g_k], one C × C matrix a network; probabilities sum to 1.
+def mean_covariance(g: Floats, weights: Floats | None = None) -> Floats:
+    """Q̄ = E_n[diag(g) - g gᵀ/Σ_k g_k], one C × C matrix a network; probabilities sum to 1. Or E_n[w_n Q_n] with
+    ``weights`` (networks × samples).
 
     Its rows sum to zero, which gives the diagonal from the entries beside it.
     """
     share = g / np.sum(g, axis=1, keepdims=True)
     eye = np.eye(g.shape[1])
-    beside = (g @ np.swapaxes(share, 1, 2)) * ((1 - eye) / g.shape[2])
+    weighted = g if weights is None else g * weights[:, None]
+    beside = (weighted @ np.swapaxes(share, 1, 2)) * ((1 - eye) / g.shape[2])
     matrix: Floats = np.sum(beside, axis=2)[:, None, :] * eye - beside
     return matrix
 
 
-def _secular(g: Floats, epsilon: float, x: Floats) -> Floats:
+def mean_square(g: Floats) -> Floats:
+    """E_n[Q_n²], one C × C matrix a network."""
+    squares, eye = g**2, np.eye(g.shape[1])
+    norm = np.sum(squares, axis=1, keepdims=True)
+    weighted = (g * norm - squares) @ np.swapaxes(g, 1, 2) - g @ np.swapaxes(squares, 1, 2)
+    matrix: Floats = (np.sum(squares, axis=2)[:, None, :] * eye + weighted) / g.shape[2]
+    return matrix
+
+
+def derivative_square(g: Floats) -> Floats:
+    """Σ_k U_k² with U_k = E_n[∂Q_n/∂f_k(n)], one C × C matrix a network."""
+    c, n = g.shape[1:]
+    eye, square = np.eye(c), np.empty((len(g), c, c))
+    block = max(1, _BLOCK // (c * c * max(c, n)))
+    for rows in (slice(i, i + block) for i in range(0, len(g), block)):
+        x = g[rows]
+        pairs = x[:, :, None] * x[:, None]
+        product = np.mean(pairs, axis=3)
+        # ∂_k Q_ab = δ_ab Q_ak - Q_ak g_b - g_a Q_bk; E[Q_ak g_b] at [a, b, k]:
+        triples = (pairs.reshape(len(x), c * c, n) @ np.swapaxes(x, 1, 2)).reshape(-1, c, c, c) / n
+        one = eye[:, None] * product[..., None] - triples
+        of_diagonal = eye[:, :, None] * mean_covariance(x)[:, :, None]
+        U = (of_diagonal - one - np.swapaxes(one, 1, 2)).reshape(len(x), c, c * c)
+        square[rows] = U @ np.swapaxes(U, 1, 2)  # U_ab,k is symmetric in a, b
+    return square
+
+
+def _secular(g: Floats, epsilon: Floats, x: Floats) -> Floats:
     """T(x) = E_n[Q_n (I - (ε/x) Q_n)⁻¹], one C × C matrix a network.
 
     Q_n is a diagonal plus a rank one, and so is the inverse (Sherman-Morrison): with h = g / (1 - (ε/x) g) the product
@@ -94,7 +127,7 @@ def _secular(g: Floats, epsilon: float, x: Floats) -> Floats:
     return mean_covariance(g / (1 - (epsilon / x)[:, None, None] * g))
 
 
-def bulk_edge(g: Floats, epsilon: float) -> Floats:
+def bulk_edge(g: Floats, epsilon: float | Floats) -> Floats:
     """ε max_n eig(Q_n), one number a network: where the bulk of the exchangeable kernel ends (from above, to 1e-3).
 
     The largest eigenvalue of diag(g) - g gᵀ lies between the two largest probabilities b <= a and solves
@@ -111,7 +144,9 @@ def bulk_edge(g: Floats, epsilon: float) -> Floats:
     return edge
 
 
-def outlier_roots(g: Floats, epsilon: float, edge: Floats, tolerance: float) -> Floats:
+def outlier_roots(
+    g: Floats, epsilon: float | Floats, edge: Floats, tolerance: float, root: Floats | None = None
+) -> Floats:
     """Eigenvalues above the bulk, in units of ν N K₂: networks × (C - 1), descending; NaN where they have merged.
 
     An eigenvalue x > ``edge`` solves det(I - E_n[Q_n (x I - ε Q_n)⁻¹]) = 0, that is μ_k(T(x)) = x for an eigenvalue μ_k
@@ -119,15 +154,24 @@ def outlier_roots(g: Floats, epsilon: float, edge: Floats, tolerance: float) -> 
     these are the eigenvalues of Q̄. Where one has merged in more than 1 % of the networks it is NaN in all, and so are
     the lower ones; in up to 1 % the edge, which a root reaches as it merges, stands for it. ε > 0, so a network whose
     edge is 0 has Q_n = 0 for all n, and all its eigenvalues are 0.
+
+    ``epsilon`` may differ from network to network. ``root`` (networks × C × C) is A^½ where outputs share a part of the
+    kernel, K₂ A in place of K₂ I: then T is A^½ T A^½.
     """
     certain = edge == 0
+    epsilon = np.broadcast_to(epsilon, edge.shape)
+
+    def dressed(matrices: Floats, rows: Rows = slice(None)) -> Floats:
+        return matrices if root is None else root[rows] @ matrices @ root[rows]
+
     floor = np.where(certain, 1.0, edge * (1 + 1e-9))
-    start = np.linalg.eigvalsh(mean_covariance(g))
+    start = np.linalg.eigvalsh(dressed(mean_covariance(g)))
     roots = np.full((len(g), g.shape[1] - 1), np.nan)
     for column, k in enumerate(range(g.shape[1] - 1, 0, -1)):
 
         def excess(x: Floats, rows: Rows = slice(None), k: int = k) -> Floats:
-            return np.linalg.eigvalsh(_secular(g[rows], epsilon, x))[:, k] - x
+            excess: Floats = np.linalg.eigvalsh(dressed(_secular(g[rows], epsilon[rows], x), rows))[:, k] - x
+            return excess
 
         low = np.maximum(start[:, k], floor)
         height = excess(low)

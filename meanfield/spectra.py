@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from meanfield.kernels import ExchangeableKernel
 from meanfield.logits import Ensemble
 from meanfield.softmax import bulk_edge, mean_covariance, outlier_roots, softmax_moments
 
-__all__ = ["Spectrum", "softmax_spectrum", "spectrum_statistics"]
+__all__ = ["Spectrum", "collect_networks", "softmax_spectrum", "spectrum_statistics"]
 
 Floats = NDArray[np.float64]
 
@@ -63,12 +63,17 @@ def softmax_spectrum(kernel: ExchangeableKernel, ensemble: Callable[[int], Ensem
 
     ``ensemble`` gives the networks' probabilities for N samples. Theory.md §4 and, for ``bounds``, Theorem 3.3.
     """
-    shape = kernel.samples.shape
     ensembles = {n: ensemble(n) for n in np.unique(kernel.samples).astype(int).tolist()}
     cells = [(cell, ensembles[int(cell.samples)]) for cell in kernel.cells()]
-    each = [_softmax_networks(cell, e.g) for cell, e in cells]
-    networks = {name: np.stack([x[name] for x in each], axis=1) for name in each[0]}
-    error = max(_relative_error(e, x) for (_, e), x in zip(cells, each, strict=True))
+    return collect_networks(kernel, [(e, _softmax_networks(cell, e.g)) for cell, e in cells])
+
+
+def collect_networks(kernel: ExchangeableKernel, each: Sequence[tuple[Ensemble, Mapping[str, Floats]]]) -> Spectrum:
+    """The spectrum from the ensemble of each cell, in C order, with its networks' mean, second_moment, outliers, and
+    lower and upper bound of the largest."""
+    shape = kernel.samples.shape
+    networks = {name: np.stack([x[name] for _, x in each], axis=1) for name in each[0][1]}
+    error = max(_relative_error(e, x) for e, x in each)
     networks = {name: x.reshape(len(x), *shape, *x.shape[2:]) for name, x in networks.items()}
     mean = {name: x.mean(axis=0) for name, x in networks.items()}
     outlying = np.sum(np.isfinite(mean["outliers"]), axis=-1)

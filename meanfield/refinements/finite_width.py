@@ -22,7 +22,7 @@ from meanfield.refinements.validity import Validity, judge_refined
 from meanfield.spec import Metric, Network
 from meanfield.spectra import Spectrum, spectrum_statistics
 
-__all__ = ["kernel_law", "refine", "refined_spectrum"]
+__all__ = ["kernel_law", "refine", "refined_spectrum", "relative_shift"]
 
 Floats = NDArray[np.float64]
 
@@ -126,7 +126,7 @@ def _cell(
         outliers=outliers,
         edge=edge,
         crowding=crowding,
-        expansion=max(_relative_shift(law, float(kernel.samples)), (traces.mean_std / traces.mean) ** 2),
+        expansion=max(relative_shift(law, float(kernel.samples)), (traces.mean_std / traces.mean) ** 2),
         error=max((cells.error for cells, _ in _hidden(network, parameters, widths)), default=0.0),
     )
 
@@ -143,7 +143,7 @@ def _layers(network: Network, metric: Metric, widths: Floats) -> list[Layer]:
     return [Layer(sw2, float(w), float(b), float(random and b > 0)) for sw2, w, b in rows]
 
 
-def _relative_shift(law: Outputs, samples: float) -> float:
+def relative_shift(law: Outputs, samples: float) -> float:
     """Of the kernel (an N × N matrix of two values) in Frobenius norm."""
     weight = np.array([1.0, samples - 1])
     return float(np.sqrt(weight @ law.shift[1] ** 2 / (weight @ law.mean[1] ** 2)))

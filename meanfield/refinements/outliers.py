@@ -25,7 +25,7 @@ from meanfield.kernels import ExchangeableKernel
 from meanfield.refinements.classes import OTHER, class_of, occurrences
 from meanfield.refinements.covariance import Outputs
 
-__all__ = ["OutlierLaw", "law_size", "log_normal", "outlier_law"]
+__all__ = ["OutlierLaw", "average", "bulk_shift", "law_size", "log_normal", "outlier_law", "wishart_units"]
 
 Floats = NDArray[np.float64]
 
@@ -61,11 +61,11 @@ def outlier_law(law: Outputs, kernel: ExchangeableKernel, widths: Floats) -> Out
     mean = other + (same - other) / n
     if not (other > 0 and mean > 0):
         return OutlierLaw(np.full((law_size(c), c), np.nan), math.inf, math.inf)
-    own_shift, cross_shift, edge = _bulk(law, n, c, widths)
-    fluctuations, units = _wishart(_average(law.crossing, n), law, c)
+    own_shift, cross_shift, edge = bulk_shift(law, n, c, widths)
+    fluctuations, units = _wishart(average(law.crossing, n), law, c)
     lifted = (mean + fluctuations) * (1 + own_shift / mean) + cross_shift
     # An outlier below the edge is none: the bulk takes its place.
-    common = log_normal(1.0, math.sqrt(max(_average(shared.sum(axis=0), n), 0.0)) / mean, len(fluctuations))
+    common = log_normal(1.0, math.sqrt(max(average(shared.sum(axis=0), n), 0.0)) / mean, len(fluctuations))
     edge += (same - other) / n
     values = np.maximum(lifted, edge) * common[:, None]
     push = (own_shift + cross_shift) / mean
@@ -83,14 +83,14 @@ def log_normal(mean: float, deviation: float, count: int) -> Floats:
     return mean * np.exp(width * normal - width**2 / 2)
 
 
-def _average(covariance: Floats, n: float) -> float:
+def average(covariance: Floats, n: float) -> float:
     """N⁻⁴ Σ over all four labels."""
     return float(occurrences("st,pq", n) @ covariance) / n**4
 
 
 def _row_variance(covariance: Floats, n: float) -> float:
     """Of the row means N⁻¹ Σ_t K(s,t) about their average."""
-    return max(float(occurrences("st,sq", n) @ covariance) / n**3 - _average(covariance, n), 0.0)
+    return max(float(occurrences("st,sq", n) @ covariance) / n**3 - average(covariance, n), 0.0)
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _source(covariance: Floats, n: float, units: float) -> _Source:
     return _Source(surviving, vanishing, math.sqrt(vanishing * n / units))
 
 
-def _bulk(law: Outputs, n: float, c: int, widths: Floats) -> tuple[float, float, float]:
+def bulk_shift(law: Outputs, n: float, c: int, widths: Floats) -> tuple[float, float, float]:
     """The shift that is proportional to an outlier, the one that is not, and the bulk's edge above its mean."""
     spike = float(law.mean[1, OTHER] + law.shift[1, OTHER])
     through_weights = law.own + (c - 1) * law.crossing
@@ -128,13 +128,19 @@ def _bulk(law: Outputs, n: float, c: int, widths: Floats) -> tuple[float, float,
 
 def _wishart(variance: float, law: Outputs, outputs: int) -> tuple[Floats, float]:
     """Eigenvalues of G, descending, in sampled networks; and μ. ``variance`` is that of G's off-diagonal entries."""
-    count, crossing = law_size(outputs), float(law.crossing[_DISTINCT])
+    count = law_size(outputs)
+    step, units = wishart_units(variance, law)
+    return (step * _laguerre(outputs, units, count) if step > 0 else np.zeros((count, outputs))), units
+
+
+def wishart_units(variance: float, law: Outputs) -> tuple[float, float]:
+    """c and μ of G = c (W_C(μ) - μ 1), whose off-diagonal entries have this ``variance``; (0, ∞) if they don't vary."""
     if not variance > 0:
-        return np.zeros((count, outputs)), math.inf
+        return 0.0, math.inf
+    crossing = float(law.crossing[_DISTINCT])
     skewness = law.cubic / crossing if crossing > 0 else 0.0
     step = max(skewness, math.sqrt(variance / _MOST_UNITS))
-    units = variance / step**2
-    return step * _laguerre(outputs, units, count), units
+    return step, variance / step**2
 
 
 @functools.lru_cache(maxsize=64)

@@ -120,7 +120,14 @@ def test_mixed_layers():
         ({"data": np.eye(9)}, "data: expected a Gram matrix .samples, samples., got the shape .9, 9."),
         ({"data": np.diag(np.arange(1.0, 11))}, "equal norms, got 1..10"),
         ({"data": 1.1 * np.eye(10) - 0.1}, "data: expected a mean overlap from 0"),
-        ({"metric": FIM(loss="cross_entropy")}, "order: expected leading for cross_entropy, got 'refined'"),
+        (
+            {"metric": FIM(loss="cross_entropy", centered=True)},
+            "order: expected leading for centered cross_entropy, got 'refined'",
+        ),
+        (
+            {"metric": FIM(loss="cross_entropy"), "logits": np.zeros((10, 4))},
+            "order: expected leading for given logits and cross_entropy, got 'refined'",
+        ),
         ({"network": Network(2, "tanh", [1.0, 0.0], 0.1, outputs=2)}, "weight_variance: expected positive numbers"),
         ({"network": Network(2, "step", 1.0, 0.1, outputs=2)}, "activation: expected one without jumps"),
     ],

@@ -1,0 +1,137 @@
+"""The softmax sandwich at finite width: m, s and the outliers of networks drawn with their kernels.
+
+Each of :mod:`meanfield.refinements.softmax_draws`'s networks has its own logits, θ, and C × C matrix G beside it:
+K_kk'(s,t) = θ_st δ_kk' + G_kk' + noise. Then, with Q_n and its mean over samples Q̄ as in :mod:`meanfield.softmax`,
+
+    m P/ν = Σ_n tr(Q_n K(n,n)),   s P/ν² = Σ_nm tr(Q_n K(n,m) Q_m K(m,n)):   meanfield.refinements.softmax_traces
+    λ/(ν N) = the roots of the secular equation of A = θ_o 1 + G and the gap (θ_d - θ_o)/N,
+
+moved by what of K goes with the logits of its samples (to first order, as λ is uᵀ E[Q_n K(n,m) Q_m] u / uᵀ Q̄ u) and
+pushed up by the noise as in :mod:`meanfield.refinements.outliers`, the share from other outputs weighted by tr Q̄/C.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meanfield.inputs import GAUSSIAN, Inputs
+from meanfield.kernels import ExchangeableKernel
+from meanfield.logits import Ensemble
+from meanfield.recursion import OrderParameters
+from meanfield.refinements.covariance import Outputs
+from meanfield.refinements.finite_width import kernel_law, relative_shift
+from meanfield.refinements.outliers import average, bulk_shift, wishart_units
+from meanfield.refinements.softmax_draws import draw_networks
+from meanfield.refinements.softmax_traces import Sandwiched, sandwiched, softmax_traces
+from meanfield.refinements.traces import trace_laws
+from meanfield.refinements.validity import MERGED, Validity, judge_softmax
+from meanfield.softmax import bulk_edge, outlier_roots
+from meanfield.spec import Metric, Network
+from meanfield.spectra import Spectrum, collect_networks
+
+__all__ = ["refine_softmax"]
+
+Floats = NDArray[np.float64]
+
+_SEARCH = 1e-3  # relative tolerance of the outliers of one network
+
+
+def refine_softmax(
+    network: Network,
+    metric: Metric,
+    parameters: OrderParameters,
+    kernel: ExchangeableKernel,
+    widths: Floats,
+    given: Inputs = GAUSSIAN,
+) -> tuple[Spectrum, Validity, tuple[str, ...]]:
+    """:func:`meanfield.refinements.finite_width.refine` for the loss "cross_entropy"."""
+    shape = kernel.samples.shape
+    cells = [
+        _cell(network, metric, parameters, cell, widths[(slice(None), *index)], given)
+        for index, cell in zip(np.ndindex(shape), kernel.cells(), strict=True)
+    ]
+    spectrum = collect_networks(kernel, [(cell.ensemble, cell.statistics) for cell in cells])
+    numbers = {
+        name: np.array([getattr(cell, name) for cell in cells]).reshape(shape)
+        for name in ("edge", "crowding", "expansion")
+    }
+    return judge_softmax(spectrum, **numbers)
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """One cell: the statistics of its networks, and the numbers of the verdict."""
+
+    ensemble: Ensemble
+    statistics: dict[str, Floats]
+    edge: float
+    crowding: float
+    expansion: float
+
+
+def _cell(
+    network: Network,
+    metric: Metric,
+    parameters: OrderParameters,
+    kernel: ExchangeableKernel,
+    widths: Floats,
+    given: Inputs,
+) -> _Cell:
+    law, n = kernel_law(network, metric, parameters, widths, given), float(kernel.samples)
+    coupling = network.weight_variance[-1] ** 2 * law.coupling
+    drawn = draw_networks(law, coupling, kernel.outputs, int(n))
+    x = sandwiched(drawn)
+    nu, p = float(kernel.normaliser), float(kernel.dimension)
+    first, second = softmax_traces(x, law, coupling, n)
+    second = nu**2 * n * second / p
+    outliers, edge = _outliers(x, law, kernel, widths)
+    traces = trace_laws(law, kernel)
+    units = wishart_units(average(law.crossing, n), law)[1]
+    return _Cell(
+        Ensemble(x.g, drawn.replicates),
+        {
+            "mean": nu * n * first / p,
+            "second_moment": second,
+            "outliers": outliers,
+            "lower": nu * np.mean(drawn.same + (n - 1) * drawn.other[:, None], axis=1) * x.moments.variance,
+            "upper": np.sqrt(p * np.maximum(second, 0.0)),
+        },
+        edge,
+        kernel.outputs / units,
+        max(relative_shift(law, n), (traces.mean_std / traces.mean) ** 2),
+    )
+
+
+def _outliers(x: Sandwiched, law: Outputs, kernel: ExchangeableKernel, widths: Floats) -> tuple[Floats, float]:
+    """The C - 1 outliers of each network, NaN where they are not clear of the bulk; its edge over the largest."""
+    n, c = float(kernel.samples), kernel.outputs
+    same, other = (law.mean[1] + law.shift[1]).tolist()
+    mean = other + (same - other) / n
+    if not (other > 0 and mean > 0):
+        return np.full((len(x.g), c - 1), np.nan), np.inf
+    drawn, unit = x.drawn, bulk_edge(x.g, 1.0)
+    heights, vectors = np.linalg.eigh(x.shared)
+    root = (vectors * np.sqrt(np.maximum(heights, 0.0))[:, None]) @ np.swapaxes(vectors, 1, 2)
+    gap = np.maximum(np.mean(drawn.same, axis=1) - drawn.other, 1e-12 * drawn.other) / n
+    roots = outlier_roots(x.g, gap, gap * unit, _SEARCH, root) * (1 + _moved(x, root))
+    own, cross, noise = bulk_shift(law, n, c, widths)
+    variance = x.moments.trace / c
+    values = -np.sort(-(roots * (1 + own / mean) + (cross * variance)[:, None]), axis=1)
+    edge = float(np.mean(unit * gap + noise * np.sqrt(unit * variance)))
+    largest = float(values[:, 0].mean())
+    values = np.where(edge <= MERGED * values.mean(axis=0), values, np.nan)
+    return float(kernel.normaliser) * n * values, edge / largest if largest > 0 else np.inf
+
+
+def _moved(x: Sandwiched, root: Floats) -> Floats:
+    """How much D moves each outlier, relative to it: first order, uᵀ D u/μ² for A Q̄ u = μ u, uᵀ A⁻¹ u = 1."""
+    heights, vectors = np.linalg.eigh(root @ x.covariance @ root)
+    u, mu = root @ vectors, np.maximum(heights, 1e-12 * heights[:, -1:])
+    moved = np.einsum("tki,tkl,tli->ti", u, x.correlated, u, optimize=True)[:, :0:-1]
+    ratio: Floats = np.clip(
+        np.divide(moved, mu[:, :0:-1] ** 2, where=mu[:, :0:-1] > 0, out=np.zeros_like(moved)), -0.5, 0.5
+    )
+    return ratio
