@@ -120,7 +120,8 @@ def _outliers(x: Sandwiched, law: Outputs, kernel: ExchangeableKernel, widths: F
     own, cross, noise = bulk_shift(law, n, c, widths)
     variance = x.moments.trace / c
     values = -np.sort(-(roots * (1 + own / mean) + (cross * variance)[:, None]), axis=1)
-    edge = float(np.mean(unit * gap + noise * np.sqrt(unit * variance)))
+    lifted = max(1.0, (1 + (own + cross) / mean) / 2)  # where the bulk lifts it by more than its height: merged
+    edge = lifted * float(np.mean(unit * gap + noise * np.sqrt(unit * variance)))
     largest = float(values[:, 0].mean())
     values = np.where(edge <= MERGED * values.mean(axis=0), values, np.nan)
     return float(kernel.normaliser) * n * values, edge / largest if largest > 0 else np.inf
