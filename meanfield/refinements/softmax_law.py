@@ -110,18 +110,17 @@ def _outliers(x: Sandwiched, law: Outputs, kernel: ExchangeableKernel, widths: F
     n, c = float(kernel.samples), kernel.outputs
     same, other = (law.mean[1] + law.shift[1]).tolist()
     mean = other + (same - other) / n
-    if not (other > 0 and mean > 0):
+    own, cross, noise = bulk_shift(law, n, c, widths)
+    if not (other > 0 and mean > 0 and own + cross < mean):  # lifted by more than its height: merged
         return np.full((len(x.g), c - 1), np.nan), np.inf
     drawn, unit = x.drawn, bulk_edge(x.g, 1.0)
     heights, vectors = np.linalg.eigh(x.shared)
     root = (vectors * np.sqrt(np.maximum(heights, 0.0))[:, None]) @ np.swapaxes(vectors, 1, 2)
     gap = np.maximum(np.mean(drawn.same, axis=1) - drawn.other, 1e-12 * drawn.other) / n
     roots = outlier_roots(x.g, gap, gap * unit, _SEARCH, root) * (1 + _moved(x, root))
-    own, cross, noise = bulk_shift(law, n, c, widths)
     variance = x.moments.trace / c
     values = -np.sort(-(roots * (1 + own / mean) + (cross * variance)[:, None]), axis=1)
-    lifted = max(1.0, (1 + (own + cross) / mean) / 2)  # where the bulk lifts it by more than its height: merged
-    edge = lifted * float(np.mean(unit * gap + noise * np.sqrt(unit * variance)))
+    edge = float(np.mean(unit * gap + noise * np.sqrt(unit * variance)))
     largest = float(values[:, 0].mean())
     values = np.where(edge <= MERGED * values.mean(axis=0), values, np.nan)
     return float(kernel.normaliser) * n * values, edge / largest if largest > 0 else np.inf
