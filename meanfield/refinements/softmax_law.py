@@ -86,6 +86,8 @@ def _cell(
     x = sandwiched(drawn)
     nu, p = float(kernel.normaliser), float(kernel.dimension)
     first, second = softmax_traces(x, law, coupling, n)
+    correlated = 2 * (n - 1) * x.drawn.other * np.trace(x.correlated, axis1=1, axis2=2)
+    share = float(np.mean(correlated) / np.mean(second))  # of s: a first-order term, whose square is neglected
     second = nu**2 * n * second / p
     outliers, edge = _outliers(x, law, kernel, widths)
     traces = trace_laws(law, kernel)
@@ -101,7 +103,7 @@ def _cell(
         },
         edge,
         kernel.outputs / units,
-        max(relative_shift(law, n), (traces.mean_std / traces.mean) ** 2),
+        max(relative_shift(law, n), (traces.mean_std / traces.mean) ** 2, share**2),
     )
 
 

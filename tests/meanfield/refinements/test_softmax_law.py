@@ -85,6 +85,14 @@ def test_merged_outliers_are_not_given():
     assert not odd.validity.outliers
 
 
+def test_saturated_softmax_is_beyond_the_expansion():
+    """Logits of size 100: s was 9 times too large."""
+    p = refined(Network(3, "linear", 20.0, 5.0, outputs=4), NTK(**CROSS), 200, 50)
+    assert not p.validity.moments
+    assert np.isnan(p.second_moment)
+    assert np.all(np.isnan(p.outliers))
+
+
 def miss(values, mean, tolerance):
     """In units of 3.5 standard errors plus the theory's own error."""
     error = values.std(ddof=1) / np.sqrt(len(values))
