@@ -87,7 +87,8 @@ def main() -> None:
         known = there & np.isfinite(leading)
         fail = np.abs(ratio - 1)[there] > 0.03 + 3 * error[there]
         print(
-            f"{name:4s} {there.sum():3d} of {len(ratio)} cells  |measured/refined - 1| {np.abs(ratio - 1)[there].mean():.4f}"
+            f"{name:4s} {there.sum():3d} of {len(ratio)} cells"
+            f"  |measured/refined - 1| {np.abs(ratio - 1)[there].mean():.4f}"
             f"  Monte Carlo {np.sqrt(2 / np.pi) * error[there].mean():.4f}"
             f"  leading {np.abs(leading - 1)[known].mean():.4f}  coverage {covered[there].mean():.3f}"
             f"  measured/predicted std {spread[there].mean():.3f}  failing {fail.sum()}"

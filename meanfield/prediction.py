@@ -156,8 +156,8 @@ def predict(
     width, samples
         M and N: positive integers or arrays of them, which broadcast.
     order
-        ``"leading"`` in the width, or ``"refined"`` by 1/M: means over networks, with their spread (not for
-        "cross_entropy").
+        ``"leading"`` in the width, or ``"refined"`` by 1/M: means over networks, with their spread (with
+        "cross_entropy" neither centred nor from given logits).
     logits
         The outputs f (N × C) of one network, for the loss "cross_entropy": its outliers instead of means over networks.
     data

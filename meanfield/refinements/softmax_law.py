@@ -86,6 +86,8 @@ def _cell(
     x = sandwiched(drawn)
     nu, p = float(kernel.normaliser), float(kernel.dimension)
     first, second = softmax_traces(x, law, coupling, n)
+    correlated = 2 * (n - 1) * x.drawn.other * np.trace(x.correlated, axis1=1, axis2=2)
+    share = float(np.mean(correlated) / np.mean(second))  # of s: a first-order term, whose square is neglected
     second = nu**2 * n * second / p
     outliers, edge = _outliers(x, law, kernel, widths)
     traces = trace_laws(law, kernel)
@@ -101,7 +103,7 @@ def _cell(
         },
         edge,
         kernel.outputs / units,
-        max(relative_shift(law, n), (traces.mean_std / traces.mean) ** 2),
+        max(relative_shift(law, n), (traces.mean_std / traces.mean) ** 2, share**2),
     )
 
 
@@ -110,14 +112,14 @@ def _outliers(x: Sandwiched, law: Outputs, kernel: ExchangeableKernel, widths: F
     n, c = float(kernel.samples), kernel.outputs
     same, other = (law.mean[1] + law.shift[1]).tolist()
     mean = other + (same - other) / n
-    if not (other > 0 and mean > 0):
+    own, cross, noise = bulk_shift(law, n, c, widths)
+    if not (other > 0 and mean > 0 and own + cross < mean):  # lifted by more than its height: merged
         return np.full((len(x.g), c - 1), np.nan), np.inf
     drawn, unit = x.drawn, bulk_edge(x.g, 1.0)
     heights, vectors = np.linalg.eigh(x.shared)
     root = (vectors * np.sqrt(np.maximum(heights, 0.0))[:, None]) @ np.swapaxes(vectors, 1, 2)
     gap = np.maximum(np.mean(drawn.same, axis=1) - drawn.other, 1e-12 * drawn.other) / n
     roots = outlier_roots(x.g, gap, gap * unit, _SEARCH, root) * (1 + _moved(x, root))
-    own, cross, noise = bulk_shift(law, n, c, widths)
     variance = x.moments.trace / c
     values = -np.sort(-(roots * (1 + own / mean) + (cross * variance)[:, None]), axis=1)
     edge = float(np.mean(unit * gap + noise * np.sqrt(unit * variance)))

@@ -59,13 +59,15 @@ def judge_refined(
 def judge_softmax(
     spectrum: Spectrum, edge: Floats, crowding: Floats, expansion: Floats
 ) -> tuple[Spectrum, Validity, tuple[str, ...]]:
-    """:func:`judge_refined` for "cross_entropy": outliers that are not clear of the bulk are NaN already."""
+    """:func:`judge_refined` for "cross_entropy": outliers that are not clear of the bulk are NaN
+    already, and beyond the expansion so is the second moment."""
     merged, crowded, wide = ~(edge <= MERGED), crowding > _CROWDED, expansion > _EXPANSION
     validity = Validity(~wide, ~(merged | crowded | wide), edge, crowding, expansion)
+    second_moment = np.where(wide, np.nan, spectrum.second_moment)
     reasons = {_LOW: np.isnan(spectrum.outliers), _CROWDS: crowded, _WIDE: wide}
     outliers = np.where(validity.outliers[..., None], spectrum.outliers, np.nan)
     warnings = tuple(reason for reason, applies in reasons.items() if np.any(applies))
-    return replace(spectrum, outliers=outliers), validity, warnings
+    return replace(spectrum, second_moment=second_moment, outliers=outliers), validity, warnings
 
 
 _LOW = (

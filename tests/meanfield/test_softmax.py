@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meanfield.softmax import bulk_edge, mean_covariance, outlier_roots, probabilities, softmax_moments
+from meanfield.softmax import (
+    bulk_edge,
+    derivative_square,
+    mean_covariance,
+    mean_square,
+    outlier_roots,
+    probabilities,
+    softmax_moments,
+)
 
 
 def draw(seed, networks, outputs, samples, scale=1.5):
@@ -185,3 +193,39 @@ def exact_dense(logits, epsilon):
         r = np.array(roots, dtype=float)
     blocks = np.einsum("njk,mjl->nkml", r, r) * (1 / samples + epsilon * np.eye(samples)[:, None, :, None])
     return blocks.reshape(samples * outputs, -1)
+
+
+def test_squares_and_weights_are_those_of_the_matrices():
+    f = draw(3, 2, 4, 6)
+    g, weights = probabilities(f), np.random.default_rng(4).normal(size=(2, 6))
+    for s in range(2):
+        q = covariances(g[s])
+        np.testing.assert_allclose(mean_square(g)[s], (q @ q).mean(0), atol=1e-15)
+        np.testing.assert_allclose(mean_covariance(g, weights)[s], (weights[s][:, None, None] * q).mean(0), atol=1e-15)
+
+
+def test_derivatives_are_differences():
+    f, step = draw(5, 2, 4, 6), 1e-5
+    slopes = []
+    for k in range(4):
+        move = step * np.eye(4)[k][None, :, None]
+        slopes.append(
+            (mean_covariance(probabilities(f + move)) - mean_covariance(probabilities(f - move))) / (2 * step)
+        )
+    expected = sum(u @ u for u in slopes)
+    np.testing.assert_allclose(derivative_square(probabilities(f)), expected, rtol=1e-7, atol=1e-12)
+
+
+def test_roots_where_outputs_share_a_part():
+    """Against the dense dual of the kernel K₂ A for all pairs of samples and a gap for each of them."""
+    g, epsilon = probabilities(draw(6, 1, 4, 30, 0.8)), 0.02
+    mix = np.random.default_rng(7).normal(size=(4, 4)) * 0.15
+    half = np.eye(4) + mix + mix.T
+    outputs, samples = g.shape[1:]
+    root = np.zeros((samples, outputs, samples, outputs))
+    for n, p in enumerate(g[0].T):
+        root[n, :, n, :] = np.diag(np.sqrt(p)) - np.outer(p, np.sqrt(p))
+    root = root.reshape(samples * outputs, -1)
+    kernel = np.kron(np.ones((samples, samples)) / samples, half @ half) + epsilon * np.eye(samples * outputs)
+    found = outlier_roots(g, epsilon, bulk_edge(g, epsilon), 1e-12, half[None])[0]
+    np.testing.assert_allclose(found, np.linalg.eigvalsh(root.T @ kernel @ root)[:-4:-1], rtol=1e-8)
