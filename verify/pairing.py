@@ -1,7 +1,7 @@
 """Theory beside measurement: for each cell, metric and statistic, one predicted number and one value per network.
 
-Asked for the refined theory, a pair has it wherever there is one; where `predict` refuses it (centred metrics, say) the
-leading order stands in, and ``order`` says which of them it is.
+Asked for the refined theory, a pair has it wherever there is one; where `predict` refuses it the leading order stands in,
+and ``order`` says which of them it is. What the refined theory says of itself that it doesn't hold is void.
 """
 
 from __future__ import annotations
@@ -163,6 +163,9 @@ def _outliers(prediction: Any) -> NDArray[np.float64]:
 
 
 def _statistic(prediction: Any, statistic: str) -> float:
+    validity = getattr(prediction, "validity", None)
+    if validity is not None and not validity.moments and statistic in ("mean", "second_moment"):
+        return math.nan
     if statistic == "outliers":
         values = _outliers(prediction)
         return float(np.mean(values)) if values.size else math.nan

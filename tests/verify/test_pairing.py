@@ -96,7 +96,7 @@ class Orders:
             "exponents": {},
             "bounds": None,
         }
-        given |= {"outliers": np.full(4, 9.0), "networks": None, "mean": 1.0}
+        given |= {"outliers": np.full(4, 9.0), "networks": None, "mean": 1.0, "validity": None}
         if order == "refined":
             if self.refuses:
                 raise ValueError("order: expected leading")
@@ -131,3 +131,10 @@ def test_a_void_refined_statistic_has_no_band_and_is_not_replaced(monkeypatch: p
     found = refined(monkeypatch, Orders(largest=math.nan, warnings=("outliers merge with the bulk",)))
     assert (found["largest"].order, found["largest"].band) == ("refined", None)
     assert found["largest"].reason == "outliers merge with the bulk"
+
+
+def test_moments_that_the_refined_theory_does_not_vouch_for_are_void(monkeypatch: pytest.MonkeyPatch) -> None:
+    validity = SimpleNamespace(moments=np.False_, outliers=np.True_)
+    found = refined(monkeypatch, Orders(validity=validity, warnings=("terms of order 1/M² count",)))
+    assert [found[s].reason for s in ("mean", "second_moment")] == ["terms of order 1/M² count"] * 2
+    assert (found["mean"].band, found["largest"].reason) == (None, "")
