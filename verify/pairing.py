@@ -1,7 +1,7 @@
 """Theory beside measurement: for each cell, metric and statistic, one predicted number and one value per network.
 
-Asked for the refined theory, a pair has it wherever there is one; where `predict` refuses it the leading order stands in,
-and ``order`` says which of them it is. What the refined theory says of itself that it doesn't hold is void.
+Asked for the refined theory, a pair has it wherever there is one; where `predict` refuses it the leading order stands
+in, and ``order`` says which of them it is. What the refined theory says of itself that it doesn't hold is void.
 """
 
 from __future__ import annotations
