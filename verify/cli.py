@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meanfield.command import run_app, whole_file
+from verify.presets import preset_names
 
 if TYPE_CHECKING:
     from verify.store import Store
@@ -32,10 +33,10 @@ MixCode = Annotated[bool, typer.Option("--mix-code", help="Allow trials of other
 
 @app.command()
 def init(
-    name: Annotated[str, typer.Argument(help="Which preset.")] = "quick",
+    name: Annotated[str, typer.Argument(help=f"Which preset: {', '.join(preset_names())}.")] = "quick",
     out: Annotated[Path | None, typer.Option(help="Write to this new file; printed if not given.")] = None,
 ) -> None:
-    """Print a sweep file to start from: a preset (quick, widths, samples, depths, paper-fig3, -fig4, -fig6, -fig7).
+    """Print a sweep file to start from: a preset.
 
     Example: verify init widths --out my.toml
     """

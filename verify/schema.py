@@ -44,20 +44,37 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
     Raises
     ------
     StoreError
-        If the file is missing, unreadable, unwritable, no SQLite file, or a store of another schema.
+        If the file is missing, unreadable, unwritable, no SQLite file, or a store of another schema; or its run was
+        killed and its log can't be read, because the folder is read-only.
     """
     with plain_errors(path):
         if write:
             path.parent.mkdir(parents=True, exist_ok=True)
         elif not path.is_file():
             raise StoreError(f"store: expected an existing file, got {path}")
-        address = f"{path.absolute().as_uri()}?mode={'rwc' if write else 'ro'}"
-        connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=30)
         try:
-            _check(connection, path, write)
-        except BaseException:
-            connection.close()
-            raise
+            return _checked(path, "rwc" if write else "ro", write)
+        except sqlite3.OperationalError as error:
+            if write or "unable to open" not in str(error):
+                raise
+        # The folder is read-only, so a log can't be shared. Without one the file is whole, and nobody writes it.
+        log = path.resolve().with_name(f"{path.resolve().name}-wal")
+        if log.is_file() and log.stat().st_size:
+            raise StoreError(
+                f"store: expected a folder that can be written, got {path} of a killed run with its log beside it "
+                f"(copy it and {log.name} to where they can be written)"
+            )
+        return _checked(path, "ro&immutable=1", write)
+
+
+def _checked(path: Path, mode: str, write: bool) -> sqlite3.Connection:
+    address = f"{path.absolute().as_uri()}?mode={mode}"
+    connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=30)
+    try:
+        _check(connection, path, write)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

@@ -74,9 +74,14 @@ class Store:
         return store
 
     def close(self) -> None:
-        """Close the file. A finished store is one plain file: its write-ahead log is folded in."""
+        """Close the file. A finished store is one plain file: its write-ahead log is folded in.
+
+        The log itself is gone unless somebody has the store open.
+        """
         if self._lock is not None:
-            with contextlib.suppress(sqlite3.OperationalError):  # somebody is reading: SQLite folds it in later
+            with contextlib.suppress(sqlite3.OperationalError):
+                self._connection.execute("PRAGMA busy_timeout = 1000")  # for a reader in the middle of something
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 self._connection.execute("PRAGMA journal_mode = DELETE")
             self._lock.close()
         self._connection.close()
@@ -253,7 +258,8 @@ def _lock(path: Path) -> sqlite3.Connection:
 
     It is SQLite's exclusive lock on an empty file next to the store, so readers of the store don't notice.
     """
-    lock = sqlite3.connect(path.with_name(path.name + ".lock"), isolation_level=None, timeout=0)
+    file = path.resolve()  # whatever name leads to it
+    lock = sqlite3.connect(file.with_name(f"{file.name}.lock"), isolation_level=None, timeout=0)
     try:
         lock.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as error:

@@ -19,6 +19,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, StrictFloat, StrictInt,
 from meanfield.spec import digest
 from verify.overrides import changed
 from verify.points import Grid, NetworkTable, Point, Table, merged
+from verify.presets import preset_names
 from verify.records import Cell
 from verify.tolerance import Tolerance
 
@@ -181,12 +182,6 @@ class Sweep(Table):
 def trial_seed(seed: int, cell: Cell, index: int) -> np.random.SeedSequence:
     """The seed of trial ``index`` of ``cell``: a function of the physics alone, not of order, workers or engine."""
     return np.random.SeedSequence([seed, int(cell.key, 16)], spawn_key=(index,))
-
-
-def preset_names() -> tuple[str, ...]:
-    """The names of the sweeps that come with the library, in alphabetical order."""
-    files = resources.files("verify").joinpath("sweeps").iterdir()
-    return tuple(sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml")))
 
 
 def preset_text(name: str) -> str:

@@ -108,6 +108,51 @@ def test_a_read_only_file_system_can_be_read_and_not_written(tiny_disk, make_swe
     assert sorted(os.listdir(tiny_disk)) == ["a.sqlite", "a.sqlite.lock"]
 
 
+KILLED = """
+import os, sys
+from verify.store import Store
+from verify.sweep import Sweep
+sys.path.insert(0, {here!r})
+from test_faults import trials
+sweep = Sweep.from_json({sweep!r})
+store = Store.create({path!r}, sweep)
+store.append(trials(sweep.cells()[0], range(3), 10))
+os._exit(9)
+"""
+
+
+def test_a_log_that_cannot_be_folded_in_is_named_and_nothing_is_read_without_it(tiny_disk, make_sweep, capsys) -> None:
+    path, sweep = tiny_disk / "a.sqlite", make_sweep(3)
+    text = KILLED.format(here=str(Path(__file__).parent), sweep=sweep.to_json(), path=str(path))
+    assert subprocess.run([sys.executable, "-c", text]).returncode == 9
+    (tiny_disk / "a.sqlite-shm").unlink()
+    subprocess.run(["mount", "-o", "remount,ro", str(tiny_disk)], check=True)
+    assert main(["status", str(path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "store: expected a folder that can be written, got" in line
+    assert "a.sqlite-wal" in line
+    subprocess.run(["mount", "-o", "remount,rw", str(tiny_disk)], check=True)
+    assert main(["status", str(path)]) == 0
+    assert "3 done" in capsys.readouterr().out
+
+
+def test_a_finished_store_is_whole_even_if_somebody_has_it_open(tiny_disk, tmp_path, make_sweep) -> None:
+    path, sweep = tiny_disk / "a.sqlite", make_sweep(3)
+    writer = Store.create(path, sweep)
+    writer.append(trials(sweep.cells()[0], range(3), 10))
+    with Store.open(path) as reader:
+        assert reader.counts()["done"] == 3
+        writer.close()
+        shutil.copy(path, tmp_path / "copy.sqlite")
+    with Store.open(tmp_path / "copy.sqlite") as store:
+        assert len(list(store.trials())) == 3
+    for name in ("a.sqlite-wal", "a.sqlite-shm"):
+        (tiny_disk / name).unlink(missing_ok=True)
+    subprocess.run(["mount", "-o", "remount,ro", str(tiny_disk)], check=True)
+    with Store.open(path) as store:
+        assert len(list(store.trials())) == 3
+
+
 NO_SHARED_MEMORY = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -19,6 +19,7 @@ from verify.pool import EngineError
 from verify.runner import default_path, run
 from verify.store import Store, StoreError
 from verify.sweep import Engine
+from verify.trials import Task
 
 
 def bits(store: Store) -> list[tuple]:
@@ -130,6 +131,32 @@ def test_what_an_executor_of_the_callers_cannot_run_becomes_rows_with_the_reason
     with run(make_sweep(3), tmp_path / "a.sqlite", executor=Breaking(), jobs=1, progress=False, measure=draw) as store:
         assert store.counts()["done"] == 4
         assert {t.reason for t in store.trials() if t.status == "failed"} == {"worker lost: EOFError: gone"}
+
+
+@pytest.mark.parametrize("retries", [0, 3])
+def test_a_lost_trial_runs_again_once_beside_others_and_then_as_often_as_one_that_raises(
+    tmp_path, make_sweep, draw, retries
+) -> None:
+    lost = []
+
+    class Losing(Executor):
+        """Loses whatever trial 2 of the narrow cells is in."""
+
+        def submit(self, fn, /, *args, **kwargs):
+            future: Future = Future()
+            (task, *_) = args
+            if isinstance(task, Task) and task.cell.width == 4 and 2 in task.indices:
+                lost.append(task.indices)
+                future.set_exception(EOFError("gone"))
+            else:
+                future.set_result(fn(*args, **kwargs))
+            return future
+
+    sweep = make_sweep(3).model_copy(update={"engine": Engine(retries=retries)})
+    with run(sweep, tmp_path / "a.sqlite", executor=Losing(), jobs=2, progress=False, measure=draw) as store:
+        assert store.counts() == {"done": 10, "failed": 2, "pending": 0}
+        assert {t.index for t in store.trials() if t.status == "failed"} == {2}
+    assert len(lost) == 2 * (1 + 1 + 1 + retries)
 
 
 def test_a_suspect_runs_again_with_nothing_beside_it(tmp_path, make_sweep, draw) -> None:

@@ -128,6 +128,9 @@ def test_a_second_writer_is_refused_until_the_first_is_gone(tmp_path, make_sweep
     with Store.create(path, make_sweep()), pytest.raises(StoreError, match="expected no other run to be writing"):
         Store.create(path, make_sweep())
     Store.create(path, make_sweep()).close()
+    (tmp_path / "other").symlink_to(path)
+    with Store.create(path, make_sweep()), pytest.raises(StoreError, match="expected no other run to be writing"):
+        Store.create(tmp_path / "other", make_sweep())
 
 
 @pytest.mark.parametrize("how", ["text", "other application", "other schema", "missing", "folder"])

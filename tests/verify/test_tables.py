@@ -10,12 +10,13 @@ import pytest
 
 from empirical import available_backends
 from verify.cli import main
-from verify.estimates import estimate, estimate_table
+from verify.estimates import _on_line, estimate, estimate_table
 from verify.exporting import export, rows
 from verify.merging import merge
 from verify.overrides import changed
 from verify.records import ORDER_PARAMETERS, Sample, Trial
 from verify.runner import run
+from verify.standing import status
 from verify.store import Store, StoreError
 from verify.sweep import Sweep, Verdict
 
@@ -196,6 +197,31 @@ def test_a_size_replaces_values_of_the_file_and_a_change_those_of_the_size() -> 
     assert changed(table, ["run.trials=5"], "paper") == {"name": "b", "run": {"trials": 5, "seed": 4}}
     with pytest.raises(ValueError, match=r"size: expected one that the sweep has \(paper\), got 'large'"):
         changed(table, size="large")
+
+
+@pytest.mark.parametrize(
+    ("timed", "flops", "seconds"),
+    [
+        ([(2.0, 3.0), (4.0, 4.0)], 10.0, 7.0),  # 2 s that every trial takes, and 0.5 s for each flop
+        ([(2.0, 3.0), (4.0, 4.0)], 2.0, 3.0),
+        ([(4.0, 2.0)], 6.0, 3.0),
+        ([(2.0, 3.0), (4.0, 2.0)], 8.0, 4.0),  # a line that falls: the larger trial alone counts
+    ],
+)
+def test_time_is_taken_to_be_linear_in_flops(timed, flops, seconds) -> None:
+    assert _on_line(flops, timed) == seconds
+
+
+def test_time_left_follows_from_finished_trials_their_work_and_the_workers(tmp_path, make_sweep) -> None:
+    """Work is (L M + N C)(N C)² for each metric: 14 and 22 parts at widths 4 and 8, L = 2, N = 3, C = 2."""
+    with Store.create(tmp_path / "a.sqlite", make_sweep(1)) as store:
+        assert status(store)["seconds_left"] is None
+        store.begin({"workers": 2})
+        narrow, *_ = (cell for cell in store.sweep().cells() if cell.width == 4)
+        store.append([Trial(narrow.key, 0, "done", seconds=7.0)])
+        assert status(store)["seconds_left"] == pytest.approx((14 + 22 + 22) / 14 * 7 / 2, rel=1e-12)
+        store.append([Trial(cell.key, 0, "done", seconds=7.0) for cell in store.sweep().cells()])
+        assert status(store)["seconds_left"] == 0.0
 
 
 def test_a_dry_run_lists_cells_memory_and_time_and_runs_nothing(tmp_path, make_sweep, monkeypatch, capsys) -> None:

@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from verify.cli import app, main
+from verify.presets import preset_names
 from verify.records import Trial
 from verify.store import Store
 
@@ -182,6 +183,12 @@ def test_a_sweep_file_is_never_written_over(sweep_file, capsys) -> None:
 def test_every_command_has_help_with_an_example(command, capsys) -> None:
     assert main([command, "--help"]) == 0
     assert "Example: verify" in capsys.readouterr().out
+
+
+def test_the_help_of_init_names_every_preset(capsys) -> None:
+    assert main(["init", "--help"]) == 0
+    printed = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert all(name in printed for name in preset_names())
 
 
 def test_public_names_are_there() -> None:
