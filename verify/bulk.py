@@ -42,8 +42,8 @@ class Distances:
 
 @dataclass(frozen=True)
 class Bulk:
-    """The law of one metric's whole spectrum at one cell (``None``: refused, ``reason`` says why), and each network's
-    distances from it."""
+    """The law of one metric's whole spectrum at one cell (``None``: refused or not found, and ``reason`` says why), with
+    each network's distances from it."""
 
     cell: Cell
     metric: Metric
@@ -83,7 +83,10 @@ def _bulk(spectrum: Spectrum, own: int) -> Bulk:
 def _law(cell: Cell, metric: Metric, kernels: SimpleNamespace | None = None) -> SpectralDensity:
     from meanfield.refinements.bulk import spectrum
 
-    return spectrum(cell.network, metric, width=cell.width, samples=cell.samples, kernels=kernels)
+    law = spectrum(cell.network, metric, width=cell.width, samples=cell.samples, kernels=kernels)
+    if law.status != "ok":
+        raise ArithmeticError(f"law of the bulk: {law.status}")
+    return law
 
 
 def _distances(law: SpectralDensity, eigenvalues: NDArray[np.float64]) -> tuple[float, float, float, float]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
+import meanfield.refinements.bulk
 from empirical import measure
 from meanfield import spectrum
 from meanfield.spec import FIM, NTK, InputMetric, Network
@@ -80,3 +81,12 @@ def test_laws_of_single_networks_are_found_for_the_first_ones_only(monkeypatch: 
     assert [math.isnan(d.own) for d in bulk.networks] == [False, False, True]
     assert bulk.mean("own").value == pytest.approx(np.mean([d.own for d in bulk.networks[:2]]))
     assert bulk.mean("own").degrees == 1
+
+
+def test_a_law_that_was_not_found_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    true = meanfield.refinements.bulk.spectrum
+    monkeypatch.setattr(
+        meanfield.refinements.bulk, "spectrum", lambda *args, **options: replace(true(*args, **options), status="lost")
+    )
+    (bulk,) = found_in([trial(0)])
+    assert (bulk.law, bulk.networks, bulk.reason) == (None, (), "law of the bulk: lost")
