@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.random import default_rng
 
-from empirical import measure, plan
+from empirical import measure, plan, routes
 from empirical.backends import make_backend
 from empirical.lanczos import RitzPairs
 from empirical.plan import Plan, TooLarge
@@ -119,3 +119,22 @@ def test_a_metric_that_is_zero_has_extremes(draw_network, route):
     assert 0 <= found.largest < found.floor
     bare = by_route(drawn, [InputMetric()], "dense", 400)[0][0]
     np.testing.assert_allclose(found.floor, bare.floor, rtol=1 if route == "probes" else 1e-10)
+
+
+def test_blocks_check_their_trace(draw_network, monkeypatch):
+    drawn = draw_network(NET, 12, 9, 5)
+    monkeypatch.setattr(type(drawn.backend), "gram", lambda self, x: (x @ x.T) * (1 + 1e-9))
+    with pytest.raises(ArithmeticError, match="trace of a dual block"):
+        by_route(drawn, [FIM()], "blocks", 4, "moments")
+
+
+def test_implicit_extremes_are_held_against_the_second_moment(draw_network, monkeypatch):
+    pairs = routes.largest_pairs
+
+    def larger(*arguments, **options):
+        found = pairs(*arguments, **options)
+        return RitzPairs(2 * found.values, found.vectors, found.residuals)
+
+    monkeypatch.setattr(routes, "largest_pairs", larger)
+    with pytest.raises(ArithmeticError, match="sum of squared eigenvalues: expected at most"):
+        by_route(draw_network(NET, 20, 40, 5), [FIM()], "blocks", 13)
