@@ -32,7 +32,7 @@ def measure(
     bias_variance: BiasVariances = [0.0],  # noqa: B006 - typer reads it, nobody changes it
     outputs: Annotated[int, typer.Option(help="C.")] = 1,
     width_ratio: WidthRatios = [],  # noqa: B006
-    metric: Annotated[str, typer.Option(help="fim, ntk or input_metric.")] = "fim",
+    metric: Annotated[list[str], typer.Option(help="fim, ntk or input_metric; several share one pass.")] = ["fim"],  # noqa: B006
     layer: Annotated[int | None, typer.Option(help="One diagonal block; the whole tensor if not given.")] = None,
     loss: Annotated[str, typer.Option(help="mse or cross_entropy.")] = "mse",
     centered: Annotated[bool, typer.Option("--centered", help="Subtract each output's mean over the samples.")] = False,
@@ -59,14 +59,17 @@ def measure(
         outputs=outputs,
         width_ratios=width_ratio or None,
     )
-    question = as_metric({"family": metric, "layer": layer, "loss": loss, "centered": centered})
+    questions = [as_metric({"family": m, "layer": layer, "loss": loss, "centered": centered}) for m in metric]
     root, count = as_seed(seed), positive_integer("trials", trials)
     seeds = [root] if count == 1 else root.spawn(count)
     asked: dict[str, Any] = {
         "width": width, "samples": samples, "backend": backend, "dtype": dtype, "spectrum": spectrum,
     }  # fmt: skip
-    results = [compute(network, question, seed=s, **asked) for s in _progress(seeds)]
-    typer.echo(json.dumps([r.to_dict() for r in results], ensure_ascii=False) if as_json else _table(results))
+    results = [compute(network, questions, seed=s, **asked) for s in _progress(seeds)]
+    if as_json:
+        typer.echo(json.dumps([r.to_dict() for trial in results for r in trial], ensure_ascii=False))
+    else:
+        typer.echo("\n\n".join(_table(of_metric) for of_metric in zip(*results, strict=True)))
 
 
 @app.command()

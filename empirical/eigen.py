@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from empirical.backends.base import Array, Backend
 from empirical.lanczos import NotConverged, RitzPairs, largest_pairs
 
-__all__ = ["check_close", "check_part", "floor", "moments", "spectrum", "top"]
+__all__ = ["check_close", "check_part", "floor", "lanczos_is_cheaper", "moments", "spectrum", "top"]
 
 # LAPACK's n³ against Lanczos' 25 n² for each vector sought: measured, they cost the same at about n = 100 (count + 2).
 _CROSSOVER = 100
@@ -48,13 +48,18 @@ def spectrum(matrix: Array, backend: Backend) -> NDArray[np.float64]:
     return backend.host(backend.eigvalsh(matrix))[::-1].copy()
 
 
-def top(matrix: Array, count: int, vectors: bool, backend: Backend) -> RitzPairs:
+def lanczos_is_cheaper(size: int, count: int) -> bool:
+    """Than LAPACK, for the ``count`` largest eigenvalues of a matrix."""
+    return size > _CROSSOVER * (count + 2)
+
+
+def top(matrix: Array, count: int, vectors: bool, floor: float, backend: Backend) -> RitzPairs:
     """The ``count`` largest eigenvalues of a symmetric matrix, by the cheaper of LAPACK and Lanczos; vectors (n, count)
-    if asked for."""
+    if asked for. Eigenvalues up to ``floor`` are as good as 0."""
     size = matrix.shape[0]
-    if size > _CROSSOVER * (count + 2):
+    if lanczos_is_cheaper(size, count):
         try:
-            return largest_pairs(_product_with(matrix), size, count, backend)
+            return largest_pairs(_product_with(matrix), size, count, backend, floor=floor)
         except NotConverged:  # a spectrum without gaps: LAPACK doesn't mind
             pass
     if not vectors:

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from empirical.backends.base import Array, Backend
 
-__all__ = ["NotConverged", "RitzPairs", "largest_pairs", "tolerance"]
+__all__ = ["STEPS", "NotConverged", "RitzPairs", "basis_size", "largest_pairs", "tolerance"]
+
+STEPS = 25  # that a network's outliers and the edge of its bulk take
 
 
 class NotConverged(ArithmeticError):
@@ -39,18 +41,33 @@ def tolerance(precision: str) -> float:
     return max(1e-8, 64 * float(np.finfo(precision).eps))
 
 
+def basis_size(count: int, size: int) -> int:
+    """The most vectors a basis has where ``count`` eigenvalues are sought."""
+    return min(max(400, STEPS * (count + 2)), size)
+
+
 def largest_pairs(
-    apply: Callable[[Array], Array], size: int, count: int, backend: Backend, most: int = 400
+    apply: Callable[[Array], Array],
+    size: int,
+    count: int,
+    backend: Backend,
+    *,
+    floor: float = 0.0,
+    most: int | None = None,
 ) -> RitzPairs:
     """The ``count`` largest eigenpairs of a positive operator of the given size, from products with blocks (n, b).
+
+    Residuals are accepted up to ``tolerance`` of λ_max and ``floor``, the rounding of the products: what is left of an
+    operator that is zero.
 
     Raises
     ------
     NotConverged
-        If a basis of ``most`` vectors (or n of them) is not enough.
+        If a basis of ``most`` vectors (:func:`basis_size` of them by default) is not enough.
     """
     width = min(size, count + 2)
-    steps = max(min(most, size) // width, 1)
+    most = basis_size(count, size) if most is None else min(most, size)
+    steps = max(most // width, 1)
     basis = backend.zeros((size, steps * width))
     reduced = np.zeros((steps * width, steps * width))
     block = _start(size, width, backend)
@@ -62,8 +79,8 @@ def largest_pairs(
         values, small = np.linalg.eigh(reduced[:stop, :stop], UPLO="U")
         values, small = values[::-1][:count].copy(), small[:, ::-1][:, :count].copy()
         estimate = np.linalg.norm(tail @ small[-width:], axis=0)
-        if len(values) == count and estimate.max() <= 0.5 * tolerance(backend.precision) * abs(values[0]):
-            return _measured(apply, values, basis[:, :stop] @ backend.asarray(small), backend)
+        if len(values) == count and estimate.max() <= 0.5 * _accepted(values, floor, backend):
+            return _measured(apply, values, basis[:, :stop] @ backend.asarray(small), floor, backend)
     raise NotConverged(f"Lanczos: expected the {count} largest eigenvalues from {most} vectors, got no convergence")
 
 
@@ -77,15 +94,18 @@ def _extend(basis: Array, image: Array, backend: Backend) -> tuple[Array, NDArra
 
 
 def _measured(
-    apply: Callable[[Array], Array], values: NDArray[np.float64], vectors: Array, backend: Backend
+    apply: Callable[[Array], Array], values: NDArray[np.float64], vectors: Array, floor: float, backend: Backend
 ) -> RitzPairs:
     defect = apply(vectors) - vectors * backend.asarray(values)
     residuals = np.sqrt(backend.host(backend.xp.vecdot(defect, defect, axis=-2)))
-    if not residuals.max() <= tolerance(backend.precision) * abs(values[0]):
-        raise NotConverged(
-            f"Lanczos: expected residuals up to {tolerance(backend.precision):g}, got {residuals.max():g}"
-        )
+    accepted = _accepted(values, floor, backend)
+    if not residuals.max() <= accepted:
+        raise NotConverged(f"Lanczos: expected residuals up to {accepted:g}, got {residuals.max():g}")
     return RitzPairs(values, vectors, residuals)
+
+
+def _accepted(values: NDArray[np.float64], floor: float, backend: Backend) -> float:
+    return tolerance(backend.precision) * abs(float(values[0])) + floor
 
 
 def _start(size: int, width: int, backend: Backend) -> Array:

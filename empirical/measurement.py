@@ -141,7 +141,14 @@ def measure(
     with machine.strict():
         (found, parameters), plan = _within_memory(attempt, size, budget, machine)
     seconds = time.perf_counter() - begin
-    record = describe_run(machine, seconds, rng=rng, seed=sampling.describe_seed(root), plan=plan.to_dict())
+    record = describe_run(
+        machine,
+        seconds,
+        rng=rng,
+        seed=sampling.describe_seed(root),
+        inputs=sampling.describe_inputs(given, (count, units)),
+        plan=plan.to_dict(),
+    )
     results = [
         Measurement(
             **vars(statistics), order_parameters=parameters, width=width, samples=count, seed=seed,

@@ -9,8 +9,9 @@ Flops (a multiplication and an addition are two), S = Σ_l M_l M_{l-1}, n = CN, 
     passes     2 N S + 2 n S'            forward; backward for every output: S' has l = 2..L-1 alone (layer L's signal
                                          is the identity), and l = 1 for the input metric's h^0
     Gram       n² w                      half of each product: it is symmetric
-    Lanczos    25 (k + 2) vectors        2 n² a vector with the matrix, 8 N S without (k eigenvalues sought)
-    LAPACK     3 n³                      "full"
+    Lanczos    v = 25 (k + 2) vectors    2 n² a vector with the matrix, 8 N S without (k = C + 1 eigenvalues sought);
+                                         4 n v² to keep them orthogonal, 56 v³ for their own eigenvalues at every step
+    LAPACK     3 n³                      "full", and extremes where n ≤ 100 (k + 2)
 
 Exactness is worth ``EXACTNESS`` times the flops: probes are taken only where they save more than that, or where nothing
 else fits into memory.
@@ -22,6 +23,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from empirical.eigen import lanczos_is_cheaper
+from empirical.lanczos import STEPS, basis_size
 from empirical.record import Spectrum
 from meanfield.spec import Metric, Network
 
@@ -30,8 +33,6 @@ __all__ = ["EXACTNESS", "PROBES", "Plan", "Size", "TooLarge", "choose", "gibibyt
 Route = Literal["dense", "blocks", "probes"]
 EXACTNESS = 10.0
 PROBES = 64
-LANCZOS_STEPS = 25
-BASIS = 400
 
 
 class TooLarge(ValueError):
@@ -91,6 +92,11 @@ class Size:
         return self.widths[-1] * self.samples
 
     @property
+    def sought(self) -> int:
+        """C + 1 eigenvalues: the outliers, and the bulk's largest."""
+        return min(self.widths[-1] + 1, self.order)
+
+    @property
     def edges(self) -> int:
         """S = Σ_l M_l M_{l-1}."""
         return sum(a * b for a, b in zip(self.widths[1:], self.widths[:-1], strict=True))
@@ -127,9 +133,12 @@ def choose(size: Size, budget: int, *, implicit: bool = True) -> Plan:
 
 def _dense(size: Size, together: int) -> Plan:
     n, passes = size.order, -(-size.metrics // together)
-    matrices = (together + 1 + (size.spectrum == "full")) * n * n + 2 * n * size.samples  # and two slabs of one
-    basis = min(BASIS, n) * n * (size.spectrum != "moments")
-    eigen = {"moments": 0.0, "extremes": 2.0 * n * n * _sought(size), "full": 3.0 * n**3}[size.spectrum]
+    matrices = (together + 1) * n * n + 2 * n * size.samples  # and two slabs of one
+    lapack = size.spectrum == "full" or not lanczos_is_cheaper(n, size.sought)
+    vectors = 0 if size.spectrum == "moments" else n if lapack else basis_size(size.sought, n) + 4 * (size.sought + 2)
+    basis = vectors * n
+    lanczos = 2.0 * n * n * STEPS * (size.sought + 2) + _orthogonal(size)
+    eigen = 0.0 if size.spectrum == "moments" else 3.0 * n**3 if lapack else lanczos
     flops = _forward(size) + passes * _backward(size) + passes * _gram(size) + size.metrics * eigen
     return Plan(
         "dense", size.samples, together, _base(size) + size.itemsize * (matrices + basis + _deltas(size, n)), flops
@@ -143,20 +152,26 @@ def _blocks(size: Size, budget: int) -> Plan:
     while rows > 1 and _block_bytes(size, rows) > budget:
         rows = -(-rows // 2)
     count = -(-size.samples // rows)
-    flops = _forward(size) + (count + 1) * _backward(size) + _gram(size) + _implicit(size, _sought(size))
+    extremes = _lanczos(size) if size.spectrum != "moments" else 0.0
+    flops = _forward(size) + (count + 1) * _backward(size) + _gram(size) + extremes
     # A mean over samples costs a centred metric one product for each output.
     return Plan("blocks", rows, size.metrics, _block_bytes(size, rows), flops + _implicit(size, outputs))
 
 
 def _probes(size: Size) -> Plan:
-    flops = _forward(size) + _backward(size) + _implicit(size, _sought(size, always=True) + PROBES)
-    return Plan("probes", size.samples, size.metrics, _base(size) + _implicit_bytes(size), flops)
+    """With Lanczos whatever the spectrum: the probes are of what the outliers leave."""
+    flops = _forward(size) + _backward(size) + _lanczos(size) + _implicit(size, PROBES)
+    numbers = max(
+        _deltas(size, size.order), _lanczos_numbers(size), 2 * size.sought * size.order + _probe_numbers(size)
+    )
+    return Plan("probes", size.samples, size.metrics, _base(size) + size.itemsize * numbers, flops)
 
 
 def _block_bytes(size: Size, rows: int) -> int:
     order = rows * size.widths[-1]
     signals = 2 * _deltas(size, order) + (size.metrics + 2) * order * order
-    return _base(size) + max(size.itemsize * signals, _implicit_bytes(size))
+    implicit = _lanczos_numbers(size) if size.spectrum != "moments" else _product_numbers(size, size.widths[-1])
+    return _base(size) + size.itemsize * max(signals, implicit)
 
 
 def _base(size: Size) -> int:
@@ -170,15 +185,28 @@ def _deltas(size: Size, order: int) -> int:
     return 3 * order * max(size.widths)
 
 
-def _implicit_bytes(size: Size) -> int:
-    vectors = (BASIS + 4 * (size.widths[-1] + 3)) * size.order * (size.spectrum != "moments")
-    return size.itemsize * (vectors + 4 * size.samples * sum(size.widths) + 2 * max(size.widths) ** 2)
+def _lanczos_numbers(size: Size) -> int:
+    """Basis, and what a product with a block takes."""
+    return basis_size(size.sought, size.order) * size.order + _product_numbers(size, size.sought + 2)
 
 
-def _sought(size: Size, always: bool = False) -> float:
-    """Products with a vector that the extremes take."""
-    wanted = always or size.spectrum != "moments"
-    return wanted * LANCZOS_STEPS * (size.widths[-1] + 3)
+def _probe_numbers(size: Size) -> int:
+    return _product_numbers(size, PROBES)
+
+
+def _product_numbers(size: Size, vectors: int) -> int:
+    """The vectors, their images and two temporaries of each, and the tangents of one of them."""
+    return 4 * vectors * size.order + 4 * size.samples * sum(size.widths) + 2 * max(size.widths) ** 2
+
+
+def _lanczos(size: Size) -> float:
+    """Lanczos without the matrix."""
+    return _implicit(size, STEPS * (size.sought + 2)) + size.metrics * _orthogonal(size)
+
+
+def _orthogonal(size: Size) -> float:
+    vectors = STEPS * (size.sought + 2.0)
+    return 4 * size.order * vectors**2 + 56 * vectors**3
 
 
 def _forward(size: Size) -> float:

@@ -99,7 +99,7 @@ def from_dual(
     values = _full(matrix, moments, projection) if question.spectrum == "full" else None
     count = min(outlier_count(metric, outputs) + 1, size)
     if values is None or question.vectors:
-        pairs = eigen.top(matrix, count, question.vectors, backend)
+        pairs = eigen.top(matrix, count, question.vectors, floor, backend)
     else:
         pairs = RitzPairs(values[:count], matrix[:, :0], np.zeros(1))
     eigen.check_part(
@@ -221,15 +221,23 @@ def _with_implicit_extremes(metric: Metric, drawn: Drawn, moments: Moments, ques
     if question.spectrum == "moments":
         return _statistics(metric, dimension(metric, drawn), moments)
     outputs, size, precision = drawn.passed.logits.shape[1], drawn.size, drawn.backend.precision
-    pairs = _implicit_pairs(metric, drawn)
+    pairs = _implicit_pairs(metric, drawn, moments.floor)
     eigen.check_part("sum of squared eigenvalues", float(pairs.values @ pairs.values), moments.squares, size, precision)
     found = _statistics(metric, dimension(metric, drawn), moments, pairs, outputs)
     return _with_vectors(found, pairs, drawn, question)
 
 
-def _implicit_pairs(metric: Metric, drawn: Drawn) -> RitzPairs:
+def _implicit_pairs(metric: Metric, drawn: Drawn, floor: float) -> RitzPairs:
     count = min(outlier_count(metric, drawn.passed.logits.shape[1]) + 1, drawn.size)
-    return largest_pairs(DualOperator(metric, drawn), drawn.size, count, drawn.backend)
+    return largest_pairs(DualOperator(metric, drawn), drawn.size, count, drawn.backend, floor=floor)
+
+
+def _estimated_floor(operator: DualOperator) -> float:
+    """:func:`empirical.eigen.floor` with ``‖G‖²_F = E |Gz|²`` from a few vectors z of random signs."""
+    drawn, (samples, outputs) = operator.drawn, operator.drawn.passed.logits.shape
+    signs = np.random.default_rng(20191022).choice([-1.0, 1.0], size=(outputs, samples, 4))
+    image = drawn.backend.host(operator.bare(drawn.backend.asarray(signs)))
+    return eigen.floor(drawn.size, eigen.finite(float(np.sum(image**2)) / 4), drawn.backend.precision)
 
 
 def _probes(
@@ -241,8 +249,10 @@ def _probes(
             sums[signal.layer] = Sums(drawn.backend).add(signal.value, drawn.passed.samples)
     results = []
     for metric in metrics:
-        pairs = _implicit_pairs(metric, drawn)
-        moments = probe_moments(DualOperator(metric, drawn), pairs, drawn.size, drawn.backend)
+        operator = DualOperator(metric, drawn)
+        floor = _estimated_floor(operator)
+        pairs = _implicit_pairs(metric, drawn, floor)
+        moments = probe_moments(operator, pairs, drawn.size, floor, drawn.backend)
         shown = None if question.spectrum == "moments" else pairs
         found = _statistics(metric, dimension(metric, drawn), moments, shown, drawn.passed.logits.shape[1])
         results.append(_with_vectors(found, shown, drawn, question))
@@ -250,7 +260,7 @@ def _probes(
 
 
 def probe_moments(
-    apply: Callable[[Array], Array], pairs: RitzPairs, size: int, backend: Backend, probes: int = PROBES
+    apply: Callable[[Array], Array], pairs: RitzPairs, size: int, floor: float, backend: Backend, probes: int = PROBES
 ) -> Moments:
     """Σλ and Σλ² of a positive operator from its largest eigenpairs and random probes of the rest.
 
@@ -267,4 +277,4 @@ def probe_moments(
     totals, squares = backend.host(xp.stack([xp.vecdot(signs, image, axis=-2), xp.vecdot(image, image, axis=-2)]))
     total, square = float(pairs.values.sum() + totals.mean()), float(pairs.values @ pairs.values + squares.mean())
     errors = [float(x.std(ddof=1)) / probes**0.5 for x in (totals, squares)]
-    return Moments(eigen.finite(total), eigen.finite(square), eigen.floor(size, square, backend.precision), *errors)
+    return Moments(eigen.finite(total), eigen.finite(square), floor, *errors)

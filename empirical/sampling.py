@@ -7,6 +7,7 @@ By default numbers are drawn on the host in float64: the same seed gives the sam
 
 from __future__ import annotations
 
+import hashlib
 import math
 import operator
 from dataclasses import dataclass
@@ -19,7 +20,18 @@ from numpy.typing import NDArray
 from empirical.backends.base import Array, Backend
 from meanfield.spec import Network
 
-__all__ = ["Layer", "Rng", "Seed", "Source", "as_seed", "describe_seed", "draw_inputs", "draw_layers", "given_inputs"]
+__all__ = [
+    "Layer",
+    "Rng",
+    "Seed",
+    "Source",
+    "as_seed",
+    "describe_inputs",
+    "describe_seed",
+    "draw_inputs",
+    "draw_layers",
+    "given_inputs",
+]
 
 Seed: TypeAlias = "int | SeedSequence"
 Rng = Literal["host", "device"]
@@ -65,6 +77,13 @@ def describe_seed(seed: SeedSequence) -> dict[str, Any]:
     entropy = seed.entropy
     plain = int(entropy) if isinstance(entropy, int | np.integer) else [int(e) for e in entropy or ()]
     return {"entropy": plain, "spawn_key": [int(k) for k in seed.spawn_key]}
+
+
+def describe_inputs(given: NDArray[np.float64] | None, shape: tuple[int, int]) -> dict[str, Any]:
+    """Where the samples come from, JSON-ready: drawn, or the user's with the SHA-256 (hex) of their float64 bytes."""
+    if given is None:
+        return {"kind": "gaussian", "shape": list(shape)}
+    return {"kind": "given", "shape": list(given.shape), "sha256": hashlib.sha256(given.tobytes()).hexdigest()}
 
 
 def child(seed: SeedSequence, role: int, layer: int) -> SeedSequence:

@@ -8,7 +8,7 @@ import re
 import numpy as np
 
 from empirical.backends.base import DTYPES, Backend
-from empirical.backends.probing import TARGETS, Probe, agrees, probe
+from empirical.backends.probing import TARGETS, Probe, agrees, device_count, probe
 
 __all__ = ["BACKENDS", "Unusable", "available_backends", "examine", "make_backend"]
 
@@ -45,6 +45,9 @@ def make_backend(name: str, dtype: str) -> Backend:
     found = probe("torch:cuda" if library == "torch" and device.startswith("cuda") else library)
     if found.code != "ok":
         raise Unusable(f"backend: expected one that can be used here, got {name}: {found.code} ({found.detail})")
+    number = re.search(r"\d+$", device)
+    if number and int(number[0]) >= (count := device_count(library)):
+        raise Unusable(f"backend: expected a device below {count}, the number there are, got {name}")
     make = getattr(importlib.import_module(module), kind)
     backend: Backend = make(dtype, device) if device else make(dtype)
     return backend

@@ -9,6 +9,7 @@ __all__ = ["available_bytes"]
 
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
+_OWN = Path("/proc/self/cgroup")
 
 
 def available_bytes() -> int:
@@ -24,7 +25,34 @@ def _machine() -> int:
 
 
 def _container() -> int:
-    limit, used = _CGROUP / "memory.max", _CGROUP / "memory.current"
-    if not (limit.exists() and used.exists()) or limit.read_text().strip() == "max":
+    """The least that a control group of this process, or one around it, leaves: version 2, or the memory controller of
+    version 1. Pages of files that nobody uses count as free: the kernel drops them first."""
+    if not _OWN.exists():
         return 2**62
-    return max(int(limit.read_text()) - int(used.read_text()), 0)
+    left = [2**62]
+    for line in _OWN.read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        root, limit, used = (
+            (_CGROUP / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes")
+            if controllers
+            else (_CGROUP, "memory.max", "memory.current")
+        )
+        own = root / path.strip("/")
+        # In a container the path may be the host's, and the group itself is mounted at the root.
+        for group in (root, *(g for g in (own, *own.parents) if root in g.parents)):
+            left.append(_left(group, limit, used))
+    return min(left)
+
+
+def _left(group: Path, limit: str, used: str) -> int:
+    try:
+        most = (group / limit).read_text().strip()
+        if most == "max":
+            return 2**62
+        statistics = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        unused = int(statistics.get("total_inactive_file", statistics.get("inactive_file", 0)))
+        return max(int(most) - int((group / used).read_text()) + unused, 0)
+    except FileNotFoundError:
+        return 2**62

@@ -91,6 +91,12 @@ def probe(backend: str, smoke: Callable[[str], None] | None = None) -> Probe:
     return Probe(backend, "ok", detail)
 
 
+def device_count(library: str) -> int:
+    """How many CUDA devices a usable library, torch or cupy, sees."""
+    module = importlib.import_module(library)
+    return int(module.cuda.device_count() if library == "torch" else module.cuda.runtime.getDeviceCount())
+
+
 def agrees(found: Any, expected: Any) -> None:
     """Raise ``ArithmeticError`` if a smoke test's numbers are not NumPy's."""
     if not np.allclose(found, expected, rtol=1e-10):

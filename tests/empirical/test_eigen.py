@@ -52,7 +52,7 @@ def test_a_float32_full_spectrum_passes_its_checks(backend):
 def test_top_is_the_same_by_both_solvers(size, count, vectors):
     values = np.r_[30.0, 20.0, 19.0, default_rng(2).exponential(size=size - 3)]
     matrix = matrix_of(values)
-    found = eigen.top(matrix, count, vectors, HOST)
+    found = eigen.top(matrix, count, vectors, 0.0, HOST)
     np.testing.assert_allclose(found.values, np.sort(values)[::-1][:count], rtol=1e-8)
     if vectors:
         np.testing.assert_allclose(matrix @ found.vectors, found.vectors * found.values, atol=1e-6)
@@ -61,7 +61,7 @@ def test_top_is_the_same_by_both_solvers(size, count, vectors):
 def test_a_spectrum_that_lanczos_cannot_take_goes_to_lapack():
     """No decay at all: the residuals stay too large within the vectors allowed."""
     values = 1.0 + 1e-4 * np.linspace(0, 1, 900)
-    np.testing.assert_allclose(eigen.top(matrix_of(values), 1, False, HOST).values, values[-1:], rtol=1e-8)
+    np.testing.assert_allclose(eigen.top(matrix_of(values), 1, False, 0.0, HOST).values, values[-1:], rtol=1e-8)
 
 
 def test_checks_tell_what_disagrees():

@@ -41,6 +41,15 @@ def test_trials_are_different_networks_and_the_table_shows_their_mean(capsys):
     assert captured.err == ""
 
 
+def test_several_metrics_are_all_measured(capsys):
+    assert main(["measure", *NET, "--metric", "ntk", "--metric", "fim", "--trials", "2", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert [p["metric"]["family"] for p in printed] == ["ntk", "fim", "ntk", "fim"]
+    assert printed[0]["provenance"]["seed"] == printed[1]["provenance"]["seed"]
+    assert main(["measure", *NET, "--metric", "ntk", "--metric", "fim"]) == 0
+    assert capsys.readouterr().out.count("1 network(s)") == 2
+
+
 def test_doctor_lists_every_backend(capsys):
     assert main(["doctor", "--json"]) == 0
     found = {p["backend"]: p["code"] for p in json.loads(capsys.readouterr().out)}

@@ -1,6 +1,7 @@
 """`measure` against the metric's definition, and its contract."""
 
 import dataclasses
+import hashlib
 
 import numpy as np
 import pytest
@@ -86,7 +87,11 @@ def test_given_inputs_are_used():
     given = measure(NET, NTK(), width=8, inputs=x, seed=1)
     assert given.samples == 7
     np.testing.assert_allclose(given.order_parameters.forward[0], np.mean(x**2))
-    assert given.mean != measure(NET, NTK(), width=8, samples=7, seed=1).mean
+    drawn = measure(NET, NTK(), width=8, samples=7, seed=1)
+    assert given.mean != drawn.mean
+    digest = hashlib.sha256(x.tobytes()).hexdigest()
+    assert given.provenance["inputs"] == {"kind": "given", "shape": [7, 8], "sha256": digest}
+    assert drawn.provenance["inputs"] == {"kind": "gaussian", "shape": [7, 8]}
 
 
 def test_one_metric_gives_a_measurement_and_a_sequence_a_list():

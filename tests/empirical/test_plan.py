@@ -4,7 +4,8 @@ import tracemalloc
 
 import pytest
 
-from empirical import measure
+from empirical import measure, measurement
+from empirical import plan as module
 from empirical.plan import Size, TooLarge, choose
 from meanfield.spec import FIM, NTK, InputMetric, Network
 
@@ -41,12 +42,46 @@ def test_what_can_never_fit_is_refused_with_its_bytes():
         measure(NET, FIM(), width=1000, samples=10, memory=1000)
 
 
-@pytest.mark.parametrize(("width", "samples", "spectrum"), [(400, 60, "moments"), (100, 150, "moments")])
-def test_bytes_are_those_taken(width, samples, spectrum):
+def test_many_outputs_go_to_lapack():
+    """5000 × 5000, 101 eigenvalues sought: a Krylov space large enough is half the matrix."""
+    many = Network(3, "tanh", 3.0, 0.64, outputs=100)
+    assert plan(200, 50, "extremes", network=many).route == "dense"
+
+
+@pytest.mark.parametrize(
+    ("route", "spectrum", "width", "samples"),
+    [
+        ("dense", "moments", 400, 60),
+        ("dense", "moments", 100, 150),
+        ("dense", "extremes", 100, 150),
+        ("dense", "extremes", 60, 300),
+        ("dense", "full", 60, 120),
+        ("blocks", "moments", 100, 300),
+        ("blocks", "extremes", 100, 300),
+        ("probes", "moments", 100, 300),
+        ("probes", "extremes", 100, 300),
+        ("probes", "extremes", 400, 60),
+    ],
+)
+def test_bytes_are_those_taken(monkeypatch, route, spectrum, width, samples):
     """The estimate covers what NumPy takes, and is not more than twice as much."""
-    measure(NET, FIM(), width=8, samples=4)
+    outputs = 10 if route == "dense" else 2
+    network = Network(3, "tanh", 3.0, 0.64, outputs=outputs)
+    make = {
+        "dense": lambda size: module._dense(size, size.metrics),
+        "blocks": lambda size: module._blocks(size, 8 * 2**20),
+        "probes": module._probes,
+    }[route]
+
+    def forced(size, budget, implicit=True):
+        assert implicit  # Lanczos converges
+        return make(size)
+
+    measure(network, FIM(), width=8, samples=4)
+    monkeypatch.setattr(measurement, "choose", forced)
     tracemalloc.start()
-    found = measure(NET, FIM(), width=width, samples=samples, spectrum=spectrum)
+    found = measure(network, FIM(), width=width, samples=samples, spectrum=spectrum)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
+    assert found.provenance["plan"]["route"] == route
     assert 0.5 < peak / found.provenance["plan"]["bytes"] < 1.0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.random import default_rng
 
-from empirical import measure
+from empirical import measure, plan, routes
 from empirical.backends import make_backend
 from empirical.lanczos import RitzPairs
 from empirical.plan import Plan, TooLarge
@@ -18,8 +18,8 @@ METRICS = [FIM(), NTK(layer=2), InputMetric(), FIM(loss="cross_entropy", centere
 
 
 def by_route(drawn, metrics, route, rows, spectrum="extremes", together=9):
-    plan = Plan(route, rows, together, 0, 0.0)
-    return take(plan, metrics, drawn, Question(spectrum, spectrum != "moments"))
+    chosen = Plan(route, rows, together, 0, 0.0)
+    return take(chosen, metrics, drawn, Question(spectrum, spectrum != "moments"))
 
 
 @pytest.mark.parametrize("rows", [1, 4, 6])
@@ -69,7 +69,7 @@ def test_probes_are_unbiased_and_their_errors_honest():
         # A rotation of the operator stands for other probes: the function always draws the same ones.
         signs = default_rng([3, turn]).choice([-1.0, 1.0], size=100)[:, None]
         turned = RitzPairs(pairs.values, signs * pairs.vectors, pairs.residuals)
-        sets.append(probe_moments(lambda v, s=signs: s * (matrix @ (s * v)), turned, 100, host, probes=20))
+        sets.append(probe_moments(lambda v, s=signs: s * (matrix @ (s * v)), turned, 100, 0.0, host, probes=20))
     for found, error, exact in (
         ([m.total for m in sets], [m.total_error for m in sets], values.sum()),
         ([m.squares for m in sets], [m.squares_error for m in sets], values @ values),
@@ -93,11 +93,48 @@ def test_little_memory_gives_the_same_statistics():
         np.testing.assert_allclose(b.order_parameters.backward_st, a.order_parameters.backward_st, rtol=1e-10)
 
 
-def test_where_lanczos_finds_no_gap_the_dense_route_answers():
-    net = Network(3, "tanh", 1.5, 0.2, outputs=25)  # 26 eigenvalues sought; the bulk begins among the outliers
+def test_where_lanczos_finds_no_gap_the_dense_route_answers(monkeypatch):
+    """A basis of three steps is too small for any spectrum here: a plan without a matrix gives way to the one with."""
+    monkeypatch.setattr("empirical.lanczos.basis_size", lambda count, size: 3 * (count + 2))
+    net = Network(3, "tanh", 1.5, 0.2, outputs=3)
     ask = functools.partial(measure, net, FIM(), width=40, samples=40, spectrum="extremes")
-    found = [ask(seed=seed) for seed in range(6)]
-    assert all(m.residual <= 1e-8 for m in found)
-    by_lapack = [seed for seed, m in enumerate(found) if m.provenance["plan"]["route"] == "dense"]
+    expected, choose = ask(), plan.choose
+
+    def without_matrix_first(size, budget, implicit=True):
+        return plan._blocks(size, budget) if implicit else choose(size, budget, implicit=False)
+
+    monkeypatch.setattr("empirical.measurement.choose", without_matrix_first)
+    found = ask()
+    assert found.provenance["plan"]["route"] == "dense"
+    np.testing.assert_array_equal(found.outliers, expected.outliers)
     with pytest.raises(TooLarge, match="memory"):  # there is none for the matrix, and no other way
-        ask(seed=by_lapack[0], memory=12_000_000)
+        ask(memory=400_000)
+
+
+@pytest.mark.parametrize("route", ["dense", "blocks", "probes"])
+def test_a_metric_that_is_zero_has_extremes(draw_network, route):
+    """A centred input metric of a linear network: what rounding leaves of it has no gaps."""
+    drawn = draw_network(Network(2, "linear", 2.0, 0.1), 20, 400, 1)
+    found = by_route(drawn, [InputMetric(centered=True)], route, 150)[0][0]
+    assert 0 <= found.largest < found.floor
+    bare = by_route(drawn, [InputMetric()], "dense", 400)[0][0]
+    np.testing.assert_allclose(found.floor, bare.floor, rtol=1 if route == "probes" else 1e-10)
+
+
+def test_blocks_check_their_trace(draw_network, monkeypatch):
+    drawn = draw_network(NET, 12, 9, 5)
+    monkeypatch.setattr(type(drawn.backend), "gram", lambda self, x: (x @ x.T) * (1 + 1e-9))
+    with pytest.raises(ArithmeticError, match="trace of a dual block"):
+        by_route(drawn, [FIM()], "blocks", 4, "moments")
+
+
+def test_implicit_extremes_are_held_against_the_second_moment(draw_network, monkeypatch):
+    pairs = routes.largest_pairs
+
+    def larger(*arguments, **options):
+        found = pairs(*arguments, **options)
+        return RitzPairs(2 * found.values, found.vectors, found.residuals)
+
+    monkeypatch.setattr(routes, "largest_pairs", larger)
+    with pytest.raises(ArithmeticError, match="sum of squared eigenvalues: expected at most"):
+        by_route(draw_network(NET, 20, 40, 5), [FIM()], "blocks", 13)

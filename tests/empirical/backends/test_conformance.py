@@ -190,6 +190,8 @@ def test_device_streams_are_another_network_with_the_same_law():
     )
     assert host.mean != device.mean == again.mean
     assert device.provenance["rng"] == "device"
+    other = measure(network, FIM(), width=60, samples=30, backend="torch", rng="device", seed=1)
+    assert other.mean != device.mean
 
 
 def test_torch_out_of_memory_is_known():

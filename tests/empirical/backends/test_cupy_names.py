@@ -142,3 +142,30 @@ def test_backend_calls_cupy_as_it_wants():
 
 def test_probe_finds_what_is_missing():
     assert probe("cupy").code in {"no-driver", "no-device", "ok"}
+
+
+def test_tf32_is_refused(monkeypatch):
+    from empirical.backends.cupy import CupyBackend
+
+    monkeypatch.setenv("CUPY_TF32", "1")
+    with pytest.raises(ValueError, match="CUPY_TF32: expected 0 or unset, got '1'"):
+        CupyBackend("float32")
+
+
+def test_errors_of_linear_algebra_are_raised_and_host_arrays_are_copied(monkeypatch):
+    """On a backend whose device is a stand-in: what is asked of CuPy, not what CuPy does."""
+    import contextlib
+
+    import cupyx
+    import numpy as np
+
+    from empirical.backends.cupy import CupyBackend
+
+    backend = CupyBackend.__new__(CupyBackend)
+    backend.device = contextlib.nullcontext()
+    with backend.strict():
+        assert cupyx.geterr()["linalg"] == "raise"
+    monkeypatch.setattr(cupy, "asnumpy", lambda array: np.asarray([array, 2], dtype=np.float32))
+    found = backend.host(1)
+    assert found.dtype == np.float64
+    assert found.tolist() == [1, 2]

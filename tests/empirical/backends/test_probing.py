@@ -84,6 +84,13 @@ def test_an_unusable_backend_is_refused_with_its_reason(monkeypatch):
         make_backend("cupy", "float64")
 
 
+@pytest.mark.parametrize(("name", "module"), [("cupy:7", cupy_with()), ("torch:cuda:7", torch_with())])
+def test_a_device_that_is_not_there_is_refused(monkeypatch, name, module):
+    installed(monkeypatch, module)
+    with pytest.raises(Unusable, match=f"backend: expected a device below 1, the number there are, got {name}"):
+        make_backend(name, "float64")
+
+
 def test_numpy_is_always_usable():
     assert "numpy" in available_backends()
     assert {p.backend for p in examine()} == set(probing.TARGETS)
