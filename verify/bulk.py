@@ -42,7 +42,7 @@ class Distances:
 
 @dataclass(frozen=True)
 class Bulk:
-    """The law of one metric's whole spectrum at one cell (``None``: refused or not found, and ``reason`` says why), with
+    """The law of one metric's whole spectrum at one cell (``None``: refused or not found, ``reason`` says why), and
     each network's distances from it."""
 
     cell: Cell
