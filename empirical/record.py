@@ -54,7 +54,8 @@ class Statistics:
         For ``spectrum="full"`` the non-zero eigenvalues, descending (those up to ``floor`` are zero), else ``None``.
     vectors
         Where asked for, unit eigenvectors of the outliers as rows (count, P): in parameter space (FIM: each W^l row by
-        row, then b^l), in feature space (h^0..h^{L-1}), or output-major over (k, n) for the NTK.
+        row, then b^l), in feature space (h^0..h^{L-1}), or output-major over (k, n) for the NTK. NaN where the
+        eigenvalue isn't above ``floor``.
     residual
         The largest ‖Gv - λv‖ of the eigenpairs found, relative to λ_max: 0 where LAPACK found them, NaN for "moments".
     floor

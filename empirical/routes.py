@@ -156,7 +156,9 @@ def _with_vectors(found: Statistics, pairs: RitzPairs | None, drawn: Drawn, ques
     if len(found.outliers) == 0:
         return replace(found, vectors=np.empty((0, found.dimension)))
     rows = eigenvectors(DualOperator(found.metric, drawn), pairs.vectors[:, : len(found.outliers)])
-    return replace(found, vectors=drawn.backend.host(rows))
+    # What belongs to an eigenvalue that is as good as 0 is rounding, not a direction.
+    real = (found.outliers > found.floor)[:, None]
+    return replace(found, vectors=np.where(real, drawn.backend.host(rows), np.nan))
 
 
 # --------------------------------------------------------------------------------------------------------------
