@@ -44,7 +44,7 @@ def looks(sweep: Sweep, most: int) -> tuple[Sweep, ...]:
 
 
 def until_decided(sweep: Sweep, most: int, run: Callable[[Sweep], Store]) -> Store:
-    """Run look after look until no deciding ratio is unclear; the open store of the last one.
+    """Run look after look until no deciding ratio needs more networks; the open store of the last one.
 
     ``run`` sees to it that the store has the trials of the sweep it is given. With ``most`` the sweep's own number of
     trials there is one look, at the whole level.
@@ -59,5 +59,5 @@ def until_decided(sweep: Sweep, most: int, run: Callable[[Sweep], Store]) -> Sto
 
 
 def is_decided(comparison: Comparison) -> bool:
-    """Whether every ratio that decides passes or fails."""
-    return all(d.verdict != "unclear" for d in comparison.deciding)
+    """Whether every ratio that decides passes or fails, or would not by any number of networks."""
+    return all(d.trials_needed == 0 for d in comparison.deciding)

@@ -12,6 +12,10 @@ are two families, each adjusted by Holm at level α:
 
 Each ratio is taken to the theory of the order asked for, "refined" where that exists, with the tolerance of its order.
 
+A limit is worth no more than the form it was extrapolated by. Where the declared form does not fit (its lack of fit,
+adjusted by Holm over all limits, is significant at α), a limit can't pass: it is *unclear*, and more networks would not
+help, only wider ones or another declared form. A bad fit is no excuse either: what fails still fails.
+
 The verdict is *fail* if a deciding ratio fails, else *unclear* if one is unclear (or there is none), else *pass*.
 Where the theory says of itself that it is void (NaN), the row carries the reason and is in neither family.
 """
@@ -28,7 +32,7 @@ from typing import Any, Literal, Protocol
 from meanfield.spec import Metric, Network
 from verify.bulk import Bulk, bulks
 from verify.coverage import Coverage, coverage
-from verify.inference import Estimate, Judgement, Verdict, judge, mean_of
+from verify.inference import Estimate, Judgement, Verdict, holm, judge, mean_of
 from verify.layers import Layers, layers
 from verify.pairing import STATISTICS, Observation, Spectrum, observations, pair, spectra
 from verify.ranks import Ranks, ranks
@@ -106,11 +110,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Limit:
-    """A series along widths whose a₀ is judged."""
+    """A series along widths whose a₀ is judged. ``fits``: whether the declared form does, as far as can be told."""
 
     series: Series
     ratio: Estimate
     judgement: Judgement
+    fits: bool
 
     @property
     def network(self) -> Network:
@@ -131,7 +136,8 @@ class Limit:
 
     @property
     def verdict(self) -> Verdict:
-        return self.judgement.verdict
+        found = self.judgement.verdict
+        return "unclear" if found == "pass" and not self.fits else found
 
     @property
     def trials(self) -> int:
@@ -139,7 +145,10 @@ class Limit:
 
     @property
     def trials_needed(self) -> int | None:
-        """How many more networks a decision takes, over all widths in the present proportions."""
+        """How many more networks a decision takes, over all widths in the present proportions; 0 where none would help,
+        because the declared form does not fit."""
+        if not self.fits:
+            return 0
         return self.judgement.trials_needed(self.trials, len(self.series.observations))
 
 
@@ -235,7 +244,8 @@ def _judged(
         Row(o, measured[id(o)], ratios.get(id(o), _VOID), by_row.get(id(o)), id(o) in ratios and id(o) not in covered)
         for o in seen
     )
-    limits = tuple(Limit(s, a, j) for (s, a), j in zip(with_limit, deciding, strict=False))
+    lack_of_fit = holm([s.fit.goodness for s, _ in with_limit if s.fit])
+    limits = tuple(Limit(s, a, j, p > alpha) for (s, a), j, p in zip(with_limit, deciding, lack_of_fit, strict=False))
     return rows, limits
 
 

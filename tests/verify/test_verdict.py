@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,32 @@ def test_a_finite_width_bias_fails_cells_but_not_the_theory(world: World) -> Non
     cells = {(r.observation.cell.width, r.verdict) for r in comparison.rows if r.statistic == "mean"}
     assert (64, "fail") in cells
     assert verdicts(comparison, "mean") == {"pass"}
+
+
+def bent(trials: list[Trial], sweep: Sweep, factor: float) -> list[Trial]:
+    """The same with all means at the middle width multiplied: no form in 1/M fits them, and a₀ moves little."""
+    middle = {cell.key for cell in sweep.cells() if cell.width == WIDTHS[1]}
+
+    def changed(trial: Trial) -> Trial:
+        samples = {k: replace(s, mean=s.mean * factor) for k, s in trial.samples.items()}
+        return replace(trial, samples=samples) if trial.cell in middle else trial
+
+    return [changed(t) for t in trials]
+
+
+def test_a_limit_whose_form_does_not_fit_cannot_pass_and_asks_for_no_networks(world: World) -> None:
+    trials = world(sweep(), bias=0.0, spread=0.002)
+    straight = [x for x in compare(sweep(), trials).limits if x.statistic == "mean"]
+    crooked = [x for x in compare(sweep(), bent(trials, sweep(), 1.02)).limits if x.statistic == "mean"]
+    assert [(x.verdict, x.fits) for x in straight] == [("pass", True)] * 4
+    assert [(x.judgement.verdict, x.verdict, x.fits) for x in crooked] == [("pass", "unclear", False)] * 4
+    assert [x.trials_needed for x in crooked] == [0] * 4
+
+
+def test_a_bad_fit_is_no_excuse(world: World) -> None:
+    trials = bent(world(sweep(), {"mean": 1.3}, bias=0.0, spread=0.002), sweep(), 1.02)
+    failing = [x for x in compare(sweep(), trials).limits if x.statistic == "mean"]
+    assert [(x.verdict, x.fits) for x in failing] == [("fail", False)] * 4
 
 
 def test_limits_decide_and_the_cells_under_them_inform(world: World) -> None:

@@ -65,10 +65,10 @@ def deciding_table(comparison: Comparison) -> Table:
     names = network_names(comparison.networks)
     columns = (
         *_NAME, Column("at", "at"), _ORDER, _estimate("ratio", "ratio (95 % CI)"), _number("tolerance", "tolerance ±"),
-        _VERDICT, _NEEDS,
+        _VERDICT, _NEEDS, Column("remarks", "remarks"),
     )  # fmt: skip
     rows = tuple(
-        (*_name(d, names), sizes(d), d.order, d.ratio, _judged(d)[0], d.verdict, d.trials_needed)
+        (*_name(d, names), sizes(d), d.order, d.ratio, _judged(d)[0], d.verdict, d.trials_needed, _remarks(d))
         for d in comparison.deciding
     )
     return Table("What decides: measured / predicted, and how many more networks a decision needs", columns, rows)
@@ -308,6 +308,10 @@ def _range(numbers: Sequence[int]) -> str:
 def _inside(predicted: float, measured: Estimate) -> str:
     low, high = measured.interval()
     return "–" if math.isnan(low) else "yes" if low <= predicted <= high else "no"
+
+
+def _remarks(judged: Row | Limit) -> str:
+    return "the declared form does not fit" if isinstance(judged, Limit) and not judged.fits else ""
 
 
 def _judged(judged: Row | Limit) -> tuple[float, float, float]:

@@ -31,9 +31,15 @@ def headline(comparison: Comparison) -> str:
     if comparison.verdict == "pass":
         everywhere = "the one comparison" if total == 1 else f"all {total} comparisons"
         return f"{both.capitalize()} agree in {everywhere} {where}, {within}."
+    unfit = sum(d.verdict == "unclear" and d.trials_needed == 0 for d in comparison.deciding)
+    few = found["unclear"] - unfit
+    open_ = [
+        *([f"for {few} there are too few networks"] if few else []),
+        *([f"for {unfit} the declared form of the extrapolation does not fit"] if unfit else []),
+    ]
     return (
         f"No disagreement found, not all decided: {both} agree in {found['pass']} of {total} comparisons {where}, "
-        f"{within}; for {found['unclear']} there are too few networks."
+        f"{within}; {', '.join(open_)}."
     )
 
 
@@ -57,7 +63,13 @@ def rule(comparison: Comparison) -> str:
 
 def remarks(comparison: Comparison) -> list[str]:
     """What the headline leaves out: how many networks, how the finite widths do, what these trials could have found."""
-    return [_trials(comparison), *_finite_widths(comparison), *_coverage(comparison), *_sensitivity(comparison)]
+    return [
+        _trials(comparison),
+        *_fits(comparison),
+        *_finite_widths(comparison),
+        *_coverage(comparison),
+        *_sensitivity(comparison),
+    ]
 
 
 def counts(comparison: Comparison) -> dict[str, dict[str, int]]:
@@ -105,6 +117,16 @@ def _trials(comparison: Comparison) -> str:
     failed = sum(comparison.failures.values())
     left_out = " (left out; a table below gives the reasons)" if failed else ""
     return f"{comparison.finished} random networks measured, {failed} failed trials{left_out}."
+
+
+def _fits(comparison: Comparison) -> list[str]:
+    unfit = sum(not limit.fits for limit in comparison.limits)
+    if not unfit:
+        return []
+    return [
+        f"In {unfit} of {len(comparison.limits)} limits the declared form of the extrapolation does not fit the "
+        "measurement: such a limit can fail, but not pass."
+    ]
 
 
 def _finite_widths(comparison: Comparison) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from verify.reporting.model import deciding_table
 from verify.reporting.names import network_names
 from verify.reporting.summary import counts, headline, remarks, rule
 from verify.verdict import Comparison
@@ -37,6 +38,16 @@ def test_too_few_networks_are_no_disagreement(disagreeing: Comparison) -> None:
     said = headline(replace(disagreeing, limits=(*passing[1:], open_)))
     assert said.startswith("No disagreement found, not all decided")
     assert "for 1 there are too few networks" in said
+
+
+def test_a_form_that_does_not_fit_is_said_on_the_first_screen(agreeing: Comparison) -> None:
+    first, *others = agreeing.limits
+    crooked = replace(agreeing, limits=(replace(first, fits=False), *others))
+    assert "for 1 the declared form of the extrapolation does not fit." in headline(crooked)
+    assert remarks(crooked)[1].startswith(f"In 1 of {len(agreeing.limits)} limits the declared form")
+    assert [r["remarks"] for r in deciding_table(crooked).records()] == [
+        "the declared form does not fit", *[""] * len(others),
+    ]  # fmt: skip
 
 
 def test_nothing_measured_is_said_plainly(agreeing: Comparison) -> None:
