@@ -6,6 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def measure(
     weight_variance: WeightVariances,
     depth: Annotated[int, typer.Option(help="L, the number of weight layers.")],
     width: Annotated[int, typer.Option(help="M.")],
-    samples: Annotated[int, typer.Option(help="N.")],
+    samples: Annotated[int | None, typer.Option(help="N; may be left out with --inputs.")] = None,
     bias_variance: BiasVariances = [0.0],  # noqa: B006 - typer reads it, nobody changes it
     outputs: Annotated[int, typer.Option(help="C.")] = 1,
     width_ratio: WidthRatios = [],  # noqa: B006
@@ -39,6 +40,7 @@ def measure(
     spectrum: Annotated[str, typer.Option(help="moments, extremes or full.")] = "extremes",
     seed: Annotated[int, typer.Option(help="The first network is that of measure(seed=SEED) if TRIALS is 1.")] = 0,
     trials: Annotated[int, typer.Option(help="Networks to draw.")] = 1,
+    inputs: Annotated[Path | None, typer.Option(help="The inputs, an array (N, M_0) in a .npy file.")] = None,
     backend: Annotated[str, typer.Option(help="See `empirical doctor`.")] = "numpy",
     dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -64,12 +66,15 @@ def measure(
     seeds = [root] if count == 1 else root.spawn(count)
     asked: dict[str, Any] = {
         "width": width, "samples": samples, "backend": backend, "dtype": dtype, "spectrum": spectrum,
+        "inputs": None if inputs is None else _array(inputs),
     }  # fmt: skip
-    results = [compute(network, questions, seed=s, **asked) for s in _progress(seeds)]
-    if as_json:
-        typer.echo(json.dumps([r.to_dict() for trial in results for r in trial], ensure_ascii=False))
-    else:
-        typer.echo("\n\n".join(_table(of_metric) for of_metric in zip(*results, strict=True)))
+    results: list[list[Measurement]] = []
+    try:
+        for s in _progress(seeds):
+            results.append(compute(network, questions, seed=s, **asked))
+    finally:  # what is measured is shown, also where a later network overflows or the user has seen enough
+        if results:
+            typer.echo(_spelled(results, as_json))
 
 
 @app.command()
@@ -85,13 +90,26 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         typer.echo(f"{p.backend:<12}{p.code:<16}{p.detail}")
 
 
+def _spelled(results: Sequence[Sequence[Measurement]], as_json: bool) -> str:
+    if as_json:
+        return json.dumps([r.to_dict() for trial in results for r in trial], ensure_ascii=False)
+    return "\n\n".join(_table(of_metric) for of_metric in zip(*results, strict=True))
+
+
+def _array(path: Path) -> Any:
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"inputs: expected a .npy file of numbers, got {path} ({error})") from None
+
+
 def _progress(seeds: Sequence[Any]) -> Any:
-    """A bar on a terminal; elsewhere a line every 30 seconds, and none before."""
+    """A bar on a terminal; elsewhere, for several networks, a line every 30 seconds and none before."""
     from tqdm import tqdm
 
     pause = 0.1 if sys.stderr.isatty() else 30.0
     asked: dict[str, Any] = {"desc": "networks", "unit": "", "leave": False, "mininterval": pause, "maxinterval": pause}
-    return tqdm(seeds, disable=len(seeds) == 1, delay=0.0 if pause < 1 else pause, **asked)
+    return tqdm(seeds, disable=len(seeds) == 1 and pause > 1, delay=0.0 if pause < 1 else pause, **asked)
 
 
 def _table(results: Sequence[Measurement]) -> str:

@@ -124,6 +124,8 @@ def measure(
     root = sampling.as_seed(seed)
     machine = make_backend(backend, dtype)
     given = None if inputs is None else sampling.given_inputs(inputs, samples, units)
+    if given is None and samples is None:
+        raise ValueError("samples: expected a number where no inputs are given, got none")
     count = positive_integer("samples", samples) if given is None else len(given)
     budget = int(0.9 * machine.free_memory()) if memory is None else positive_integer("memory", memory)
     size = Size.of(network, metrics, width, count, spectrum, machine.dtype_bytes)

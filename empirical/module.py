@@ -40,6 +40,7 @@ from empirical.projection import Projection
 from empirical.provenance import describe_run
 from empirical.record import Measurement, OrderParameters, Spectrum, Statistics
 from empirical.routes import Question, from_dual
+from empirical.sampling import describe_inputs
 from meanfield.spec import Metric, positive_integer
 
 __all__ = ["measure_module"]
@@ -114,7 +115,8 @@ def measure_module(
         results = [_statistics(m, subject, Question(spectrum, False)) for m in metrics]
         parameters = _order_parameters(subject)
     seconds = time.perf_counter() - begin
-    record = describe_run(backend, seconds, plan={"route": "module"})
+    given = describe_inputs(subject.inputs.detach().cpu().numpy(), tuple(subject.inputs.shape))
+    record = describe_run(backend, seconds, plan={"route": "module"}, inputs=given)
     shared: dict[str, Any] = {
         "order_parameters": parameters, "width": None, "samples": len(subject.inputs), "seed": None,
         "spectrum": spectrum, "seconds": seconds, "provenance": record,

@@ -79,8 +79,8 @@ def describe_seed(seed: SeedSequence) -> dict[str, Any]:
     return {"entropy": plain, "spawn_key": [int(k) for k in seed.spawn_key]}
 
 
-def describe_inputs(given: NDArray[np.float64] | None, shape: tuple[int, int]) -> dict[str, Any]:
-    """Where the samples come from, JSON-ready: drawn, or the user's with the SHA-256 (hex) of their float64 bytes."""
+def describe_inputs(given: NDArray[Any] | None, shape: tuple[int, ...]) -> dict[str, Any]:
+    """Where the samples come from, JSON-ready: drawn, or the user's with the SHA-256 (hex) of their bytes as used."""
     if given is None:
         return {"kind": "gaussian", "shape": list(shape)}
     return {"kind": "given", "shape": list(given.shape), "sha256": hashlib.sha256(given.tobytes()).hexdigest()}

@@ -117,9 +117,9 @@ def test_out_of_memory_is_tried_with_half_until_it_fits(monkeypatch):
     take = measurement.take
     monkeypatch.setattr(measurement, "choose", spy)
     monkeypatch.setattr(measurement, "take", greedy)
-    found = measure(network, FIM(), width=10, samples=30, memory=1_000_000)
+    found = measure(network, FIM(), width=10, samples=60, memory=1_000_000)
     assert budgets[0] == 1_000_000
     assert budgets[1:] == [plan.bytes // 2 for plan in plans[:-1]]  # no plan is made twice
     monkeypatch.undo()
-    expected = measure(network, FIM(), width=10, samples=30)
+    expected = measure(network, FIM(), width=10, samples=60)
     np.testing.assert_allclose([found.mean, found.second_moment], [expected.mean, expected.second_moment], rtol=1e-11)

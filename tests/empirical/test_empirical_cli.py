@@ -50,6 +50,38 @@ def test_several_metrics_are_all_measured(capsys):
     assert capsys.readouterr().out.count("1 network(s)") == 2
 
 
+def test_inputs_come_from_a_file(tmp_path, capsys):
+    given = np.random.default_rng(0).standard_normal((6, 10))
+    np.save(tmp_path / "x.npy", given)
+    place = NET.index("--samples")
+    asked = ["measure", *NET[:place], *NET[place + 2 :], "--inputs", str(tmp_path / "x.npy")]
+    assert main([*asked, "--json"]) == 0
+    (printed,) = json.loads(capsys.readouterr().out)
+    expected = measure(Network(3, "tanh", 3.0, 0.64, 2), "fim", width=10, inputs=given, spectrum="extremes")
+    assert (printed["mean"], printed["samples"]) == (expected.mean, 6)
+    (tmp_path / "x.npy").write_text("no array")
+    assert main(asked) == 2
+    assert capsys.readouterr().err.startswith("empirical: inputs: expected a .npy file of numbers, got ")
+
+
+def test_networks_measured_before_one_that_overflows_are_shown(monkeypatch, capsys):
+    import empirical.measurement
+
+    true, calls = empirical.measurement.measure, []
+
+    def third_overflows(*args, **options):
+        calls.append(options["seed"])
+        if len(calls) == 3:
+            raise ArithmeticError("dual matrix: overflow")
+        return true(*args, **options)
+
+    monkeypatch.setattr(empirical.measurement, "measure", third_overflows)
+    assert main(["measure", *NET, "--trials", "4", "--json"]) == 1
+    captured = capsys.readouterr()
+    assert len(json.loads(captured.out)) == 2
+    assert captured.err == "empirical: dual matrix: overflow\n"
+
+
 def test_doctor_lists_every_backend(capsys):
     assert main(["doctor", "--json"]) == 0
     found = {p["backend"]: p["code"] for p in json.loads(capsys.readouterr().out)}
