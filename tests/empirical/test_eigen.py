@@ -110,7 +110,7 @@ def test_out_of_memory_is_tried_with_half_until_it_fits(monkeypatch):
         return plans[-1]
 
     def greedy(*arguments):
-        if budgets[-1] > 100_000:
+        if plans[-1].bytes > 100_000:
             raise MemoryError
         return take(*arguments)
 
