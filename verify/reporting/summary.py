@@ -20,17 +20,17 @@ def headline(comparison: Comparison) -> str:
     """One sentence: do theory and experiment agree, and where not."""
     found = Counter(d.verdict for d in comparison.deciding)
     total = sum(found.values())
-    both = f"{_theory(comparison)} and experiment"
+    both = f"{_theories(comparison)} and experiment"
     where = _where(comparison)
     within = f"within {_within(comparison)}"
     if not total:
         return "Nothing is decided: no comparison has both a prediction and finished networks."
     if comparison.verdict == "fail":
         failing = f"{found['fail']} of {total} comparisons"
-        return f"{both.capitalize()} disagree in {failing} {where}: {_worst(comparison)}."
+        return f"{both[0].upper()}{both[1:]} disagree in {failing} {where}: {_worst(comparison)}."
     if comparison.verdict == "pass":
         everywhere = "the one comparison" if total == 1 else f"all {total} comparisons"
-        return f"{both.capitalize()} agree in {everywhere} {where}, {within}."
+        return f"{both[0].upper()}{both[1:]} agree in {everywhere} {where}, {within}."
     unfit = sum(d.verdict == "unclear" and d.trials_needed == 0 for d in comparison.deciding)
     few = found["unclear"] - unfit
     open_ = [
@@ -56,7 +56,7 @@ def rule(comparison: Comparison) -> str:
         else f"measured / predicted in each cell, {cells}"
     )
     return (
-        f"Verdict on the {_theory(c)} at family-wise level {c.alpha:g} (Holm), by two one-sided t-tests "
+        f"Verdict on {_theories(c)} at family-wise level {c.alpha:g} (Holm), by two one-sided t-tests "
         f"over networks. What decides is {ratio}."
     )
 
@@ -93,6 +93,13 @@ def _theory(comparison: Comparison) -> str:
     """The theories compared with; the refined one is not there for every metric."""
     names = {"refined": "refined theory", "leading": "leading-order theory"}
     return " and ".join(name for order, name in names.items() if order in comparison.tolerances)
+
+
+def _theories(comparison: Comparison) -> str:
+    """As one subject: each comparison is with one of the theories."""
+    if len(comparison.tolerances) == 1:
+        return _theory(comparison)
+    return "theory (refined where there is one, else leading order)"
 
 
 def _by_order(values: Mapping[str, str]) -> str:
@@ -136,7 +143,7 @@ def _finite_widths(comparison: Comparison) -> list[str]:
     found = Counter(r.verdict for r in informing)
     worst = max(informing, key=_distance)
     return [
-        f"At the finite widths measured, {_theory(comparison)} is shown to be within tolerance in "
+        f"At the finite widths measured, {_theories(comparison)} is shown to be within tolerance in "
         f"{found['pass']} of {len(informing)} cells and outside in {found['fail']}; farthest is the "
         f"{place(worst, network_names(comparison.networks))}: {worst.ratio.value:.3g} of the prediction."
     ]

@@ -16,6 +16,13 @@ def test_agreement_is_said_with_its_tolerance(agreeing: Comparison) -> None:
     assert headline(agreeing) == f"Leading-order theory and experiment agree {everywhere}, within 5 %."
 
 
+def test_two_orders_of_theory_are_one_subject(agreeing: Comparison) -> None:
+    tolerances = {"refined": agreeing.tolerances["leading"], "leading": agreeing.tolerances["leading"]}
+    said = headline(replace(agreeing, tolerances=tolerances))
+    assert said.startswith("Theory (refined where there is one, else leading order) and experiment agree in all 16 ")
+    assert said.endswith("within 5 % (refined) and 5 % (leading).")
+
+
 def test_disagreement_is_said_with_its_places_and_sizes(disagreeing: Comparison) -> None:
     said = headline(disagreeing)
     assert said.startswith(
