@@ -14,7 +14,7 @@ from verify.reporting import model
 from verify.reporting.html import render_html
 from verify.reporting.markdown import render_markdown
 from verify.reporting.pictures import sections
-from verify.reporting.summary import counts, headline
+from verify.reporting.summary import counts, headline, remarks
 from verify.reporting.tables import plain
 from verify.verdict import Comparison
 
@@ -68,6 +68,7 @@ def as_json(comparison: Comparison, facts: Mapping[str, Any]) -> str:
         "title": c.title,
         "verdict": c.verdict,
         "headline": headline(c),
+        "remarks": remarks(c, facts),
         "settings": {
             "theory": c.theory,
             "alpha": c.alpha,

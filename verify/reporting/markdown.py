@@ -41,7 +41,7 @@ def render_markdown(comparison: Comparison, facts: Mapping[str, Any], pictures: 
     """The whole report; figures are links into the folder ``figures`` beside it."""
     parts = [
         f"# Verification report: {escaped(comparison.title)}",
-        *(escaped(text) for text in (headline(comparison), *remarks(comparison), rule(comparison))),
+        *(escaped(text) for text in (headline(comparison), *remarks(comparison, facts), rule(comparison))),
         "\n".join(f"* {line}" for line in _counted(counts(comparison))),
     ]
     parts += _table("What was measured", model.measured_table(comparison))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 from verify.inference import POWER
 from verify.pairing import LEVEL
@@ -61,10 +62,14 @@ def rule(comparison: Comparison) -> str:
     )
 
 
-def remarks(comparison: Comparison) -> list[str]:
-    """What the headline leaves out: how many networks, how the finite widths do, what these trials could have found."""
+def remarks(comparison: Comparison, facts: Mapping[str, Any] | None = None) -> list[str]:
+    """What the headline leaves out: how many networks, how the finite widths do, what these trials could have found.
+
+    ``facts``: where the figures come from; they tell what was declared when the networks were measured.
+    """
     return [
         _trials(comparison),
+        *_redeclared(comparison, facts or {}),
         *_fits(comparison),
         *_finite_widths(comparison),
         *_coverage(comparison),
@@ -124,6 +129,23 @@ def _trials(comparison: Comparison) -> str:
     failed = sum(comparison.failures.values())
     left_out = " (left out; a table below gives the reasons)" if failed else ""
     return f"{comparison.finished} random networks measured, {failed} failed trials{left_out}."
+
+
+def _redeclared(comparison: Comparison, facts: Mapping[str, Any]) -> list[str]:
+    """What counts as agreement belongs before the measurement: say where it was changed afterwards."""
+    sessions = [s for s in facts.get("sessions", ()) if "verdict" in s]
+    now = comparison.asked.get("verdict", {})
+    starts = [*(s["measured"] for s in sessions[1:]), comparison.finished]
+    changes = [
+        (networks, {key: (old, now[key]) for key, old in s["verdict"].items() if now.get(key, old) != old})
+        for s, networks in zip(sessions, starts, strict=False)
+    ]
+    told = [(networks, change) for networks, change in changes if change and networks]
+    if not told:
+        return []
+    networks, change = told[-1]
+    listed = ", ".join(f"{key.replace('_', ' ')} {old} → {new}" for key, (old, new) in change.items())
+    return [f"What counts as agreement was changed after {networks} networks were measured: {listed}."]
 
 
 def _fits(comparison: Comparison) -> list[str]:

@@ -47,6 +47,19 @@ def test_too_few_networks_are_no_disagreement(disagreeing: Comparison) -> None:
     assert "for 1 there are too few networks" in said
 
 
+def test_a_tolerance_that_was_changed_after_the_measurement_is_told(agreeing: Comparison) -> None:
+    now = agreeing.asked["verdict"]
+    before = {**now, "delta": 0.01}
+    first, second = {"verdict": before, "measured": 0}, {"verdict": now, "measured": 30}
+    assert remarks(agreeing, {"sessions": [first, second]})[1] == (
+        "What counts as agreement was changed after 30 networks were measured: delta 0.01 → 0.05."
+    )
+    assert "changed after 72 networks" in remarks(agreeing, {"sessions": [first]})[1]
+    assert remarks(agreeing, {"sessions": [{**second, "measured": 0}, second, {"workers": 2}]}) == remarks(agreeing)
+    unused = {**second, "measured": 0}  # the first session was interrupted before it had measured anything
+    assert remarks(agreeing, {"sessions": [first, unused]}) == remarks(agreeing)
+
+
 def test_a_form_that_does_not_fit_is_said_on_the_first_screen(agreeing: Comparison) -> None:
     first, *others = agreeing.limits
     crooked = replace(agreeing, limits=(replace(first, fits=False), *others))
