@@ -267,7 +267,7 @@ def _parts(e: Estimate) -> dict[str, float]:
 
 
 _NETWORK = Column("network", "network", export=Named.parts)
-_NAME = (Column("metric", "metric"), Column("statistic", "statistic"), _NETWORK)
+_NAME = (Column("metric", "metric", whole=True), Column("statistic", "statistic"), _NETWORK)
 _ORDER = Column("theory", "theory")
 _BAND = Column(
     "band", f"{LEVEL:.0%} of networks", lambda b: f"{b[0]:.4g} .. {b[1]:.4g}" if b else "–", number=True,
@@ -304,7 +304,7 @@ def _inside(predicted: float, measured: Estimate) -> str:
 
 
 def _remarks(judged: Row | Limit) -> str:
-    return "the declared form does not fit" if isinstance(judged, Limit) and not judged.fits else ""
+    return "form does not fit" if isinstance(judged, Limit) and not judged.fits else ""
 
 
 def _judged(judged: Row | Limit) -> tuple[float, float, float]:
