@@ -127,8 +127,9 @@ def report(
     """
     from verify.store import Store
 
+    folder = _writable_folder("out", out)
     with Store.open(store) as opened:
-        return _conclude(opened, out, check)
+        return _conclude(opened, folder, check)
 
 
 @app.command()
@@ -226,10 +227,15 @@ def _interrupt(_signal: int, _frame: object) -> None:
 
 def _report_folder(asked: Path | None, store: Path) -> Path:
     """Where the report goes. Asked before the sweep, not after."""
-    folder = asked or (store.with_suffix("") if store.suffix else store.with_name(f"{store.name}-report"))
+    return _writable_folder(
+        "report", asked or (store.with_suffix("") if store.suffix else store.with_name(f"{store.name}-report"))
+    )
+
+
+def _writable_folder(field: str, folder: Path) -> Path:
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
-        raise ValueError(f"report: expected a folder that can be written, got {str(folder)!r}")
+        raise ValueError(f"{field}: expected a folder that can be written, got {str(folder)!r}")
     return folder
 
 

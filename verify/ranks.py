@@ -1,7 +1,8 @@
 """Outliers one by one, where theory tells them apart.
 
-With the squared error the C outliers are equal in theory and repel each other on a real network: only their mean can be
-compared. With cross-entropy each has a value of its own, where Theorem 3.3 has two bounds on the largest.
+To leading order the C outliers of the squared error are equal, and only their mean can be compared: on a real network
+they repel each other. The refined theory knows that and tells them apart. With cross-entropy each has a value of its
+own to either order, where Theorem 3.3 has two bounds on the largest.
 """
 
 from __future__ import annotations

@@ -90,7 +90,8 @@ def run(
             with Pool(source, sweep.run.backend, sweep.run.dtype) as pool:
                 check_codes(target, {code_hash(), pool.code}, mix_code)
                 facts = {"versions": versions(), "host": host(), "durability": target.durability()}
-                target.begin({**facts, "workers": source.workers()})
+                declared = {"verdict": sweep.verdict.model_dump(), "measured": target.counts()["done"]}
+                target.begin({**facts, **declared, "workers": source.workers()})
                 _drive(target, pending, pool, mix_code, progress)
     return Store.open(path)
 

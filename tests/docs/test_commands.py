@@ -7,6 +7,8 @@ import importlib
 import re
 import runpy
 import shlex
+import textwrap
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +18,8 @@ import typer
 import empirical.cli
 import meanfield.cli
 import verify.cli
-from verify.sweep import Sweep, preset_names
+from verify.overrides import changed
+from verify.sweep import Sweep, preset_names, preset_text
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -96,6 +99,43 @@ SHOWN = [
 @pytest.mark.parametrize("code", SHOWN)
 def test_python_that_is_shown_runs(code: str) -> None:
     exec(compile(code, "<docs>", "exec"), {})
+
+
+BLOCKS = [
+    (page.name, text)
+    for page in PAGES
+    for text in [
+        *(textwrap.dedent(m[0]) for m in INDENTED.finditer(FENCED.sub("", page.read_text("utf-8")))),
+        *(m[0].split("\n", 1)[1].rsplit("\n", 1)[0] for m in FENCED.finditer(page.read_text("utf-8"))),
+    ]
+]
+TABLES = sorted({block for block in BLOCKS if re.match(r"\[\[?[\w.]+\]\]?\s", block[1])})
+PROGRAMS = sorted({block for block in BLOCKS if re.match(r"(from [\w.]+ )?import ", block[1])})
+
+
+def test_there_are_tables_and_programs() -> None:
+    assert TABLES
+    assert PROGRAMS
+
+
+@pytest.mark.parametrize(("page", "text"), TABLES)
+def test_toml_that_is_shown_is_a_part_of_a_sweep(page: str, text: str) -> None:
+    """Keys and values are checked; what is left out comes from a preset."""
+    base, shown = tomllib.loads(preset_text("quick")), tomllib.loads(text)
+    known = {**base, **{key: base.get(key, {}) | value for key, value in shown.items() if isinstance(value, dict)}}
+    known |= {key: value for key, value in shown.items() if not isinstance(value, dict)}
+    for name in ("", *known.get("sizes", ())):
+        assert Sweep(**changed(known, [], name or None)).cells(), page
+
+
+def test_a_wrong_key_in_shown_toml_is_noticed() -> None:
+    with pytest.raises(ValueError, match="expected one of the keys"):
+        test_toml_that_is_shown_is_a_part_of_a_sweep("", "[verdict]\ndelto = 0.05\n")
+
+
+@pytest.mark.parametrize(("page", "text"), PROGRAMS)
+def test_python_that_is_shown_compiles(page: str, text: str) -> None:
+    compile(text, page, "exec")
 
 
 @pytest.mark.slow

@@ -66,6 +66,10 @@ def test_a_second_run_does_only_what_is_missing(tmp_path, make_sweep, draw) -> N
     with Store.open(path) as resumed, Store.open(tmp_path / "b.sqlite") as straight:
         assert bits(resumed) == bits(straight)
         assert len(resumed.sessions()) == 2
+        declared = make_sweep(5).verdict.model_dump()
+        assert [s["verdict"] for s in resumed.sessions()] == [declared] * 2
+        begun = [s["measured"] for s in resumed.sessions()]
+        assert begun[0] == 0 < begun[1]
 
 
 def test_a_trial_that_raises_is_tried_again_and_then_becomes_a_row(tmp_path, make_sweep, draw) -> None:

@@ -159,6 +159,12 @@ def test_a_store_without_finished_trials_has_no_report(tmp_path, make_sweep, cap
     assert not (tmp_path / "r").exists()
 
 
+def test_a_report_into_a_file_is_refused_in_one_line(tmp_path, sweep_file, capsys) -> None:
+    assert main(["report", str(tmp_path / "a.sqlite"), "--out", str(sweep_file)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("verify: out: expected a folder that can be written, got")
+
+
 def test_a_report_that_could_not_be_written_is_refused_before_the_sweep(tmp_path, sweep_file, capsys) -> None:
     store = tmp_path / "a.sqlite"
     assert main(["run", str(sweep_file), "--store", str(store), "--report", str(sweep_file), "--quiet"]) == 2

@@ -14,7 +14,7 @@ from verify.reporting import model
 from verify.reporting.html import render_html
 from verify.reporting.markdown import render_markdown
 from verify.reporting.pictures import sections
-from verify.reporting.summary import counts, headline
+from verify.reporting.summary import counts, headline, remarks
 from verify.reporting.tables import plain
 from verify.verdict import Comparison
 
@@ -27,7 +27,8 @@ def write_report(
     """Write ``report.html``, ``report.md``, ``report.json``, ``cells.csv``, ``fits.csv`` and ``figures/*.svg``.
 
     ``facts`` is where the figures come from (versions, seeds, wall time, failures, ...): any plain data; a date is in
-    the report only if it is in there, so the same input gives the same bytes.
+    the report only if it is in there, so the same input gives the same bytes. Other SVG files in the folder's
+    ``figures`` are those of an earlier report and are removed.
 
     Returns
     -------
@@ -49,8 +50,12 @@ def write_report(
         "csv": ("cells.csv", model.cells_table(comparison).to_csv()),
         "fits": ("fits.csv", model.fits_table(comparison).to_csv()),
     }
-    for picture in (p for section in drawn for p in section.pictures):
-        _write(folder / "figures" / f"{picture.name}.svg", picture.svg)
+    pictures = {f"{p.name}.svg": p.svg for section in drawn for p in section.pictures}
+    for name, svg in pictures.items():
+        _write(folder / "figures" / name, svg)
+    for old in (folder / "figures").glob("*.svg"):
+        if old.name not in pictures:  # of an earlier report
+            old.unlink()
     return {kind: _write(folder / name, text) for kind, (name, text) in texts.items()}
 
 
@@ -63,6 +68,7 @@ def as_json(comparison: Comparison, facts: Mapping[str, Any]) -> str:
         "title": c.title,
         "verdict": c.verdict,
         "headline": headline(c),
+        "remarks": remarks(c, facts),
         "settings": {
             "theory": c.theory,
             "alpha": c.alpha,

@@ -38,7 +38,7 @@ def render_html(comparison: Comparison, facts: Mapping[str, Any], pictures: Sequ
         contents=headings,
         comparison=comparison,
         headline=headline(comparison),
-        remarks=remarks(comparison),
+        remarks=remarks(comparison, facts),
         rule=rule(comparison),
         counts=counts(comparison),
         titles=VERDICT_TITLES,

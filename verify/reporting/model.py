@@ -64,8 +64,8 @@ def deciding_table(comparison: Comparison) -> Table:
     """The ratios that decide, with their verdicts."""
     names = network_names(comparison.networks)
     columns = (
-        *_NAME, Column("at", "at"), _ORDER, _estimate("ratio", "ratio (95 % CI)"), _number("tolerance", "tolerance ±"),
-        _VERDICT, _NEEDS, Column("remarks", "remarks"),
+        *_NAME, Column("at", "at", whole=True), _ORDER, _estimate("ratio", "ratio (95 % CI)"),
+        _number("tolerance", "tolerance ±"), _VERDICT, _NEEDS, Column("remarks", "remarks"),
     )  # fmt: skip
     rows = tuple(
         (*_name(d, names), sizes(d), d.order, d.ratio, _judged(d)[0], d.verdict, d.trials_needed, _remarks(d))
@@ -83,7 +83,7 @@ def fits_table(comparison: Comparison) -> Table:
         *_NAME, Column("held", "held"), _ORDER, _estimate("exponent", "exponent (95 % CI)"),
         _number("asymptotic", "leading order"), _number("expected", "theory at these points", "{:z.3f}"),
         *(_estimate(f"a_{p:g}", f"{_COEFFICIENTS[p]} (95 % CI)") for p in used),
-        _number("goodness_of_fit", "goodness of fit p", "{:.2g}"), _number("detectable", "detects ±", "{:.2f}"),
+        _number("goodness_of_fit", "goodness of fit p", "{:.2g}"), _number("detectable", "detects ±", "{:.3f}"),
     )  # fmt: skip
     rows = tuple((*_name(s, names), *_fitted(s, limits.get(id(s)), used)) for s in comparison.series)
     return Table("Exponents, and the weighted fit measured / predicted = a₀ + Σ aₚ M⁻ᵖ", columns, rows)
@@ -274,7 +274,7 @@ def _parts(e: Estimate) -> dict[str, float]:
 
 
 _NETWORK = Column("network", "network", export=Named.parts)
-_NAME = (Column("metric", "metric"), Column("statistic", "statistic"), _NETWORK)
+_NAME = (Column("metric", "metric", whole=True), Column("statistic", "statistic"), _NETWORK)
 _ORDER = Column("theory", "theory")
 _BAND = Column(
     "band", f"{LEVEL:.0%} of networks", lambda b: f"{b[0]:.4g} .. {b[1]:.4g}" if b else "–", number=True,
@@ -311,7 +311,7 @@ def _inside(predicted: float, measured: Estimate) -> str:
 
 
 def _remarks(judged: Row | Limit) -> str:
-    return "the declared form does not fit" if isinstance(judged, Limit) and not judged.fits else ""
+    return "form does not fit" if isinstance(judged, Limit) and not judged.fits else ""
 
 
 def _judged(judged: Row | Limit) -> tuple[float, float, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 from verify.inference import POWER
 from verify.pairing import LEVEL
@@ -20,17 +21,17 @@ def headline(comparison: Comparison) -> str:
     """One sentence: do theory and experiment agree, and where not."""
     found = Counter(d.verdict for d in comparison.deciding)
     total = sum(found.values())
-    both = f"{_theory(comparison)} and experiment"
+    both = f"{_theories(comparison)} and experiment"
     where = _where(comparison)
     within = f"within {_within(comparison)}"
     if not total:
         return "Nothing is decided: no comparison has both a prediction and finished networks."
     if comparison.verdict == "fail":
         failing = f"{found['fail']} of {total} comparisons"
-        return f"{both.capitalize()} disagree in {failing} {where}: {_worst(comparison)}."
+        return f"{both[0].upper()}{both[1:]} disagree in {failing} {where}: {_worst(comparison)}."
     if comparison.verdict == "pass":
         everywhere = "the one comparison" if total == 1 else f"all {total} comparisons"
-        return f"{both.capitalize()} agree in {everywhere} {where}, {within}."
+        return f"{both[0].upper()}{both[1:]} agree in {everywhere} {where}, {within}."
     unfit = sum(d.verdict == "unclear" and d.trials_needed == 0 for d in comparison.deciding)
     few = found["unclear"] - unfit
     open_ = [
@@ -56,15 +57,19 @@ def rule(comparison: Comparison) -> str:
         else f"measured / predicted in each cell, {cells}"
     )
     return (
-        f"Verdict on the {_theory(c)} at family-wise level {c.alpha:g} (Holm), by two one-sided t-tests "
+        f"Verdict on {_theories(c)} at family-wise level {c.alpha:g} (Holm), by two one-sided t-tests "
         f"over networks. What decides is {ratio}."
     )
 
 
-def remarks(comparison: Comparison) -> list[str]:
-    """What the headline leaves out: how many networks, how the finite widths do, what these trials could have found."""
+def remarks(comparison: Comparison, facts: Mapping[str, Any] | None = None) -> list[str]:
+    """What the headline leaves out: how many networks, how the finite widths do, what these trials could have found.
+
+    ``facts``: where the figures come from; they tell what was declared when the networks were measured.
+    """
     return [
         _trials(comparison),
+        *_redeclared(comparison, facts or {}),
         *_fits(comparison),
         *_finite_widths(comparison),
         *_coverage(comparison),
@@ -95,6 +100,13 @@ def _theory(comparison: Comparison) -> str:
     return " and ".join(name for order, name in names.items() if order in comparison.tolerances)
 
 
+def _theories(comparison: Comparison) -> str:
+    """As one subject: each comparison is with one of the theories."""
+    if len(comparison.tolerances) == 1:
+        return _theory(comparison)
+    return "theory (refined where there is one, else leading order)"
+
+
 def _by_order(values: Mapping[str, str]) -> str:
     """One value, or each with its order where both theories are compared with."""
     if len(values) == 1:
@@ -119,6 +131,23 @@ def _trials(comparison: Comparison) -> str:
     return f"{comparison.finished} random networks measured, {failed} failed trials{left_out}."
 
 
+def _redeclared(comparison: Comparison, facts: Mapping[str, Any]) -> list[str]:
+    """What counts as agreement belongs before the measurement: say where it was changed afterwards."""
+    sessions = [s for s in facts.get("sessions", ()) if "verdict" in s]
+    now = comparison.asked.get("verdict", {})
+    starts = [*(s["measured"] for s in sessions[1:]), comparison.finished]
+    changes = [
+        (networks, {key: (old, now[key]) for key, old in s["verdict"].items() if now.get(key, old) != old})
+        for s, networks in zip(sessions, starts, strict=False)
+    ]
+    told = [(networks, change) for networks, change in changes if change and networks]
+    if not told:
+        return []
+    networks, change = told[-1]
+    listed = ", ".join(f"{key.replace('_', ' ')} {old} → {new}" for key, (old, new) in change.items())
+    return [f"What counts as agreement was changed after {networks} networks were measured: {listed}."]
+
+
 def _fits(comparison: Comparison) -> list[str]:
     unfit = sum(not limit.fits for limit in comparison.limits)
     if not unfit:
@@ -136,7 +165,7 @@ def _finite_widths(comparison: Comparison) -> list[str]:
     found = Counter(r.verdict for r in informing)
     worst = max(informing, key=_distance)
     return [
-        f"At the finite widths measured, {_theory(comparison)} is shown to be within tolerance in "
+        f"At the finite widths measured, {_theories(comparison)} is shown to be within tolerance in "
         f"{found['pass']} of {len(informing)} cells and outside in {found['fail']}; farthest is the "
         f"{place(worst, network_names(comparison.networks))}: {worst.ratio.value:.3g} of the prediction."
     ]

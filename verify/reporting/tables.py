@@ -16,13 +16,15 @@ __all__ = ["Column", "Table", "escaped", "plain"]
 class Column:
     """``heading`` and ``show`` are for people, ``key`` and ``export`` for programs; numbers are set to the right.
 
-    ``export`` gives the parts of a value that isn't plain (an estimate, an interval), to be named ``key`` + suffix.
+    ``export`` gives the parts of a value that isn't plain (an estimate, an interval), to be named ``key`` + suffix. A
+    ``whole`` column of words is never cut.
     """
 
     key: str
     heading: str
     show: Callable[[Any], str] = str
     number: bool = False
+    whole: bool = False
     export: Callable[[Any], Mapping[str, Any]] = lambda value: {"": value}
 
 
@@ -40,6 +42,18 @@ class Table:
         rows = tuple(tuple(row[i] for i in kept) for row in self.rows)
         return Table(self.caption, tuple(self.columns[i] for i in kept), rows)
 
+    def common(self) -> tuple[Table, list[str]]:
+        """The table less the columns that are the same in all of several rows, and what these say."""
+        if len(self.rows) < 2:
+            return self, []
+        columns = list(zip(self.columns, zip(*self.shown(), strict=True), strict=True))
+        same = {c.key: f"{c.heading}: {shown[0]}" for c, shown in columns if len(set(shown)) == 1}
+        blank = {c.key for c, shown in columns if not any(shown)}
+        table = self
+        for key in same:
+            table = table.without(key)
+        return table, [said for key, said in same.items() if key not in blank]
+
     def shown(self) -> list[list[str]]:
         """The rows as people read them."""
         return [[c.show(v) for c, v in zip(self.columns, row, strict=True)] for row in self.rows]
@@ -55,8 +69,8 @@ class Table:
         """Aligned columns in lines of at most ``limit`` characters: the widest columns of words are cut if need be."""
         cells = [[c.heading for c in self.columns], *self.shown()]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        words = [i for i, c in enumerate(self.columns) if not c.number]
-        while sum(widths) + 2 * (len(widths) - 1) > limit and max(widths[i] for i in words) > 4:
+        words = [i for i, c in enumerate(self.columns) if not c.number and not c.whole]
+        while sum(widths) + 2 * (len(widths) - 1) > limit and max((widths[i] for i in words), default=0) > 4:
             widths[max(words, key=lambda i: widths[i])] -= 1
         cells = [[v if len(v) <= w else v[: w - 1] + "…" for v, w in zip(row, widths, strict=True)] for row in cells]
         lines = [
@@ -99,6 +113,6 @@ def plain(value: Any) -> Any:
 
 def escaped(text: str) -> str:
     """Text that Markdown shows as it is, on one line."""
-    for sign in "\\|*_`[]#":
+    for sign in "\\|*_`[]#$":
         text = text.replace(sign, f"\\{sign}")
     return text.replace("<", "&lt;").replace(">", "&gt;").replace("\n", " ")

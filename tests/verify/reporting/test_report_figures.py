@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from verify.reporting import model
 from verify.reporting.export import as_json
 from verify.reporting.figures.lines import blocks
 from verify.reporting.figures.spectra import spectra_rows
+from verify.reporting.figures.ticks import legible
 from verify.reporting.pictures import sections
 from verify.reporting.tables import Table
 from verify.sweep import Sweep
@@ -117,6 +119,15 @@ def test_json_has_the_outliers_and_the_order_parameters(crossed: Comparison) -> 
     document = json.loads(as_json(crossed, {}))
     assert document["outliers"] == table(crossed, model.outliers_table)
     assert document["order_parameters"] == table(crossed, model.order_parameters_table)
+
+
+def test_labels_that_would_overlap_are_left_out_and_the_ends_stay() -> None:
+    assert legible([64, 128, 256, 512]) == [64, 128, 256, 512]
+    many = [10, 12, 15, 20, 25, 30, 40, 50, 70, 100, 140, 200, 280, 400, 560, 800, 1000]
+    kept = legible(many)
+    assert (kept[0], kept[-1]) == (10, 1000)
+    assert 5 <= len(kept) < len(many)
+    assert all(high / low > 1.4 for low, high in pairwise(kept))
 
 
 def test_a_drawing_keeps_its_words_and_no_digits_that_cannot_be_seen(crossed: Comparison) -> None:

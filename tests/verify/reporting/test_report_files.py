@@ -73,6 +73,19 @@ def test_same_input_same_bytes(
     assert all((written["html"].parent / "figures" / p.name).read_bytes() == p.read_bytes() for p in figures)
 
 
+def test_the_figures_of_an_earlier_report_go_and_nothing_else(
+    agreeing: Comparison, facts: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "figures").mkdir()
+    for name in ("old.svg", "notes.txt"):
+        (tmp_path / "figures" / name).write_text("old")
+    write_report(agreeing, facts, tmp_path)
+    left = {p.name for p in (tmp_path / "figures").iterdir()}
+    assert "notes.txt" in left
+    assert "old.svg" not in left
+    assert len(left) == 6
+
+
 def test_the_page_needs_nothing_from_outside(written: dict[str, Path]) -> None:
     text = written["html"].read_text("utf-8")
     page = Page(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -67,6 +68,24 @@ def test_the_verdict_table_fits_a_terminal(agreeing: Comparison, disagreeing: Co
         assert max(len(line) for line in verdict_table(comparison).splitlines()) <= 100
     assert "✗ fail" in verdict_table(disagreeing)
     assert not any("nan" in line for line in verdict_table(hostile).splitlines())
+
+
+def test_what_all_rows_share_is_said_once_and_what_tells_them_apart_is_never_cut(agreeing: Comparison) -> None:
+    above, *lines = verdict_table(agreeing).splitlines()
+    assert "metric: FIM" in above
+    assert "theory: leading" in above
+    rows = [line for line in lines if "M → ∞" in line]
+    assert len(rows) == len(set(rows)) == len(agreeing.limits)
+    assert all("N = 20 " in line or "N = 40 " in line for line in rows)
+
+
+def test_of_many_rows_a_terminal_gets_those_that_do_not_pass(disagreeing: Comparison) -> None:
+    limits = disagreeing.limits * 3
+    passing = sum(x.verdict == "pass" for x in limits)
+    shown = verdict_table(replace(disagreeing, limits=limits))
+    assert f"{passing} more that pass are not shown" in shown
+    rows = [line for line in shown.splitlines() if re.match(r"(linear|relu) +M → ∞", line)]
+    assert len(rows) == len(limits) - passing > 0
 
 
 def test_no_number_in_print_is_nan(hostile: Comparison) -> None:

@@ -16,6 +16,13 @@ def test_agreement_is_said_with_its_tolerance(agreeing: Comparison) -> None:
     assert headline(agreeing) == f"Leading-order theory and experiment agree {everywhere}, within 5 %."
 
 
+def test_two_orders_of_theory_are_one_subject(agreeing: Comparison) -> None:
+    tolerances = {"refined": agreeing.tolerances["leading"], "leading": agreeing.tolerances["leading"]}
+    said = headline(replace(agreeing, tolerances=tolerances))
+    assert said.startswith("Theory (refined where there is one, else leading order) and experiment agree in all 16 ")
+    assert said.endswith("within 5 % (refined) and 5 % (leading).")
+
+
 def test_disagreement_is_said_with_its_places_and_sizes(disagreeing: Comparison) -> None:
     said = headline(disagreeing)
     assert said.startswith(
@@ -40,13 +47,26 @@ def test_too_few_networks_are_no_disagreement(disagreeing: Comparison) -> None:
     assert "for 1 there are too few networks" in said
 
 
+def test_a_tolerance_that_was_changed_after_the_measurement_is_told(agreeing: Comparison) -> None:
+    now = agreeing.asked["verdict"]
+    before = {**now, "delta": 0.01}
+    first, second = {"verdict": before, "measured": 0}, {"verdict": now, "measured": 30}
+    assert remarks(agreeing, {"sessions": [first, second]})[1] == (
+        "What counts as agreement was changed after 30 networks were measured: delta 0.01 → 0.05."
+    )
+    assert "changed after 72 networks" in remarks(agreeing, {"sessions": [first]})[1]
+    assert remarks(agreeing, {"sessions": [{**second, "measured": 0}, second, {"workers": 2}]}) == remarks(agreeing)
+    unused = {**second, "measured": 0}  # the first session was interrupted before it had measured anything
+    assert remarks(agreeing, {"sessions": [first, unused]}) == remarks(agreeing)
+
+
 def test_a_form_that_does_not_fit_is_said_on_the_first_screen(agreeing: Comparison) -> None:
     first, *others = agreeing.limits
     crooked = replace(agreeing, limits=(replace(first, fits=False), *others))
     assert "for 1 the declared form of the extrapolation does not fit." in headline(crooked)
     assert remarks(crooked)[1].startswith(f"In 1 of {len(agreeing.limits)} limits the declared form")
     assert [r["remarks"] for r in deciding_table(crooked).records()] == [
-        "the declared form does not fit", *[""] * len(others),
+        "form does not fit", *[""] * len(others),
     ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from verify.reporting.tables import Column, Table, plain
+from verify.reporting.tables import Column, Table, escaped, plain
 
 TABLE = Table(
     "caption",
@@ -42,6 +42,10 @@ def test_markdown_escapes_what_would_break_a_table() -> None:
     assert len(lines) == 4
     assert lines[1] == "| --- | ---: |"
     assert lines[2] == "| a\\|b &lt;i&gt; | 1.0 |"
+
+
+def test_markdown_shows_dollars_and_does_not_typeset_them() -> None:
+    assert escaped("$x$ and $y$") == r"\$x\$ and \$y\$"
 
 
 def test_text_is_aligned_and_cut_to_the_limit() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from verify.inference import mean_of
 from verify.reporting.figures import style
 from verify.reporting.figures.lines import Block, Line
-from verify.reporting.figures.ticks import log_ticks
+from verify.reporting.figures.ticks import legible, log_ticks
 from verify.reporting.names import AXES, STATISTIC_TITLES
 
 if TYPE_CHECKING:
@@ -60,6 +60,6 @@ def _scale(ax: Axes, ticks: list[int], label: str) -> None:
     ax.set_xscale("log")
     ax.set_yscale("log")
     log_ticks(ax.yaxis)
-    ax.set_xticks(ticks, [str(t) for t in ticks])
+    ax.set_xticks(ticks, [str(t) if t in legible(ticks) else "" for t in ticks])
     ax.set_xticks([], minor=True)
     ax.set_xlabel(label)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["log_ticks", "plain_ticks", "tick_text"]
+__all__ = ["legible", "log_ticks", "plain_ticks", "tick_text"]
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -27,6 +28,26 @@ def log_ticks(axis: Any) -> None:
     axis.set_major_locator(MaxNLocator(5) if decades < 0.7 else LogLocator(subs=subdivisions, numticks=6))
     axis.set_minor_locator(NullLocator())
     plain_ticks(axis)
+
+
+def legible(ticks: Sequence[int], room: float = 26.0) -> list[int]:
+    """Those of ascending ``ticks`` whose labels don't overlap on a log axis: the ends, and what fits between them.
+
+    ``room``: how many digits the whole axis has room for, gaps included.
+    """
+    if len(ticks) < 3:
+        return list(ticks)
+    span = math.log(ticks[-1] / ticks[0])
+
+    def apart(low: int, high: int) -> bool:
+        digits = (len(str(low)) + len(str(high))) / 2 + 1
+        return math.log(high / low) / span * room >= digits
+
+    kept = [ticks[0]]
+    for tick in ticks[1:-1]:
+        if apart(kept[-1], tick) and apart(tick, ticks[-1]):
+            kept.append(tick)
+    return [*kept, ticks[-1]]
 
 
 def tick_text(x: float) -> str:
