@@ -155,7 +155,7 @@ def bulks_table(comparison: Comparison) -> Table:
     """Whole spectra: how far the measured bulk is from its predicted law, and where both end."""
     names = network_names(comparison.networks)
     columns = (
-        Column("metric", "metric"), Column("network", "network"), _whole("width", "M"), _whole("samples", "N"),
+        Column("metric", "metric"), _NETWORK, _whole("width", "M"), _whole("samples", "N"),
         _whole("networks", "networks"), _estimate("raw", "KS distance"), _estimate("normalised", "scaled to its mean"),
         _estimate("own", "own order parameters"), _number("lower_predicted", "lower edge predicted"),
         _estimate("lower", "measured"), _number("upper_predicted", "upper edge predicted"),
@@ -163,7 +163,7 @@ def bulks_table(comparison: Comparison) -> Table:
     )  # fmt: skip
     rows = tuple(
         (
-            b.metric.label, names[b.cell.network.digest], b.cell.width, b.cell.samples, len(b.networks),
+            b.metric.label, _named(b.cell.network, names), b.cell.width, b.cell.samples, len(b.networks),
             b.mean("raw"), b.mean("normalised"), b.mean("own"), b.law.lower, b.mean("lower"), b.law.upper,
             b.mean("upper"), b.reason,
         )
