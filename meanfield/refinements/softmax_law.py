@@ -23,7 +23,7 @@ from meanfield.logits import Ensemble
 from meanfield.recursion import OrderParameters
 from meanfield.refinements.covariance import Outputs
 from meanfield.refinements.finite_width import kernel_law, relative_shift
-from meanfield.refinements.outliers import average, bulk_shift, wishart_units
+from meanfield.refinements.outliers import NOTHING, average, bulk_shift, wishart_units
 from meanfield.refinements.softmax_draws import draw_networks
 from meanfield.refinements.softmax_traces import Sandwiched, sandwiched, softmax_traces
 from meanfield.refinements.traces import trace_laws
@@ -113,7 +113,7 @@ def _outliers(x: Sandwiched, law: Outputs, kernel: ExchangeableKernel, widths: F
     same, other = (law.mean[1] + law.shift[1]).tolist()
     mean = other + (same - other) / n
     own, cross, noise = bulk_shift(law, n, c, widths)
-    if not (other > 0 and mean > 0 and own + cross < mean):  # lifted by more than its height: merged
+    if not (other > NOTHING * same and own + cross < other):  # lifted by more than its height: merged
         return np.full((len(x.g), c - 1), np.nan), np.inf
     drawn, unit = x.drawn, bulk_edge(x.g, 1.0)
     heights, vectors = np.linalg.eigh(x.shared)

@@ -41,6 +41,22 @@ def test_beyond_the_limits(network, metric, width, samples, reason):
     assert p.validity.moments == ("1/M²" not in reason)
 
 
+@pytest.mark.parametrize("name", ["tanh", "erf", "sin", "linear"])
+def test_no_common_part_is_never_an_outlier(name):
+    """Odd φ without bias: θ_o is rounding, at few samples too, where (θ_d - θ_o)/N is most of the lowest eigenvalue."""
+    network = Network(3, name, 1.0 if name == "linear" else 3.0, 0.0, outputs=2)
+    for metric in (FIM(), NTK(), NTK(layer=2)):
+        p = refined(network, metric, 400, [2, 3, 5, 10, 20])
+        assert not np.any(p.validity.outliers)
+        assert np.all(np.isnan(p.outliers))
+
+
+@pytest.mark.parametrize("bias", [1e-20, 1e-8, 1e-4])
+def test_hardly_any_common_part(bias):
+    p = refined(Network(3, "tanh", 3.0, bias, outputs=2), NTK(), 400, [2, 3, 5, 10, 20])
+    assert not np.any(p.validity.outliers)
+
+
 def test_centered_has_no_outliers():
     p = refined(Network(3, "tanh", 3.0, 0.64, outputs=10), FIM(centered=True), 100, 100)
     assert p.validity.moments
