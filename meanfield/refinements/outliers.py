@@ -49,7 +49,7 @@ class OutlierLaw:
 
 
 def law_size(outputs: int) -> int:
-    """How many networks are sampled."""
+    """How many networks' outliers are sampled: fewer the more outputs, as each is an eigenvalue problem."""
     return int(np.clip(3_200_000 // outputs**2, 64, 16384))
 
 
@@ -68,7 +68,7 @@ def outlier_law(law: Outputs, kernel: ExchangeableKernel, widths: Floats) -> Out
     lifted = (mean + fluctuations) * (1 + own_shift / mean) + cross_shift
     # An outlier below the edge is none: the bulk takes its place.
     common = log_normal(1.0, math.sqrt(max(average(shared.sum(axis=0), n), 0.0)) / mean, len(fluctuations))
-    edge += (same - other) / n
+    edge = edge + (same - other) / n if n > 1 else 0.0  # one sample has no bulk
     values = np.maximum(lifted, edge) * common[:, None]
     push = (own_shift + cross_shift) / other  # the mean contains the bulk's own (θ_d - θ_o)/N, which is no height
     return OutlierLaw(scale * values, edge / values[:, -1].mean() * max(1.0, (1 + push) / 2), units)

@@ -22,7 +22,7 @@ from meanfield.kernels import ExchangeableKernel
 from meanfield.logits import Ensemble
 from meanfield.recursion import OrderParameters
 from meanfield.refinements.covariance import Outputs
-from meanfield.refinements.finite_width import kernel_law, relative_shift
+from meanfield.refinements.finite_width import kernel_law, moment_error, relative_shift
 from meanfield.refinements.outliers import NOTHING, average, bulk_shift, wishart_units
 from meanfield.refinements.softmax_draws import draw_networks
 from meanfield.refinements.softmax_traces import Sandwiched, sandwiched, softmax_traces
@@ -56,7 +56,7 @@ def refine_softmax(
     spectrum = collect_networks(kernel, [(cell.ensemble, cell.statistics) for cell in cells])
     numbers = {
         name: np.array([getattr(cell, name) for cell in cells]).reshape(shape)
-        for name in ("edge", "crowding", "expansion")
+        for name in ("edge", "crowding", "expansion", "error")
     }
     return judge_softmax(spectrum, **numbers)
 
@@ -70,6 +70,7 @@ class _Cell:
     edge: float
     crowding: float
     expansion: float
+    error: float
 
 
 def _cell(
@@ -103,7 +104,8 @@ def _cell(
         },
         edge,
         kernel.outputs / units,
-        max(relative_shift(law, n), (traces.mean_std / traces.mean) ** 2, share**2),
+        max(relative_shift(law, n), traces.relative_variance, share**2),
+        moment_error(network, parameters, widths),
     )
 
 
