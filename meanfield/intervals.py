@@ -14,6 +14,8 @@ __all__ = ["interval"]
 
 Floats = NDArray[np.float64]
 
+_MIDWAY = "hazen"  # the k-th of n networks stands for the share (k - 1/2)/n
+
 
 def interval(law: Mapping[str, Floats] | None, level: float, networks: int) -> dict[str, Floats] | None:
     """Lower and upper end (last axis) of the interval that holds the mean of so many networks.
@@ -28,7 +30,10 @@ def interval(law: Mapping[str, Floats] | None, level: float, networks: int) -> d
         return None
     tail = (1 - float(level)) / 2
     if count == 1:
-        return {name: np.moveaxis(np.quantile(x, [tail, 1 - tail], axis=0), 0, -1) for name, x in law.items()}
+        return {
+            name: np.moveaxis(np.quantile(x, [tail, 1 - tail], axis=0, method=_MIDWAY), 0, -1)
+            for name, x in law.items()
+        }
     from scipy.special import ndtri
 
     ends = -ndtri(tail) / math.sqrt(count) * np.array([-1.0, 1.0])

@@ -62,7 +62,7 @@ class Prediction:
 
     ``std`` is the spread over networks of each statistic, where the theory gives one (``None`` otherwise): at the
     refined order, and at leading order for "cross_entropy" without logits. ``networks`` holds the law behind it, one
-    network a row. At the refined order statistics are means over networks, and ``validity`` says where they hold, with
+    network a row (with more than 28 outputs fewer rows of outliers than of mean and second moment). At the refined order statistics are means over networks, and ``validity`` says where they hold, with
     the numbers behind the verdict (``None`` at leading order); outliers that don't are NaN.
     """
 
@@ -253,8 +253,8 @@ def _law(spectrum: Spectrum) -> dict[str, Floats] | None:
     """The law over networks: the statistics of each, NaN where judged void."""
     if spectrum.networks is None:
         return None
-    void = {"second_moment": np.isnan(spectrum.second_moment), "outliers": np.isnan(spectrum.outliers)}
-    law = {k: np.where(void.get(k, False), np.nan, values) for k, values in spectrum.networks.items()}
+    void = {name: np.isnan(getattr(spectrum, name)) for name in spectrum.networks}
+    law = {k: np.where(void[k], np.nan, values) for k, values in spectrum.networks.items()}
     largest = law["outliers"][..., 0] if law["outliers"].shape[-1] else np.full(law["mean"].shape, np.nan)
     return {**law, "largest": largest}
 

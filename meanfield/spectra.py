@@ -27,7 +27,8 @@ class Spectrum:
     descending on the last axis; ``bulk`` is the mean of the other non-zero eigenvalues, of which there are
     ``multiplicity``, and together they make up the trace. Softmax outliers that merged count as bulk. Where
     :mod:`meanfield.conditions` voids all outliers, ``bulk`` and ``multiplicity`` stay what they are beside the
-    outliers of the two-value kernel, whose share of the trace is then in neither.
+    outliers of the two-value kernel, whose share of the trace is then in neither; at the refined order they count as
+    bulk.
 
     ``bounds`` enclose the largest, where it is not known exactly. ``networks`` holds the statistics of each network of
     an ensemble, on the first axis, and ``error`` the relative error of their means.

@@ -6,7 +6,9 @@ Given x the samples are independent, so every moment is one integral over x of a
     m_ab(x) = E_z[φ(u)^a φ'(u)^b],      A_k(x) = E_z[φ^(k)(u)] = g^{-k/2} E_z[φ(u) He_k(z)],   g = q - q_st.
 
 The Hermite weights (Stein's lemma) stand for derivatives: none is taken of φ', which may jump. The integrals over x and
-z use the rules of :mod:`meanfield.gauss` at two resolutions, whose difference is the error estimate.
+z use the rules of :mod:`meanfield.gauss` at two resolutions, whose difference is the error estimate. The weights divide
+by √g: where two samples are nearly one (g ≪ q), a smooth φ's own derivatives are taken, and what rounding leaves of a
+kinked φ's is part of the error.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ _GOAL = 1e-9  # of the moments' relative error; the theory's own is 1/M²
 _FINEST = 4  # halvings of the step
 _WIDE = 1e3  # variance above which the lattice is given up, as in meanfield.gauss
 _LARGEST_GRID = 4e6
+_NEARLY_ONE = 1e-3  # g/q below which Hermite weights lose digits to a smooth φ's own derivatives
 _DERIVATIVES = 6  # A_0..A_5: two derivatives more than two in each argument of χ
 
 
@@ -77,7 +80,7 @@ def neurons(activation: Activation, q: float, gap: float) -> Neurons:
         if not found[-1][1] > _GOAL:
             break
     values, error = min(found, key=lambda x: x[1])
-    return _named(values, error)
+    return _named(values, error + (_rounding(values, q, gap) if _by_weights(activation, q, gap) else 0.0))
 
 
 def _rules(activation: Activation, q: float, gap: float, level: int) -> list[Rule] | None:
@@ -101,10 +104,13 @@ def _moments(
     phi, slope = activation.function()(u), activation.function(order=1)(u)
     powers = _power_table(phi), _power_table(slope)
     site = {(a, b): np.sum(weights * powers[0][a] * powers[1][b], axis=-1) for a, b in _POWERS}
-    hermite = _hermite(own / math.sqrt(gap), _DERIVATIVES - 2)
-    # Less φ'(x), which Hermite polynomials don't see but rounding does, where two samples are almost one.
-    bend = weights * (slope - activation.function(order=1)(x)[:, None])
-    bends = [gap ** (-k / 2) * np.sum(bend * hermite[k], axis=-1) for k in range(1, _DERIVATIVES - 1)]
+    if _by_weights(activation, q, gap):
+        hermite = _hermite(own / math.sqrt(gap), _DERIVATIVES - 2)
+        # Less φ'(x), which Hermite polynomials don't see but rounding does, where two samples are almost one.
+        bend = weights * (slope - activation.function(order=1)(x)[:, None])
+        bends = [gap ** (-k / 2) * np.sum(bend * hermite[k], axis=-1) for k in range(1, _DERIVATIVES - 1)]
+    else:
+        bends = [np.sum(weights * activation.function(order=k)(u), axis=-1) for k in range(2, _DERIVATIVES)]
     means = np.array([site[1, 0], site[0, 1], *bends])
 
     def joint(features: tuple[int, ...], slopes: tuple[int, ...]) -> float:
@@ -121,6 +127,24 @@ def _moments(
             np.ravel([_variance_derivatives(x_weights, weights * f * f, u, q) for f in (phi, slope)]),
         ]
     )
+
+
+def _by_weights(activation: Activation, q: float, gap: float) -> bool:
+    """Whether A_2 .. A_5 are taken by Hermite weights, which see kinks, rather than as means of φ'' .. φ^(5)."""
+    return bool(activation.breakpoints) or gap > _NEARLY_ONE * q
+
+
+def _rounding(values: Floats, q: float, gap: float) -> float:
+    """What rounding makes of the Hessian of χ, relative to χ/q²: A_k is off by about ε √(E[φ'²] (k-1)!) g^{-(k-1)/2}."""
+    products = values[3 * len(CLASSES) + 1 :][: _DERIVATIVES**2].reshape(_DERIVATIVES, _DERIVATIVES)
+    square = float(values[-3])  # E[φ'²]
+    size = np.sqrt(np.abs(np.diag(products)))
+    rms = np.array([1.0, 1.0, *(math.sqrt(math.factorial(k)) for k in range(1, _DERIVATIVES - 1))])  # of He_{k-1}
+    off = np.finfo(float).eps * math.sqrt(square) * rms * gap ** (-(np.arange(_DERIVATIVES) - 1) / 2)
+    # The sum of the Hessian: E[A_1 A_5]/2 + 2 E[A_2 A_4] + 3 E[A_3²]/2.
+    weights = {(1, 5): 0.5, (2, 4): 2.0, (3, 3): 1.5}
+    worst = sum(w * (size[j] * off[k] + size[k] * off[j] + off[j] * off[k]) for (j, k), w in weights.items())
+    return float(worst * q**2 / square) if square > 0 else 0.0
 
 
 def _power_table(values: Floats) -> list[Floats]:

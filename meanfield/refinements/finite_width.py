@@ -22,9 +22,11 @@ from meanfield.refinements.validity import Validity, judge_refined
 from meanfield.spec import Metric, Network
 from meanfield.spectra import Spectrum, spectrum_statistics
 
-__all__ = ["kernel_law", "refine", "refined_spectrum", "relative_shift"]
+__all__ = ["kernel_law", "moment_error", "refine", "refined_spectrum", "relative_shift"]
 
 Floats = NDArray[np.float64]
+
+_POINTS = 4096  # at least, of the laws of m and s, which cost nothing
 
 
 def refine(
@@ -81,7 +83,7 @@ def refined_spectrum(
         networks=law,
         error=max(cell.error for cell in cells),
     )
-    return spectrum, {name: stacked(name) for name in ("edge", "crowding", "expansion")}
+    return spectrum, {name: stacked(name) for name in ("edge", "crowding", "expansion", "error")}
 
 
 def kernel_law(
@@ -117,18 +119,30 @@ def _cell(
     law = kernel_law(network, metric, parameters, widths, given)
     traces, size = trace_laws(law, kernel), law_size(kernel.outputs)
     outliers, edge, crowding = np.zeros((size, 0)), np.nan, np.nan
+    points = max(size, _POINTS)
     if not kernel.projected:
         found = outlier_law(law, kernel, widths)
         outliers, edge, crowding = found.values, found.edge, kernel.outputs / found.units
     return _Cell(
-        mean=log_normal(traces.mean, traces.mean_std, size),
-        second_moment=log_normal(traces.second_moment, traces.second_moment_std, size),
+        mean=log_normal(traces.mean, traces.mean_std, points),
+        second_moment=log_normal(traces.second_moment, traces.second_moment_std, points),
         outliers=outliers,
         edge=edge,
         crowding=crowding,
-        expansion=max(relative_shift(law, float(kernel.samples)), (traces.mean_std / traces.mean) ** 2),
-        error=max((cells.error for cells, _ in _hidden(network, parameters, widths)), default=0.0),
+        expansion=max(relative_shift(law, float(kernel.samples)), traces.relative_variance),
+        error=moment_error(network, parameters, widths) * (_amplified(law) if kernel.projected else 1.0),
     )
+
+
+def moment_error(network: Network, parameters: OrderParameters, widths: Floats) -> float:
+    """The largest relative numerical error of a hidden layer's moments, at least that of rounding."""
+    return max([np.finfo(float).eps, *(cells.error for cells, _ in _hidden(network, parameters, widths))])
+
+
+def _amplified(law: Outputs) -> float:
+    """How much more relative error θ_d - θ_o, all that centring leaves, has than θ_d."""
+    same, other = law.mean[1]
+    return float(abs(same / (same - other))) if same != other else np.inf
 
 
 def _hidden(network: Network, parameters: OrderParameters, widths: Floats) -> list[tuple[Neurons, float]]:

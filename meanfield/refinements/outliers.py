@@ -25,13 +25,14 @@ from meanfield.kernels import ExchangeableKernel
 from meanfield.refinements.classes import OTHER, class_of, occurrences
 from meanfield.refinements.covariance import Outputs
 
-__all__ = ["OutlierLaw", "average", "bulk_shift", "law_size", "log_normal", "outlier_law", "wishart_units"]
+__all__ = ["NOTHING", "OutlierLaw", "average", "bulk_shift", "law_size", "log_normal", "outlier_law", "wishart_units"]
 
 Floats = NDArray[np.float64]
 
 _SEED = 20202
 _DENSE = 32  # outputs up to which LAPACK's batched dense solver is the faster
 _CLOSE = 0.2  # of θ_o: how near J_a may come in the shift
+NOTHING = 1e-12  # of θ_d: what rounding leaves of a θ_o that is zero
 _MOST_UNITS = 1e10  # μ beyond which Wishart and Gaussian agree to rounding
 _TWO_ROWS, _DISTINCT = class_of(0, 1, 0, 2), class_of(0, 1, 2, 3)
 
@@ -48,27 +49,28 @@ class OutlierLaw:
 
 
 def law_size(outputs: int) -> int:
-    """How many networks are sampled."""
+    """How many networks' outliers are sampled: fewer the more outputs, as each is an eigenvalue problem."""
     return int(np.clip(3_200_000 // outputs**2, 64, 16384))
 
 
 def outlier_law(law: Outputs, kernel: ExchangeableKernel, widths: Floats) -> OutlierLaw:
-    """The C outliers of one cell from the law of its K, layer widths M_0..M_L; NaN where E K_kk(s,t) <= 0."""
+    """The C outliers of one cell from the law of its K, layer widths M_0..M_L; NaN where E K_kk(s,t) is zero, up to
+    rounding, or negative."""
     n, c = float(kernel.samples), kernel.outputs
     same, other = (law.mean[1] + law.shift[1]).tolist()
     scale = float(kernel.normaliser) * n
     shared = law.covariance[:, 1, 1]
     mean = other + (same - other) / n
-    if not (other > 0 and mean > 0):
+    if not other > NOTHING * same:
         return OutlierLaw(np.full((law_size(c), c), np.nan), math.inf, math.inf)
     own_shift, cross_shift, edge = bulk_shift(law, n, c, widths)
     fluctuations, units = _wishart(average(law.crossing, n), law, c)
     lifted = (mean + fluctuations) * (1 + own_shift / mean) + cross_shift
     # An outlier below the edge is none: the bulk takes its place.
     common = log_normal(1.0, math.sqrt(max(average(shared.sum(axis=0), n), 0.0)) / mean, len(fluctuations))
-    edge += (same - other) / n
+    edge = edge + (same - other) / n if n > 1 else 0.0  # one sample has no bulk
     values = np.maximum(lifted, edge) * common[:, None]
-    push = (own_shift + cross_shift) / mean
+    push = (own_shift + cross_shift) / other  # the mean contains the bulk's own (θ_d - θ_o)/N, which is no height
     return OutlierLaw(scale * values, edge / values[:, -1].mean() * max(1.0, (1 + push) / 2), units)
 
 

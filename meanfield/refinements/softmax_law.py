@@ -22,8 +22,8 @@ from meanfield.kernels import ExchangeableKernel
 from meanfield.logits import Ensemble
 from meanfield.recursion import OrderParameters
 from meanfield.refinements.covariance import Outputs
-from meanfield.refinements.finite_width import kernel_law, relative_shift
-from meanfield.refinements.outliers import average, bulk_shift, wishart_units
+from meanfield.refinements.finite_width import kernel_law, moment_error, relative_shift
+from meanfield.refinements.outliers import NOTHING, average, bulk_shift, wishart_units
 from meanfield.refinements.softmax_draws import draw_networks
 from meanfield.refinements.softmax_traces import Sandwiched, sandwiched, softmax_traces
 from meanfield.refinements.traces import trace_laws
@@ -56,7 +56,7 @@ def refine_softmax(
     spectrum = collect_networks(kernel, [(cell.ensemble, cell.statistics) for cell in cells])
     numbers = {
         name: np.array([getattr(cell, name) for cell in cells]).reshape(shape)
-        for name in ("edge", "crowding", "expansion")
+        for name in ("edge", "crowding", "expansion", "error")
     }
     return judge_softmax(spectrum, **numbers)
 
@@ -70,6 +70,7 @@ class _Cell:
     edge: float
     crowding: float
     expansion: float
+    error: float
 
 
 def _cell(
@@ -103,7 +104,8 @@ def _cell(
         },
         edge,
         kernel.outputs / units,
-        max(relative_shift(law, n), (traces.mean_std / traces.mean) ** 2, share**2),
+        max(relative_shift(law, n), traces.relative_variance, share**2),
+        moment_error(network, parameters, widths),
     )
 
 
@@ -113,7 +115,7 @@ def _outliers(x: Sandwiched, law: Outputs, kernel: ExchangeableKernel, widths: F
     same, other = (law.mean[1] + law.shift[1]).tolist()
     mean = other + (same - other) / n
     own, cross, noise = bulk_shift(law, n, c, widths)
-    if not (other > 0 and mean > 0 and own + cross < mean):  # lifted by more than its height: merged
+    if not (other > NOTHING * same and own + cross < other):  # lifted by more than its height: merged
         return np.full((len(x.g), c - 1), np.nan), np.inf
     drawn, unit = x.drawn, bulk_edge(x.g, 1.0)
     heights, vectors = np.linalg.eigh(x.shared)

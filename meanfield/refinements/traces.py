@@ -36,6 +36,11 @@ class Traces:
     second_moment: float
     second_moment_std: float
 
+    @property
+    def relative_variance(self) -> float:
+        """Of m; zero if m is, as for one centred sample."""
+        return (self.mean_std / self.mean) ** 2 if self.mean != 0 else 0.0
+
 
 def trace_laws(law: Outputs, kernel: ExchangeableKernel) -> Traces:
     """m and s of one cell from the law of its K; ν, P, C, N and whether it is centred come from ``kernel``."""

@@ -115,6 +115,28 @@ def test_errors_are_small_and_values_those_of_the_recursion(name):
             assert pair.gradient[OTHER, 2] == pytest.approx(found.slope.value[OTHER], rel=1e-6) or order == 1
 
 
+@pytest.mark.parametrize("name", ["tanh", "gelu", "sigmoid", "sin", "erf", "mish", "elu", "hardtanh"])
+@pytest.mark.parametrize("q", [0.05, 0.9])
+def test_two_samples_that_are_nearly_one(name, q):
+    """Moving both samples and their covariance moves one sample: Σ Hessian of a pair = that of one, up to gap/q (less
+    where φ'' is no function), or within the error, which must not pass for small when it isn't. In units of χ/q²."""
+    activation = as_activation(name)
+    for gap in (1e-5, 1e-7, 1e-9, 1e-11, 1e-13):
+        found = neurons(activation, q, gap * q)
+        hessian = found.slope.hessian
+        off = abs(hessian[OTHER].sum() - hessian[SAME].sum()) * q**2 / found.slope.value[SAME]
+        assert off < 20 * (np.sqrt(gap) if activation.kinks else gap) + found.error
+        assert found.error < 1e-9 or activation.breakpoints
+
+
+@pytest.mark.parametrize("name", ["tanh", "gelu", "sigmoid"])
+def test_derivatives_go_over_into_hermite_weights(name):
+    """On both sides of the gap below which a smooth φ's own derivatives are taken."""
+    below, above = (neurons(as_activation(name), 0.9, 0.9 * gap) for gap in (0.999e-3, 1.001e-3))
+    for f, g in ((below.feature, above.feature), (below.slope, above.slope)):
+        assert f.hessian[OTHER] == pytest.approx(g.hessian[OTHER], rel=1e-4)
+
+
 def test_errors_are_honest():
     """A finer rule moves no moment by more than the estimate says (which is relative, and of the coarser rule)."""
     activation = as_activation("tanh")

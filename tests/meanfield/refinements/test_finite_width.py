@@ -58,6 +58,21 @@ def test_intervals():
     assert np.all(np.diff(p.interval(0.5)["mean"]) < np.diff(single["mean"]))
 
 
+@pytest.mark.parametrize("outputs", [4, 300])
+def test_known_laws_do_not_shrink_with_the_outputs(outputs):
+    """m and s are log-normal, whatever the sample of outliers is: quantiles and deviation by formula."""
+    p = refined(Network(2, "tanh", 1.5, 0.3, outputs=outputs), NTK(), 4000, 30)
+    for name in ("mean", "second_moment"):
+        values = p.networks[name]
+        width = np.std(np.log(values))
+        low, high = p.interval()[name]
+        assert np.log([low, high]) == pytest.approx(
+            np.log(np.mean(values)) - width**2 / 2 + 1.96 * width * np.array([-1, 1]), abs=2e-3 * width
+        )
+        low, high = p.interval(0.999)[name]
+        assert np.log(high / low) == pytest.approx(2 * 3.2905 * width, rel=5e-3)
+
+
 def test_given_inputs_take_their_own_fluctuations_out():
     gaussian, fixed = (refined(NETWORK, NTK(), 150, 60, data=d) for d in ("gaussian", "fixed"))
     assert fixed.std["mean"] < gaussian.std["mean"]
