@@ -245,6 +245,24 @@ def test_gap_of_the_support() -> None:
     assert any("M_0 << N" in w for w in law.warnings)
 
 
+def test_mass_on_both_sides_of_a_gap(draw: Callable[..., Any]) -> None:
+    """Below a gap the density is not the real branch of above it: Σ and Σ² of what is integrated, and real networks."""
+    network = Network(3, "relu", 0.5, 1.0)
+    law = spectrum(network, FIM(), width=1000, samples=500)
+    ends = [e.position for e in law.edges]
+    assert len(ends) == 4
+    assert law.status == "ok"
+    assert law.mass_error < 1e-6
+    assert law.density((ends[1] + ends[2]) / 2) == 0
+    masses = [law.cdf(ends[1]), 1 - law.cdf(ends[2])]
+    assert masses[0] > 0.99
+    assert masses[1] > 1e-5
+    assert [integral(law, k) for k in (0, 1, 2)] == pytest.approx([1.0, *law.moments(2)], rel=1e-5)
+    small = spectrum(network, FIM(), width=120, samples=100)
+    for dual in draw(23, 3, "relu", [120, 120, 120, 1], 0.5, 1.0, 100).dual("fim", None, centered=False):
+        assert small.distance(np.linalg.eigvalsh(dual), normalised=True) < 0.12  # as in test_random_networks
+
+
 def test_zeros_and_multiplicity() -> None:
     law = spectrum(Network(2, "tanh", 2.0, 0.3, outputs=3), FIM(), width=100, samples=60)
     assert law.zeros == 100 * 101 + 3 * 101 - 180
