@@ -225,6 +225,18 @@ def test_kernels_of_one_network() -> None:
     assert spectrum(TANH, FIM(), width=300, samples=200, kernels=other).mean > 1.05 * mean.mean
 
 
+def test_mean_is_the_laws_own() -> None:
+    """With the kernels of a network, too: K₁ - K₂ takes its slopes, the law's neurons those of its variances."""
+    for kernels in (None, order_parameters(Network(3, "tanh", 3.3, 0.64))):
+        law = spectrum(TANH, FIM(), width=300, samples=200, kernels=kernels)
+        assert law.mean == pytest.approx(law.moments(1)[0], rel=1e-10)
+
+
+def test_unresolved_neurons_are_not_ok() -> None:
+    law = spectrum(Network(3, "exp", 1.0, 0.2), FIM(), width=100, samples=50)
+    assert "averages over the neurons" in law.status
+
+
 def test_quantile_inverts_cdf() -> None:
     for network, samples in ((TANH, 200), (Network(2, "linear", 1.0, 0.1), 600), (Network(3, "relu", 2.0, 0.1), 1500)):
         law = spectrum(network, FIM(), width=300, samples=samples)
