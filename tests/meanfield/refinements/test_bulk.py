@@ -34,7 +34,7 @@ def integral(law: SpectralDensity, power: int) -> float:
 class TestMarchenkoPastur:
     """One layer: the law of X Xᵀ."""
 
-    @pytest.mark.parametrize("ratio", [0.2, 0.5, 2.0, 5.0])
+    @pytest.mark.parametrize("ratio", [0.2, 0.5, 2.0, 5.0, 100.0, 3000.0])
     def test_edges(self, ratio: float) -> None:
         law = spectrum(Network(1, "linear", 1.0, 0.0), NTK(), width=200, samples=int(200 * ratio))
         edges = [e.position for e in law.edges if e.kind != "atom"]
@@ -273,6 +273,19 @@ def test_mass_on_both_sides_of_a_gap(draw: Callable[..., Any]) -> None:
     small = spectrum(network, FIM(), width=120, samples=100)
     for dual in draw(23, 3, "relu", [120, 120, 120, 1], 0.5, 1.0, 100).dual("fim", None, centered=False):
         assert small.distance(np.linalg.eigvalsh(dual), normalised=True) < 0.12  # as in test_random_networks
+
+
+@pytest.mark.parametrize(("eigenvalues", "share"), [([0, 2], 0.5), ([0, 0, 0, 4], 0.25)])
+@pytest.mark.parametrize("samples", [60, 150])
+def test_inputs_of_lower_rank(eigenvalues: list[float], share: float, samples: int) -> None:
+    """Marchenko-Pastur of 200 × share inputs, and an atom of what is missing to their rank."""
+    network = Network(1, "linear", 1.0, 0.0)
+    law = spectrum(network, NTK(), width=200, samples=samples, input_spectrum=eigenvalues)
+    assert law.atom == pytest.approx(max(0.0, 1 - 200 * share / samples), abs=1e-12)
+    fewer = spectrum(network, NTK(), width=int(200 * share), samples=samples)
+    assert [law.lower, law.upper] == pytest.approx([fewer.lower, fewer.upper], rel=1e-8)
+    assert law.mass_error < 1e-6
+    assert law.status == "ok"
 
 
 def test_zeros_and_multiplicity() -> None:
