@@ -29,6 +29,8 @@ Floats = NDArray[np.float64]
 
 _HEIGHT = 1e-10  # a real z means its limit from the upper half-plane
 _CONVERGED = 1e-7
+_TINY = 1e-30  # of p: 0 to all digits, but with a finite 1/p²
+_RESOLVED = 1e-8  # relative error of the averages over neurons
 _CIRCLE = 128  # nodes of a contour integral, and its radius in units of the distance to the nearest singularity
 _RADIUS = 0.4
 _FEW = 5  # neurons
@@ -68,7 +70,8 @@ class SpectralDensity:
     outliers
         ``outliers.values`` (descending, C of them or none), ``outliers.std`` over networks.
     mean
-        K₁ - K₂ in the metric's normalisation: the bulk's exact first moment.
+        The law's first moment: K₁ - K₂ in the metric's normalisation. (With ``kernels`` these take part of the network's
+        own averages for those of the theory, and K₁ - K₂ may differ by a few percent.)
     status, residual
         ``"ok"``, or what did not converge; the largest relative last step of Newton's method in what was computed.
     mass_error
@@ -263,6 +266,10 @@ def spectrum(
         else support(_law(features(), gap, noise if finite_size else None), atom)
     )
     unit = float(kernel.normaliser) * gap
+    first = _first_moment(law)
+    neurons = max((f.error for f in x.moments if f is not None), default=0.0)
+    if kernels is None:  # then the table's first moment is known
+        neurons = max(neurons, abs(first - 1))
     parts = solve_components(ends.lower, ends.upper, law) if np.isfinite(ends.lower + ends.upper) else ()
     residual = max((part.change for part in parts), default=float("nan"))
     mass_error = abs(sum(part.mass for part in parts) + atom - 1) if parts else float("nan")
@@ -277,8 +284,8 @@ def spectrum(
         zeros=max(int(kernel.dimension) - network.outputs * samples, 0),
         multiplicity=network.outputs * samples - (network.outputs if metric.centered else len(outliers.values)),
         outliers=outliers,
-        mean=unit,
-        status=_status(ends, residual, mass_error),
+        mean=unit * first,
+        status=_status(ends, residual, mass_error, neurons),
         residual=residual,
         mass_error=mass_error,
         order_parameters=given,
@@ -358,7 +365,15 @@ def _edges(x: BulkFeatures, ends: Support, parts: tuple[Component, ...], atom: f
     return (*zero, *pairs)
 
 
-def _status(ends: Support, residual: float, mass_error: float) -> str:
+def _first_moment(law: Any) -> float:
+    """r + X at p = 0, in the law's units: 1 as far as the neurons' averages are those of the order parameters."""
+    _, _, X, _ = at_p(complex(_TINY), start(law), law, 0)
+    return float(law[4][0] + X.real)
+
+
+def _status(ends: Support, residual: float, mass_error: float, neurons: float) -> str:
+    if not neurons < _RESOLVED:
+        return f"the averages over the neurons are not resolved (relative error {neurons:.1g})"
     if not np.isfinite(ends.upper):
         return "the upper edge was not found"
     if not np.isfinite(ends.lower):

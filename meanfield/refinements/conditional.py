@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 _GOAL = 1e-11  # of two rules' difference in z and in ξ, relative to the moment itself
 _STEPS = (0.6, 0.45, 0.33, 0.25, 0.18, 0.13, 0.09, 0.065, 0.045)  # between nodes of z, until one is fine enough
 _LEAST_WEIGHT = 1e-16  # of a node of z
+_SHARP = 0.1  # width in z of what happens at a breakpoint, below which the nodes crowd there
 _FINEST = 8  # halvings of ξ's step
 
 
@@ -45,7 +46,7 @@ class ConditionalMoments:
     by_tau, by_shift
         Derivatives of (E[φ²], E[φ], E[φ'²], E[φ']) with respect to τ and to the preactivation's common part √q_st z.
     error
-        Of the moments' averages over z, relative.
+        Of the moments' averages over z, relative: what both rules, over ξ and over z, change when refined.
     """
 
     z: Floats
@@ -85,19 +86,40 @@ def conditional_moments(activation: Activation, q: float, gap: float) -> Conditi
     covariance, level = max(q - gap, 0.0), 0
     if covariance <= 1e-14 * q:
         return _moments(activation, np.zeros(1), np.ones(1), 0.0, gap)
+    common = math.sqrt(covariance)
+    # An analytic φ bends within 1 of u = 0.
+    width = math.sqrt(gap) / common if activation.breakpoints else math.sqrt(gap + 1) / common
+    centres = tuple(b / common for b in activation.breakpoints or (0.0,)) if width < _SHARP else ()
     for step in _STEPS:
-        fine = _moments(activation, *_nodes(step / 2), math.sqrt(covariance), gap, level)
-        coarse = _moments(activation, *_nodes(step), math.sqrt(covariance), gap, level)
+        fine = _moments(activation, *_nodes(step / 2, centres, width), common, gap, level)
+        coarse = _moments(activation, *_nodes(step, centres, width), common, gap, level)
         error = _difference(fine, coarse)
         if error <= _GOAL:
             break
-    return coarse if error <= _GOAL else fine
+    kept = coarse if error <= _GOAL else fine
+    return replace(kept, error=max(kept.error, error))
 
 
-def _nodes(step: float) -> tuple[Floats, Floats]:
-    half = math.floor(math.sqrt(-2 * math.log(_LEAST_WEIGHT)) / step)
-    z: Floats = step * np.arange(-half, half + 1, dtype=np.float64)
-    weights: Floats = np.exp(-0.5 * z * z)
+def _nodes(step: float, centres: tuple[float, ...], width: float) -> tuple[Floats, Floats]:
+    """Equidistant nodes and their weights; with ``centres`` equidistant in v = z + Σ asinh((z - centre)/width), which
+    has ``width`` for its scale there: the rule stays exponentially accurate however narrow that is."""
+    reach = math.sqrt(-2 * math.log(_LEAST_WEIGHT))
+
+    def place(z: Floats) -> Floats:
+        return np.asarray(z + sum(np.arcsinh((z - c) / width) for c in centres))
+
+    def density(z: Floats) -> Floats:
+        return np.asarray(1 + sum(1 / np.hypot(z - c, width) for c in centres))
+
+    low, high = (np.floor(float(np.abs(place(np.array(end)))) / step) for end in (-reach, reach))
+    v: Floats = step * np.arange(-low, high + 1, dtype=np.float64)
+    below, above = np.full(len(v), -reach - 1.0), np.full(len(v), reach + 1.0)
+    z = v
+    for _ in range(60 if centres else 0):  # bisection: place grows with z
+        z = (below + above) / 2
+        low_enough = place(z) <= v
+        below, above = np.where(low_enough, z, below), np.where(low_enough, above, z)
+    weights = np.exp(-0.5 * z * z) / density(z)
     return z, np.asarray(weights / weights.sum())
 
 

@@ -16,6 +16,7 @@ __all__ = ["descend", "fold", "solve_between", "start", "trace"]
 Complexes = NDArray[np.complex128]
 
 _ROUGH = 1e-7  # of a Newton step next to an edge, where rounding counts
+_REAL = 1e-6  # of |p|: a guess with a smaller imaginary part has no memory of the half-plane it came from
 _FAR_ABOVE = 100.0  # Im z where the solution is that of a point mass at 1, nearly
 
 
@@ -157,7 +158,12 @@ def solve_between(
 
 
 def _solved(z: complex, p: complex, y: Complexes, law: Any) -> tuple[complex, Complexes, float]:
-    found, _, change = at_z(z, complex(p), y, law, 12)
-    if change < CONVERGED and found.imag > 0 and cmath.isfinite(found) and abs(found - p) <= 0.5 * abs(p):
-        return found, y, change
+    """The solution at z from a guess, or from afar: where that fails, or where the guess is (nearly) real.
+
+    Newton's method stays on the real axis, and beyond an end of a gap the real solution is the wrong one.
+    """
+    if p.imag > _REAL * abs(p):
+        found, _, change = at_z(z, complex(p), y, law, 12)
+        if change < CONVERGED and found.imag > 0 and cmath.isfinite(found) and abs(found - p) <= 0.5 * abs(p):
+            return found, y, change
     return descend(z, law)

@@ -34,7 +34,7 @@ def integral(law: SpectralDensity, power: int) -> float:
 class TestMarchenkoPastur:
     """One layer: the law of X Xᵀ."""
 
-    @pytest.mark.parametrize("ratio", [0.2, 0.5, 2.0, 5.0])
+    @pytest.mark.parametrize("ratio", [0.2, 0.5, 2.0, 5.0, 100.0, 3000.0])
     def test_edges(self, ratio: float) -> None:
         law = spectrum(Network(1, "linear", 1.0, 0.0), NTK(), width=200, samples=int(200 * ratio))
         edges = [e.position for e in law.edges if e.kind != "atom"]
@@ -225,6 +225,18 @@ def test_kernels_of_one_network() -> None:
     assert spectrum(TANH, FIM(), width=300, samples=200, kernels=other).mean > 1.05 * mean.mean
 
 
+def test_mean_is_the_laws_own() -> None:
+    """With the kernels of a network, too: K₁ - K₂ takes its slopes, the law's neurons those of its variances."""
+    for kernels in (None, order_parameters(Network(3, "tanh", 3.3, 0.64))):
+        law = spectrum(TANH, FIM(), width=300, samples=200, kernels=kernels)
+        assert law.mean == pytest.approx(law.moments(1)[0], rel=1e-10)
+
+
+def test_unresolved_neurons_are_not_ok() -> None:
+    law = spectrum(Network(3, "exp", 1.0, 0.2), FIM(), width=100, samples=50)
+    assert "averages over the neurons" in law.status
+
+
 def test_quantile_inverts_cdf() -> None:
     for network, samples in ((TANH, 200), (Network(2, "linear", 1.0, 0.1), 600), (Network(3, "relu", 2.0, 0.1), 1500)):
         law = spectrum(network, FIM(), width=300, samples=samples)
@@ -243,6 +255,37 @@ def test_gap_of_the_support() -> None:
     assert law.cdf(ends[1]) == law.cdf(ends[2]) == pytest.approx(0.9, abs=0.02)
     assert law.mass_error < 1e-6
     assert any("M_0 << N" in w for w in law.warnings)
+
+
+def test_mass_on_both_sides_of_a_gap(draw: Callable[..., Any]) -> None:
+    """Below a gap the density is not the real branch of above it: Σ and Σ² of what is integrated, and real networks."""
+    network = Network(3, "relu", 0.5, 1.0)
+    law = spectrum(network, FIM(), width=1000, samples=500)
+    ends = [e.position for e in law.edges]
+    assert len(ends) == 4
+    assert law.status == "ok"
+    assert law.mass_error < 1e-6
+    assert law.density((ends[1] + ends[2]) / 2) == 0
+    masses = [law.cdf(ends[1]), 1 - law.cdf(ends[2])]
+    assert masses[0] > 0.99
+    assert masses[1] > 1e-5
+    assert [integral(law, k) for k in (0, 1, 2)] == pytest.approx([1.0, *law.moments(2)], rel=1e-5)
+    small = spectrum(network, FIM(), width=120, samples=100)
+    for dual in draw(23, 3, "relu", [120, 120, 120, 1], 0.5, 1.0, 100).dual("fim", None, centered=False):
+        assert small.distance(np.linalg.eigvalsh(dual), normalised=True) < 0.12  # as in test_random_networks
+
+
+@pytest.mark.parametrize(("eigenvalues", "share"), [([0, 2], 0.5), ([0, 0, 0, 4], 0.25)])
+@pytest.mark.parametrize("samples", [60, 150])
+def test_inputs_of_lower_rank(eigenvalues: list[float], share: float, samples: int) -> None:
+    """Marchenko-Pastur of 200 × share inputs, and an atom of what is missing to their rank."""
+    network = Network(1, "linear", 1.0, 0.0)
+    law = spectrum(network, NTK(), width=200, samples=samples, input_spectrum=eigenvalues)
+    assert law.atom == pytest.approx(max(0.0, 1 - 200 * share / samples), abs=1e-12)
+    fewer = spectrum(network, NTK(), width=int(200 * share), samples=samples)
+    assert [law.lower, law.upper] == pytest.approx([fewer.lower, fewer.upper], rel=1e-8)
+    assert law.mass_error < 1e-6
+    assert law.status == "ok"
 
 
 def test_zeros_and_multiplicity() -> None:

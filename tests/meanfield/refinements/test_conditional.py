@@ -84,6 +84,28 @@ def test_derivatives_are_differences(name: str) -> None:
         np.testing.assert_allclose(row * f.z * common, slope, atol=2e-6)
 
 
+@pytest.mark.parametrize(
+    ("name", "variances"), [("relu", (0.1, 1.0)), ("relu", (0.001, 0.1)), ("hardtanh", (0.1, 1.0)), ("tanh", (30, 1000))]
+)
+def test_samples_almost_alike(name: str, variances: tuple[float, float]) -> None:
+    """All that depends on z happens within √(τ/q_st) of a kink, or near 0: the nodes crowd there."""
+    op = order_parameters(Network(3, name, *variances))
+    for l in (1, 2):
+        f = moments(name, float(op.q[l - 1]), float(op.q_gap[l - 1]))
+        assert f.error <= 1e-10
+        assert f.average(f.mean**2) == pytest.approx(op.forward_st[l], rel=1e-10)
+        below = variances[0] * f.average(f.slope**2) * op.backward_st[l]
+        assert below == pytest.approx(op.backward_st[l - 1], rel=1e-10)
+
+
+def test_error_says_what_is_not_resolved() -> None:
+    """exp at a large variance: more than rounding lies beyond the outermost node."""
+    op = order_parameters(Network(3, "exp", 1.0, 0.2))
+    f = moments("exp", float(op.q[1]), float(op.q_gap[1]))
+    assert abs(f.average(f.square) / op.forward[2] - 1) > 1e-7
+    assert f.error > 1e-8
+
+
 def test_no_common_part() -> None:
     f = moments("erf", Q, Q)
     np.testing.assert_array_equal(f.z, [0.0])
