@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meanfield.command import run_app, whole_file
-from verify.presets import preset_names
+from verify.presets import NAME, preset_names
 
 if TYPE_CHECKING:
     from verify.store import Store
@@ -36,7 +37,8 @@ def init(
     name: Annotated[str, typer.Argument(help=f"Which preset: {', '.join(preset_names())}.")] = "quick",
     out: Annotated[Path | None, typer.Option(help="Write to this new file; printed if not given.")] = None,
 ) -> None:
-    """Print a sweep file to start from: a preset.
+    """Print a sweep file to start from: a preset. In a file of its own the sweep is named after the file, and so is its
+    store.
 
     Example: verify init widths --out my.toml
     """
@@ -49,7 +51,13 @@ def init(
     if out.exists():
         raise ValueError(f"out: expected the name of a new file, got {str(out)!r}")
     with whole_file("out", out) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(_renamed(text, out.stem), encoding="utf-8")
+
+
+def _renamed(text: str, name: str) -> str:
+    """A sweep's text with another name; as it was if that can't be one."""
+    fit = re.fullmatch(NAME, name) is not None
+    return re.sub(r'^name = ".*"$', f'name = "{name}"', text, count=1, flags=re.MULTILINE) if fit else text
 
 
 @app.command()

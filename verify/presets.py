@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from importlib import resources
 
-__all__ = ["preset_names"]
+__all__ = ["NAME", "preset_names"]
+
+NAME = r"^\w[\w.-]*$"
+"""What a sweep may be called."""
 
 
 def preset_names() -> tuple[str, ...]:

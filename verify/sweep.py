@@ -19,7 +19,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, StrictFloat, StrictInt,
 from meanfield.spec import digest
 from verify.overrides import changed
 from verify.points import Grid, NetworkTable, Point, Table, merged
-from verify.presets import preset_names
+from verify.presets import NAME, preset_names
 from verify.records import Cell
 from verify.tolerance import Tolerance
 
@@ -114,7 +114,7 @@ class Sweep(Table):
     """
 
     version: Literal[1] = Field(1, alias="schema")
-    name: Annotated[str, Field(pattern=r"^\w[\w.-]*$")]
+    name: Annotated[str, Field(pattern=NAME)]
     title: str = ""
     grid: Grid | None = None
     points: tuple[Point, ...] = Field((), alias="cells")

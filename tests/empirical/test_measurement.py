@@ -134,7 +134,7 @@ def test_a_network_that_overflows_says_so():
         ({"network": Network(2, "relu", 2.0), "metric": FIM(loss="cross_entropy")}, ValueError, "outputs: expected"),
         ({"width": 0}, ValueError, "width: expected an integer of at least 1, got 0"),
         ({"samples": 0}, ValueError, "samples: expected an integer of at least 1, got 0"),
-        ({"samples": None}, TypeError, "samples: expected an integer"),
+        ({"samples": None}, ValueError, "samples: expected a number where no inputs are given, got none"),
         ({"seed": 1.5}, TypeError, "seed: expected an integer or a SeedSequence, got 1.5"),
         ({"seed": -1}, ValueError, "seed: expected"),
         ({"metric": []}, ValueError, "metric: expected at least one"),

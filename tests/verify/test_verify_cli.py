@@ -14,6 +14,7 @@ from verify.cli import app, main
 from verify.presets import preset_names
 from verify.records import Trial
 from verify.store import Store
+from verify.sweep import Sweep
 
 TINY = """
 name = "tiny"
@@ -28,6 +29,8 @@ outputs = [2]
 metric = ["fim"]
 [run]
 trials = 4
+[verdict]
+theory = "leading"  # eight neurons are beyond the refined one
 """
 
 
@@ -43,7 +46,8 @@ def test_init_prints_a_preset_that_is_a_sweep_and_writes_no_file_twice(tmp_path,
     text = capsys.readouterr().out
     out = tmp_path / "mine.toml"
     assert main(["init", "widths", "--out", str(out)]) == 0
-    assert out.read_text() == text
+    assert Sweep.from_toml(out).name == "mine"
+    assert out.read_text() == text.replace('name = "widths"', 'name = "mine"')
     out.write_text("kept")
     assert main(["init", "widths", "--out", str(out)]) == 2
     assert out.read_text() == "kept"
@@ -64,7 +68,7 @@ def test_run_ends_with_the_table_and_the_report_and_status_agrees(tmp_path, swee
     store = tmp_path / "a.sqlite"
     assert main(["run", str(sweep_file), "--store", str(store), "--jobs", "1", "--quiet"]) == 0
     printed = capsys.readouterr()
-    assert "mean eigenvalue" in printed.out
+    assert "mean eig" in printed.out  # words are cut where the table is wide
     page = Path(printed.out.strip().splitlines()[-1].removeprefix("report: "))
     assert page == tmp_path / "a" / page.name
     assert page.read_text().startswith("<!")
@@ -80,7 +84,7 @@ def test_until_decided_doubles_the_trials_up_to_the_most_at_a_share_of_the_level
     store = tmp_path / "a.sqlite"
     run = ["run", str(sweep_file), "--store", str(store), "--jobs", "1", "--quiet"]
     # 10 networks can't decide on that.
-    exact = ["--set", "verdict.refined_delta=1e-6", "--set", "verdict.refined_slope=0.0"]
+    exact = ["--set", "verdict.delta=1e-6", "--set", "verdict.slope=0.0"]
     assert main([*run, *exact, "--until-decided", "10"]) == 0
     with Store.open(store) as opened:
         assert opened.counts() == {"done": 10, "failed": 0, "pending": 0}
