@@ -265,7 +265,7 @@ def extremes_against_full() -> None:
         values = spectrum(matrix, HOST)
         full = time.process_time() - begin
         begin = time.process_time()
-        found = top(matrix, 11, False, HOST).values
+        found = top(matrix, 11, False, 0.0, HOST).values
         some = time.process_time() - begin
         error = float(np.abs(found - values[:11]).max() / values[0])
         print(
