@@ -108,8 +108,8 @@ _MERGES = (
     "samples"
 )
 _FEW_SAMPLES = (
-    f"largest, outliers: void for fewer samples than outputs and than {_FEW}, or for one that shares nothing: the lowest "
-    "outliers leave the law of what samples share; mean and second moment hold"
+    f"largest, outliers: void for fewer samples than outputs and than {_FEW}, or for one that shares nothing: the "
+    "lowest outliers leave the law of what samples share; mean and second moment hold"
 )
 _CROWDS = (
     f"largest, outliers: void for more than {_CROWDED:g} outputs for each independent unit of the hidden layers: mean "
