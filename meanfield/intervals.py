@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ __all__ = ["interval"]
 
 Floats = NDArray[np.float64]
 
-_MIDWAY = "hazen"  # the k-th of n networks stands for the share (k - 1/2)/n
+_MIDWAY: Literal["hazen"] = "hazen"  # the k-th of n networks stands for the share (k - 1/2)/n
 
 
 def interval(law: Mapping[str, Floats] | None, level: float, networks: int) -> dict[str, Floats] | None:

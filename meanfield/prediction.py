@@ -62,8 +62,9 @@ class Prediction:
 
     ``std`` is the spread over networks of each statistic, where the theory gives one (``None`` otherwise): at the
     refined order, and at leading order for "cross_entropy" without logits. ``networks`` holds the law behind it, one
-    network a row (with more than 28 outputs fewer rows of outliers than of mean and second moment). At the refined order statistics are means over networks, and ``validity`` says where they hold, with
-    the numbers behind the verdict (``None`` at leading order); outliers that don't are NaN.
+    network a row (with more than 28 outputs fewer rows of outliers than of mean and second moment). At the refined
+    order statistics are means over networks, and ``validity`` says where they hold, with the numbers behind the verdict
+    (``None`` at leading order); outliers that don't are NaN, and all is where the moments lost their digits.
     """
 
     network: Network

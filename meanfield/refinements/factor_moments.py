@@ -135,7 +135,7 @@ def _by_weights(activation: Activation, q: float, gap: float) -> bool:
 
 
 def _rounding(values: Floats, q: float, gap: float) -> float:
-    """What rounding makes of the Hessian of χ, relative to χ/q²: A_k is off by about ε √(E[φ'²] (k-1)!) g^{-(k-1)/2}."""
+    """What rounding makes of χ's Hessian, relative to χ/q²: A_k is off by about ε √(E[φ'²] (k-1)!) g^{-(k-1)/2}."""
     products = values[3 * len(CLASSES) + 1 :][: _DERIVATIVES**2].reshape(_DERIVATIVES, _DERIVATIVES)
     square = float(values[-3])  # E[φ'²]
     size = np.sqrt(np.abs(np.diag(products)))

@@ -103,12 +103,13 @@ _LOW = (
     "probabilities leave them too little variance, or the width is small)"
 )
 _MERGES = (
-    f"largest, outliers: outliers merge with the bulk, whose edge is above {MERGED:g} of the lowest: mean and second "
-    "moment hold, outliers do not; a larger width separates them, or more samples"
+    f"largest, outliers: outliers merge with the bulk, whose edge is above {MERGED:g} of the lowest or whose noise "
+    "swallows what samples share: mean and second moment hold, outliers do not; a larger width separates them, or more "
+    "samples"
 )
 _FEW_SAMPLES = (
-    f"largest, outliers: void for fewer samples than outputs and than {_FEW}, or for one that shares nothing: the lowest "
-    "outliers leave the law of what samples share; mean and second moment hold"
+    f"largest, outliers: void for fewer samples than outputs and than {_FEW}, or for one that shares nothing: the "
+    "lowest outliers leave the law of what samples share; mean and second moment hold"
 )
 _CROWDS = (
     f"largest, outliers: void for more than {_CROWDED:g} outputs for each independent unit of the hidden layers: mean "

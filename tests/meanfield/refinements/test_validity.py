@@ -26,6 +26,8 @@ def test_wide_network_holds():
         (Network(3, "erf", 5.0, 0.1, outputs=10), FIM(), 100, 20, "outliers merge with the bulk"),
         (Network(3, "tanh", 2.0, 0.0, outputs=3), NTK(), 100, 50, "outliers merge with the bulk"),
         (Network(3, "relu", 2.0, 0.1, outputs=5), NTK(layer=1), 100, 50, "outliers merge with the bulk"),
+        # The edge is at 0.68 by its formula: 20 networks had a λ_max 1.4 times as high.
+        (Network(3, "tanh", 3.0, 0.01, outputs=1), FIM(), 100, 1000, "outliers merge with the bulk"),
         (Network(3, "tanh", 1.5, 0.2, outputs=25), InputMetric(), 40, 40, "for each independent unit"),
         (Network(8, "relu", 2.0, 0.1, outputs=3), FIM(), 30, 20, "order 1/M² count"),
     ],
@@ -64,6 +66,27 @@ def test_centered_has_no_outliers():
     assert p.outliers.shape == (0,)
     assert np.isnan(p.largest)
     assert len(p.warnings) == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "limit", "metric", "beyond", "within"),
+    [
+        ("edge", 0.8, FIM(), (3, "tanh", 3.0, 0.64, 10, 200, 11), (3, "tanh", 3.0, 0.64, 10, 200, 12)),
+        ("crowding", 0.5, InputMetric(), (3, "tanh", 1.5, 0.2, 24, 80, 40), (3, "tanh", 1.5, 0.2, 23, 80, 40)),
+        ("expansion", 0.06, InputMetric(), (4, "relu", 2.0, 0.1, 2, 32, 40), (4, "relu", 2.0, 0.1, 2, 33, 40)),
+    ],
+)
+def test_both_sides_of_each_limit(number, limit, metric, beyond, within):
+    """Cells next to each other; only the number asked about is near its limit."""
+    for cell, holds in ((beyond, False), (within, True)):
+        *network, outputs, width, samples = cell
+        p = refined(Network(*network, outputs=outputs), metric, width, samples)
+        value = getattr(p.validity, number)
+        assert (value <= limit) == holds
+        assert value == pytest.approx(limit, rel=0.05)
+        assert p.validity.outliers == holds
+        assert p.validity.moments == (holds or number != "expansion")
+        assert bool(p.warnings) != holds
 
 
 def test_one_verdict_for_each_cell():
