@@ -85,7 +85,8 @@ def test_derivatives_are_differences(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "variances"), [("relu", (0.1, 1.0)), ("relu", (0.001, 0.1)), ("hardtanh", (0.1, 1.0)), ("tanh", (30, 1000))]
+    ("name", "variances"),
+    [("relu", (0.1, 1.0)), ("relu", (0.001, 0.1)), ("hardtanh", (0.1, 1.0)), ("tanh", (30, 1000))],
 )
 def test_samples_almost_alike(name: str, variances: tuple[float, float]) -> None:
     """All that depends on z happens within √(τ/q_st) of a kink, or near 0: the nodes crowd there."""
