@@ -36,7 +36,7 @@ _TINY = 1e-30  # of p: 0 to all digits, but with a finite 1/p²
 _RESOLVED = 1e-8  # relative error of the averages over neurons
 _CIRCLE = 128  # nodes of a contour integral, and its radius in units of the distance to the nearest singularity
 _RADIUS = 0.4
-_FEW = 5  # neurons
+_FEW = 5  # eigenvalues
 _RAREST = 1e-3  # neurons rarer than this move the bulk's end and nothing else
 
 
@@ -73,8 +73,8 @@ class SpectralDensity:
     outliers
         ``outliers.values`` (descending, C of them or none), ``outliers.std`` over networks.
     mean
-        The law's first moment: K₁ - K₂ in the metric's normalisation. (With ``kernels`` these take part of the network's
-        own averages for those of the theory, and K₁ - K₂ may differ by a few percent.)
+        The law's first moment: K₁ - K₂ in the metric's normalisation, exactly; with ``kernels`` within a few percent,
+        as the law takes the averages of its neurons' slopes and features from the variances alone.
     status, residual
         ``"ok"``, or what did not converge; the largest relative last step of Newton's method in what was computed.
     mass_error
@@ -396,16 +396,18 @@ def _outliers(metric: Metric, kernel: ExchangeableKernel, x: BulkFeatures, noise
 
 
 def _edges(x: BulkFeatures, ends: Support, parts: tuple[Component, ...], atom: float, unit: float) -> tuple[Edge, ...]:
+    """The ends of the intervals, those of a few neurons at the top of an unbounded bulk as one: each is a node of the
+    quadrature over neurons, which stands for any place near it."""
     zero = (Edge(0.0, "atom"),) if atom else ()
     bounds = [(p.lower, p.upper) for p in parts] or [(ends.lower, ends.upper)]
-    # Beyond a gap near the top of an unbounded bulk lies the mass of a few neurons out of M.
-    scarce = [x.unbounded and p.mass * float(np.min(x.widths[1:])) < _FEW for p in parts] or [False]
-    pairs = []
-    for (lower, upper), few in zip(bounds, scarce, strict=True):
-        pairs.append(Edge(float(unit * lower), "width-M" if few else "limit"))
-        pairs.append(Edge(float(unit * upper), "width-M" if few else "limit"))
-    pairs[-1] = Edge(float(unit * ends.upper), "width-M" if x.unbounded else "limit")
-    return (*zero, *pairs)
+    body = len(parts)
+    while x.unbounded and body > 1 and parts[body - 1].mass * x.outputs * x.samples < _FEW:
+        body -= 1
+    few = bounds[body:]
+    edges = [Edge(float(unit * end), "limit") for pair in bounds[:body] or bounds for end in pair]
+    edges += [Edge(float(unit * end), "width-M") for end in (few[0][0], few[-1][1])] if few and parts else []
+    edges[-1] = Edge(float(unit * ends.upper), "width-M" if x.unbounded else "limit")
+    return (*zero, *edges)
 
 
 def _first_moment(law: Any) -> float:
