@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import cmath
 import functools
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,13 +29,14 @@ __all__ = ["Edge", "SpectralDensity", "spectrum"]
 
 Floats = NDArray[np.float64]
 
+_FAR = 1e20  # |z| in units of the mean from where p = -1/z to all digits
 _HEIGHT = 1e-10  # a real z means its limit from the upper half-plane
 _CONVERGED = 1e-7
 _TINY = 1e-30  # of p: 0 to all digits, but with a finite 1/p²
 _RESOLVED = 1e-8  # relative error of the averages over neurons
 _CIRCLE = 128  # nodes of a contour integral, and its radius in units of the distance to the nearest singularity
 _RADIUS = 0.4
-_FEW = 5  # neurons
+_FEW = 5  # eigenvalues
 _RAREST = 1e-3  # neurons rarer than this move the bulk's end and nothing else
 
 
@@ -70,8 +73,8 @@ class SpectralDensity:
     outliers
         ``outliers.values`` (descending, C of them or none), ``outliers.std`` over networks.
     mean
-        The law's first moment: K₁ - K₂ in the metric's normalisation. (With ``kernels`` these take part of the network's
-        own averages for those of the theory, and K₁ - K₂ may differ by a few percent.)
+        The law's first moment: K₁ - K₂ in the metric's normalisation, exactly; with ``kernels`` within a few percent,
+        as the law takes the averages of its neurons' slopes and features from the variances alone.
     status, residual
         ``"ok"``, or what did not converge; the largest relative last step of Newton's method in what was computed.
     mass_error
@@ -109,10 +112,14 @@ class SpectralDensity:
         return self.edges[-1].position
 
     def density(self, x: ArrayLike) -> Floats:
-        """The bulk's density at x, without the atom. 0 outside of the edges; NaN where no solution was reached."""
+        """The bulk's density at x, without the atom. 0 outside of the edges; NaN where no solution was reached.
+
+        NaN everywhere, as of the other methods, where the edges were not found: ``status`` has the reason.
+        """
         points = np.asarray(x, dtype=np.float64) / self._unit
-        flat, result = points.ravel(), np.zeros(points.size)
-        for part in self._bulk:
+        flat = points.ravel()
+        result = np.where(np.isnan(flat) | (not self._parts), np.nan, 0.0)
+        for part in self._parts:
             inside = (flat > part.lower) & (flat < part.upper)
             if np.any(inside):
                 result[inside] = part.density(flat[inside], self._law) / self._unit
@@ -121,8 +128,8 @@ class SpectralDensity:
     def cdf(self, x: ArrayLike) -> Floats:
         """The bulk's mass in (-∞, x]."""
         points = np.asarray(x, dtype=np.float64) / self._unit
-        below = self._share * sum(part.mass_below(points) for part in self._bulk) + self.atom
-        return np.where(points >= 0, below, 0.0)[()]
+        below = self._share * sum(part.mass_below(points) for part in self._parts) + self.atom
+        return np.where(points < 0, 0.0 * self._share, below)[()]
 
     def quantile(self, p: ArrayLike) -> Floats:
         """The least x with cdf(x) >= p.
@@ -136,9 +143,9 @@ class SpectralDensity:
         if not np.all((shares >= 0) & (shares <= 1)):
             raise ValueError(f"p: expected probabilities between 0 and 1, got {p!r}")
         mass = np.maximum(shares - self.atom, 0.0) / self._share
-        found = np.full(shares.shape, self.upper)
-        for part in reversed(self._bulk):
-            below = sum((other.mass for other in self._bulk if other.upper <= part.lower), 0.0)
+        found = np.full(shares.shape, self.upper if self._parts else np.nan)
+        for part in reversed(self._parts):
+            below = sum((other.mass for other in self._parts if other.upper <= part.lower), 0.0)
             inside = np.clip(mass - below, 0.0, part.mass)
             found = np.where(mass <= below + part.mass, self._unit * part.quantile(inside), found)
         return np.where(shares < self.atom, 0.0, found)[()]
@@ -153,6 +160,8 @@ class SpectralDensity:
         return values.reshape(points.shape)[()]
 
     def _stieltjes(self, z: complex) -> complex:
+        if not abs(z) < _FAR:  # NaN stays
+            return -1 / z if cmath.isfinite(z) else complex(np.nan, np.nan)
         height = max(abs(z.imag), _HEIGHT * max(abs(z), 1.0))
         p, _, change = descend(complex(z.real, height), self._law)
         value = complex(p) if np.isfinite(change) else complex(np.nan, np.nan)
@@ -179,8 +188,17 @@ class SpectralDensity:
         normalised
             Whether the measured bulk is first scaled to the law's mean, which takes the network's own fluctuation of
             order 1/√M out.
+
+        Raises
+        ------
+        ValueError
+            Unless ``eigenvalues`` is a list of finite numbers, more than there are outliers.
         """
-        values = np.sort(np.asarray(eigenvalues, dtype=np.float64))[::-1][len(self.outliers.values) :][::-1]
+        count = len(self.outliers.values)
+        measured = _numbers("eigenvalues", eigenvalues, "finite numbers")
+        if len(measured) <= count:
+            raise ValueError(f"eigenvalues: expected more than {count}, the number of outliers, got {len(measured)}")
+        values = np.sort(measured)[: len(measured) - count]
         total = max(self.multiplicity, len(values))
         if normalised:
             values = values * (self.mean * total / values.sum())
@@ -189,15 +207,9 @@ class SpectralDensity:
         return float(np.max(np.abs(np.concatenate([below - rank[:-1] / total, below - rank[1:] / total]))))
 
     @property
-    def _bulk(self) -> tuple[Component, ...]:
-        if not self._parts:
-            raise ArithmeticError(f"spectrum: {self.status}")
-        return self._parts
-
-    @property
     def _share(self) -> float:
-        """What the intervals' masses are multiplied by to make the whole 1."""
-        return (1 - self.atom) / sum(part.mass for part in self._bulk)
+        """What the intervals' masses are multiplied by to make the whole 1; NaN where there are none."""
+        return (1 - self.atom) / sum(part.mass for part in self._parts) if self._parts else math.nan
 
     def __str__(self) -> str:
         from meanfield.refinements.bulk_tables import density_table
@@ -250,6 +262,10 @@ def spectrum(
         raise ValueError(f"samples: expected at least 2 (one sample has no bulk), got {samples}")
     parameters = usable(order_parameters(network))
     inputs = _inputs(input_spectrum, network.widths(width)[0])
+    if not isinstance(finite_size, bool):
+        raise TypeError(f"finite_size: expected True or False, got {finite_size!r}")
+    if kernels is not None:
+        _check_kernels(kernels, network.depth)
     given = parameters if kernels is None else kernels
     features = functools.partial(bulk_features, network, metric, width, samples, given, inputs)
     x = features(_RAREST)
@@ -270,7 +286,8 @@ def spectrum(
     neurons = max((f.error for f in x.moments if f is not None), default=0.0)
     if kernels is None:  # then the table's first moment is known
         neurons = max(neurons, abs(first - 1))
-    parts = solve_components(ends.lower, ends.upper, law) if np.isfinite(ends.lower + ends.upper) else ()
+    found = np.isfinite(ends.lower + ends.upper) and neurons < _RESOLVED
+    parts = solve_components(ends.lower, ends.upper, law) if found else ()
     residual = max((part.change for part in parts), default=float("nan"))
     mass_error = abs(sum(part.mass for part in parts) + atom - 1) if parts else float("nan")
     outliers = _outliers(metric, kernel, x, noise)
@@ -319,13 +336,39 @@ def _inputs(eigenvalues: ArrayLike | None, width: int) -> tuple[Floats, Floats]:
     """Eigenvalues of the inputs' covariance and their weights."""
     if eigenvalues is None:
         return np.ones(1), np.ones(1)
-    values = np.asarray(eigenvalues, dtype=np.float64)
-    if values.ndim != 1 or values.size == 0 or not np.all(np.isfinite(values) & (values >= 0)):
-        raise ValueError("input_spectrum: expected a list of finite eigenvalues of at least 0")
+    expected = "finite eigenvalues of at least 0"
+    values = _numbers("input_spectrum", eigenvalues, expected)
+    if values.size == 0 or not np.all(values >= 0):
+        raise ValueError(f"input_spectrum: expected a list of {expected}, got {eigenvalues!r:.60}")
     if abs(values.mean() - 1) > 1e-6:
         raise ValueError(f"input_spectrum: expected mean 1 (scale σ_w² of layer 1 instead), got {values.mean():.6g}")
     different, counts = np.unique(values, return_counts=True)
     return different, counts / values.size
+
+
+def _numbers(field: str, given: ArrayLike, expected: str) -> Floats:
+    """``given`` as a list of finite numbers."""
+    try:
+        values = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = np.full(1, np.nan)
+    if values.ndim != 1 or not np.all(np.isfinite(values)):
+        raise ValueError(f"{field}: expected a list of {expected}, got {given!r:.60}")
+    return values
+
+
+def _check_kernels(kernels: Kernels, depth: int) -> None:
+    """Raises ``ValueError`` unless they are order parameters of a network of this depth."""
+    for same, other in (("q", "q_st"), ("forward", "forward_st"), ("backward", "backward_st")):
+        for name in (same, other):
+            values = getattr(kernels, name, None)
+            if values is None:
+                raise ValueError(f"kernels: expected order parameters (q, q_st, forward, ...), got {kernels!r:.60}")
+            if _numbers(f"kernels.{name}", values, f"{depth} finite numbers").shape != (depth,):
+                raise ValueError(f"kernels.{name}: expected {depth} values, one a layer, got {len(values)}")
+        pairs = np.array(getattr(kernels, same)), np.array(getattr(kernels, other))
+        if not np.all((pairs[0] > 0) & (np.abs(pairs[1]) <= pairs[0] * (1 + 1e-12))):
+            raise ValueError(f"kernels.{other}: expected 0 < {same} and |{other}| <= {same} in each layer, got others")
 
 
 def _law(x: BulkFeatures, gap: float, noise: SampleNoise | None) -> tuple[Any, ...]:
@@ -353,16 +396,18 @@ def _outliers(metric: Metric, kernel: ExchangeableKernel, x: BulkFeatures, noise
 
 
 def _edges(x: BulkFeatures, ends: Support, parts: tuple[Component, ...], atom: float, unit: float) -> tuple[Edge, ...]:
+    """The ends of the intervals, those of a few neurons at the top of an unbounded bulk as one: each is a node of the
+    quadrature over neurons, which stands for any place near it."""
     zero = (Edge(0.0, "atom"),) if atom else ()
     bounds = [(p.lower, p.upper) for p in parts] or [(ends.lower, ends.upper)]
-    # Beyond a gap near the top of an unbounded bulk lies the mass of a few neurons out of M.
-    scarce = [x.unbounded and p.mass * float(np.min(x.widths[1:])) < _FEW for p in parts] or [False]
-    pairs = []
-    for (lower, upper), few in zip(bounds, scarce, strict=True):
-        pairs.append(Edge(float(unit * lower), "width-M" if few else "limit"))
-        pairs.append(Edge(float(unit * upper), "width-M" if few else "limit"))
-    pairs[-1] = Edge(float(unit * ends.upper), "width-M" if x.unbounded else "limit")
-    return (*zero, *pairs)
+    body = len(parts)
+    while x.unbounded and body > 1 and parts[body - 1].mass * x.outputs * x.samples < _FEW:
+        body -= 1
+    few = bounds[body:]
+    edges = [Edge(float(unit * end), "limit") for pair in bounds[:body] or bounds for end in pair]
+    edges += [Edge(float(unit * end), "width-M") for end in (few[0][0], few[-1][1])] if few and parts else []
+    edges[-1] = Edge(float(unit * ends.upper), "width-M" if x.unbounded else "limit")
+    return (*zero, *edges)
 
 
 def _first_moment(law: Any) -> float:

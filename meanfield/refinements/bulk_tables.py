@@ -65,13 +65,19 @@ def plot_density(density: SpectralDensity, path: str | Path, eigenvalues: Any = 
     Raises
     ------
     ValueError, OSError
-        For a format that matplotlib does not know, or a file that can't be written.
+        For a format that matplotlib does not know, a file that can't be written, or a law whose density was not found.
     """
     import matplotlib
+    from matplotlib.backend_bases import FigureCanvasBase
     from matplotlib.figure import Figure
 
     from meanfield.plots import STYLE
 
+    if not np.isfinite(density.quantile(0.5)):
+        raise ValueError(f"plot: expected a law whose density was found, got {density.status}")
+    known = FigureCanvasBase.get_supported_filetypes()
+    if Path(path).suffix[1:].lower() not in known:
+        raise ValueError(f"plot: expected a file name ending in .{', .'.join(sorted(known))}, got {str(path)!r}")
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(5.6, 3.2), layout="constrained")
         axes = figure.subplots()

@@ -21,7 +21,9 @@ __all__ = ["NONE", "GiantOutliers", "giant_outliers"]
 
 Floats = NDArray[np.float64]
 
-_DRAWS = 4000  # of S, for the means and spreads of its ordered eigenvalues
+_DRAWS = 4000  # of S, for the means and spreads of its ordered eigenvalues, if it is small
+_ENTRIES = 4e6  # of S drawn altogether: the eigenvalues of a large S fluctuate less, relative to ‖S‖
+_LARGEST = 300  # C above which they lie where the semicircle's quantiles do, nearly
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,21 @@ def _ordered(size: int) -> tuple[Floats, Floats]:
     """Means and standard deviations of the ordered eigenvalues of S, descending."""
     if size == 1:
         return np.zeros(1), np.full(1, math.sqrt(2))
+    if size > _LARGEST:
+        return _semicircle(size)
     rng = np.random.default_rng(0)
-    s = rng.standard_normal((_DRAWS, size, size))
+    s = rng.standard_normal((min(_DRAWS, math.ceil(_ENTRIES / size**2)), size, size))
     eigenvalues = np.linalg.eigvalsh((s + s.swapaxes(1, 2)) / math.sqrt(2))[:, ::-1]
     means = eigenvalues.mean(axis=0)
     return (means - means[::-1]) / 2, eigenvalues.std(axis=0)
+
+
+def _semicircle(size: int) -> tuple[Floats, Floats]:
+    """The same for a large S: the quantiles of its law, and spreads of √(log C)/π spacings (Gustavsson, O'Rourke), at
+    most those of the largest one, 1.268 C^{-1/6} (Tracy and Widom)."""
+    angles = np.linspace(0, np.pi, 4001)  # x = 2√C cos θ has the mass (θ - sin θ cos θ)/π above it
+    above = (angles - np.sin(angles) * np.cos(angles)) / np.pi
+    theta = np.interp((np.arange(size) + 0.5) / size, above, angles)
+    root = math.sqrt(size)
+    spread = np.minimum(math.sqrt(math.log(size)) / (root * np.sin(theta)), 1.268 * size ** (-1 / 6))
+    return 2 * root * np.cos(theta), spread

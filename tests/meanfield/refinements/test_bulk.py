@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from meanfield import FIM, NTK, InputMetric, Network, SpectralDensity, order_parameters, predict, spectrum
 from meanfield.activations import as_activation
 from meanfield.refinements.conditional import conditional_moments
+from meanfield.refinements.giant_outliers import _ordered, _semicircle
 from meanfield.spec import Metric
 
 TANH = Network(3, "tanh", 3.0, 0.64)
@@ -302,6 +304,11 @@ def test_finite_size_terms_can_be_left_out() -> None:
     assert wide[0] == pytest.approx(wide[1], rel=2e-3)
 
 
+def kernels(**change: Any) -> SimpleNamespace:
+    """Those of TANH but for what is given."""
+    return SimpleNamespace(**vars(order_parameters(TANH)) | change)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -312,6 +319,12 @@ def test_finite_size_terms_can_be_left_out() -> None:
         ({"width": 0}, "width: expected an integer of at least 1"),
         ({"input_spectrum": [1.0, 3.0]}, "input_spectrum: expected mean 1"),
         ({"input_spectrum": [-1.0, 3.0]}, "input_spectrum: expected a list of finite"),
+        ({"input_spectrum": "x"}, "input_spectrum: expected a list of finite"),
+        ({"kernels": {"q": [1.0]}}, "kernels: expected order parameters"),
+        ({"kernels": order_parameters(Network(4, "tanh", 3.0, 0.64))}, "kernels.q: expected 3 values"),
+        ({"kernels": kernels(q=[[1.0]])}, "kernels.q: expected a list of 3 finite numbers"),
+        ({"kernels": kernels(forward=[1.0, math.nan, 1.0])}, "kernels.forward: expected a list of 3 finite"),
+        ({"kernels": kernels(backward_st=[9.0, 9.0, 9.0])}, "kernels.backward_st: expected 0 < backward"),
         ({"network": Network(3, "step", 1.0)}, "activation: expected one without jumps"),
         ({"network": Network(3, "tanh", 0.0, 1.0)}, "network: expected one that tells samples apart"),
     ],
@@ -322,5 +335,37 @@ def test_refusals(change: dict[str, Any], message: str) -> None:
         spectrum(question.pop("network"), question.pop("metric"), **question)
     with pytest.raises(TypeError, match="network: expected a Network"):
         spectrum("tanh", FIM(), width=10, samples=10)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="finite_size: expected True or False"):
+        spectrum(TANH, FIM(), width=10, samples=10, finite_size="no")  # type: ignore[arg-type]
+    law = spectrum(TANH, FIM(), width=100, samples=50)
     with pytest.raises(ValueError, match="p: expected probabilities"):
-        spectrum(TANH, FIM(), width=100, samples=50).quantile(1.5)
+        law.quantile(1.5)
+    for eigenvalues in ([], [1.0], [[1.0, 2.0]], [1.0, math.nan], "x"):
+        with pytest.raises(ValueError, match="eigenvalues: expected"):
+            law.distance(eigenvalues)
+
+
+def test_void_and_far_away() -> None:
+    law = spectrum(TANH, FIM(), width=100, samples=50)
+    assert np.isnan([law.density(math.nan), law.cdf(math.nan)]).all()
+    assert law.cdf([-math.inf, math.inf]).tolist() == [0.0, pytest.approx(1.0)]
+    assert law.stieltjes(1e300) == pytest.approx(-1e-300)
+    assert np.isnan(law.stieltjes(math.nan))
+
+
+def test_without_a_lower_edge() -> None:
+    """An atom at the ridge is not resolved: NaN, and status says why."""
+    law = spectrum(TANH, FIM(), width=200, samples=1000, finite_size=False)
+    assert "atom at the ridge" in law.status
+    void = [law.lower, law.density(3.0), law.cdf(3.0), law.quantile(0.5), law.distance([1.0, 2.0, 3.0])]
+    assert np.isnan(void).all()
+    assert law.status in str(law)
+    assert law.to_dict()["quantiles"]["0.5"] is None
+
+
+def test_outliers_of_many_outputs() -> None:
+    """The semicircle's quantiles join what is drawn, and a thousand outputs cost next to nothing."""
+    drawn, quantiles = _ordered(200), _semicircle(200)
+    np.testing.assert_allclose(quantiles[0], drawn[0], atol=0.01 * drawn[0][0])
+    np.testing.assert_allclose(quantiles[1], drawn[1], rtol=0.35)
+    assert _ordered(1000)[0].shape == (1000,)

@@ -35,6 +35,14 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(record["quantiles"]) == len(QUANTILES)
 
 
+def test_edge_that_was_not_found(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = [*ASKED, "--width", "200", "--samples", "1000", "--limit"]
+    assert main(asked) == 0
+    assert "status: the lower edge was not found" in capsys.readouterr().out
+    assert main([*asked, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["quantiles"]["0.5"] is None
+
+
 def test_plot_is_the_same_on_every_run(tmp_path: Path) -> None:
     files = [tmp_path / f"{k}.svg" for k in range(2)]
     for file in files:
@@ -51,6 +59,8 @@ def test_plot_is_the_same_on_every_run(tmp_path: Path) -> None:
         (["--metric", "input_metric", *SIZES], "metric: expected fim or ntk, got input_metric"),
         (["--width", "200", "--samples", "1"], "samples: expected at least 2"),
         ([*SIZES, "--plot", "/nowhere/at/all.svg"], "plot: expected a file in an existing"),
+        ([*SIZES, "--plot", "x.foo"], "plot: expected a file name ending in"),
+        (["--width", "200", "--samples", "1000", "--limit", "--plot", "x.svg"], "plot: expected a law whose density"),
     ],
 )
 def test_refusals(capsys: pytest.CaptureFixture[str], options: list[str], message: str) -> None:
