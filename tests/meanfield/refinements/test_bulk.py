@@ -290,6 +290,16 @@ def test_inputs_of_lower_rank(eigenvalues: list[float], share: float, samples: i
     assert law.status == "ok"
 
 
+def test_islands_of_a_few_neurons_are_one_end() -> None:
+    """Samples almost alike: heavy neurons are nodes of a quadrature, and no ends of their own."""
+    law = spectrum(Network(3, "abs", 1.0, 1000.0), FIM(), width=100, samples=50)
+    assert [e.kind for e in law.edges] == ["limit", "limit", "width-M", "width-M"]
+    assert np.all(np.diff([e.position for e in law.edges]) > 0)
+    few = law.quantile(1 - 1e-4)
+    assert law.edges[2].position < few <= law.edges[3].position
+    assert law.cdf(law.upper) == pytest.approx(1.0, abs=1e-12)
+
+
 def test_zeros_and_multiplicity() -> None:
     law = spectrum(Network(2, "tanh", 2.0, 0.3, outputs=3), FIM(), width=100, samples=60)
     assert law.zeros == 100 * 101 + 3 * 101 - 180
