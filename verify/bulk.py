@@ -83,7 +83,10 @@ def _bulk(spectrum: Spectrum, own: int) -> Bulk:
 def _law(cell: Cell, metric: Metric, kernels: SimpleNamespace | None = None) -> SpectralDensity:
     from meanfield.refinements.bulk import spectrum
 
-    return spectrum(cell.network, metric, width=cell.width, samples=cell.samples, kernels=kernels)
+    law = spectrum(cell.network, metric, width=cell.width, samples=cell.samples, kernels=kernels)
+    if math.isnan(law.quantile(1.0)):
+        raise ArithmeticError(f"spectrum: {law.status}")
+    return law
 
 
 def _distances(law: SpectralDensity, eigenvalues: NDArray[np.float64]) -> tuple[float, float, float, float]:
