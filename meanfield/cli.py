@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import numpy as np
@@ -87,6 +88,9 @@ def spectrum(
     layer: Annotated[int | None, typer.Option(help="One diagonal block; the whole tensor if not given.")] = None,
     centered: Annotated[bool, typer.Option("--centered", help="Subtract each output's mean over the samples.")] = False,
     limit: Annotated[bool, typer.Option("--limit", help="Leave the finite-size terms out.")] = False,
+    kernels: Annotated[
+        Path | None, typer.Option(help="One network's, for its spectrum: the JSON of empirical measure --json.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     plot: Annotated[Path | None, typer.Option(help="Write a figure of the density to this file.")] = None,
 ) -> None:
@@ -108,7 +112,8 @@ def spectrum(
     question = as_metric({"family": metric, "layer": layer, "centered": centered})
     if plot is not None:
         writable("plot", plot)
-    answer = compute(network, question, width=width, samples=samples, finite_size=not limit)
+    own = None if kernels is None else _kernels(kernels)
+    answer = compute(network, question, width=width, samples=samples, finite_size=not limit, kernels=own)
     if plot is not None:
         from meanfield.refinements.bulk_tables import plot_density
 
@@ -118,6 +123,15 @@ def spectrum(
 
 for command in (derive, phase, activations):
     app.command()(command)
+
+
+def _kernels(path: Path) -> Any:
+    """The order parameters of the first measurement in a file."""
+    try:
+        records = json.loads(path.read_text(encoding="utf-8"))
+        return SimpleNamespace(**(records[0] if isinstance(records, list) else records)["order_parameters"])
+    except (OSError, ValueError, LookupError, TypeError):
+        raise ValueError(f"kernels: expected the JSON of `empirical measure --json`, got {str(path)!r}") from None
 
 
 def _one_or_all(values: Sequence[Any]) -> Any:

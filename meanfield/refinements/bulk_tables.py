@@ -73,7 +73,7 @@ def plot_density(density: SpectralDensity, path: str | Path, eigenvalues: Any = 
 
     from meanfield.plots import STYLE
 
-    if not np.isfinite(density.quantile(0.5)):
+    if np.isnan(density.quantile(1.0)):
         raise ValueError(f"plot: expected a law whose density was found, got {density.status}")
     known = FigureCanvasBase.get_supported_filetypes()
     if Path(path).suffix[1:].lower() not in known:

@@ -35,8 +35,8 @@ _INPUTS = (
     "lie in gaps of the bulk and beside it, which the law does not show"
 )
 _OUTPUTS = (
-    "lower edge: for several outputs measured spectra begin several percent below it (their gradients are not yet "
-    "orthogonal at finite width)"
+    "edges: for several outputs measured spectra begin below the lower edge and end above the upper one, the more the "
+    "more outputs (both by more than 10 % at C = 10): their gradients are not yet orthogonal at finite width"
 )
 _NARROW = (
     "deep and narrow: one network's kernels differ visibly from the mean network's; give its own by kernels=, or "

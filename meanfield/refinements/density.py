@@ -23,8 +23,10 @@ Floats = NDArray[np.float64]
 
 _NODES = 192  # intervals in θ
 _ABOVE = 1 + 1e-10j  # the upper half-plane's side of the real axis is meant
+_NEAREST = 1 + 1e-13j  # the same where next to an end the height itself would look like a density
 _POWER = 4
-_END = 1e-12  # of two guesses for the end of a gap, relative
+_END = 1e-9  # of a last step to the end of a gap, relative
+_INSIDE = 0.98  # of the way to where the secant ends: still in the support, most often, where there is more to learn
 _EMPTY = 1e-7  # Im p/|p| below which a point lies in a gap: a square-root edge is that low within 1e-14 of its end
 
 
@@ -95,22 +97,23 @@ def solve_components(lower: float, upper: float, law: Any) -> tuple[Component, .
 def _end_of_gap(full: float, empty: float, law: Any) -> float:
     """Where the density ends between a point of the support (or an end of it) and one in a gap."""
     heights: list[tuple[float, float]] = []  # of two points of the support: x and (Im p)², linear in x near the end
-    guess = math.nan
-    for turn in range(40):
-        before, middle = guess, (full + empty) / 2
-        if len(heights) == 2 and turn % 4 != 3:  # the secant method, and bisection where it leaves the bracket
+    seen = False  # whether the last point was one of the support, so that there is something new to go by
+    for _ in range(60):
+        middle = (full + empty) / 2
+        if len(heights) == 2 and seen:  # the secant method, and bisection where it leaves the bracket
             (x0, h0), (x1, h1) = heights
             guess = x1 - h1 * (x1 - x0) / (h1 - h0) if h1 != h0 else math.nan
-            if abs(guess - before) < _END * abs(full):
-                return guess
             if min(full, empty) < guess < max(full, empty):
-                middle = guess
-        p = descend(middle * _ABOVE, law)[0]
-        if _is_empty(p):
-            empty = middle
-        else:
+                middle = full + _INSIDE * (guess - full)
+        if abs(middle - full) < _END * abs(full):
+            return middle
+        p = descend(middle * _NEAREST, law)[0]
+        seen = not _is_empty(p)
+        if seen:
             full = middle
             heights = [*heights[-1:], (middle, p.imag**2)]
+        else:
+            empty = middle
     return empty
 
 

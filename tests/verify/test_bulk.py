@@ -69,6 +69,13 @@ def test_a_metric_without_a_law_carries_the_reason() -> None:
     assert math.isnan(bulk.mean("raw").value)
 
 
+def test_a_law_without_its_density_carries_its_status() -> None:
+    cell = Cell(Network(3, "exp", 1.0, 0.2), 60, 40, (FIM(),))
+    (bulk,) = found_in([replace(trial(0), cell=cell.key)], cell)
+    assert (bulk.law, bulk.networks) == (None, ())
+    assert "averages over the neurons" in bulk.reason
+
+
 def test_cells_without_stored_spectra_have_none() -> None:
     plain = Sample(1.0, 1.0, 1.0, (1.0,), 10)
     assert found_in([Trial(CELL.key, 0, "done", samples={"FIM": plain})]) == ()

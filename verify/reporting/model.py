@@ -187,7 +187,7 @@ def void_table(comparison: Comparison) -> Table:
             places[(*_name(r, names), r.observation.reason)].append(f"{r.observation.cell.width}")
     for b in comparison.bulks:
         if b.law is None:
-            key = (b.metric.label, "law of the bulk", names[b.cell.network.digest], b.reason)
+            key = (b.metric.label, "law of the bulk", _named(b.cell.network, names), b.reason)
             places[key].append(f"{b.cell.width}")
     rows = tuple((*key[:3], ", ".join(dict.fromkeys(at)), key[3]) for key, at in places.items())
     columns = (*_NAME, Column("width", "M"), Column("reason", "reason"))

@@ -272,6 +272,9 @@ def test_mass_on_both_sides_of_a_gap(draw: Callable[..., Any]) -> None:
     assert masses[0] > 0.99
     assert masses[1] > 1e-5
     assert [integral(law, k) for k in (0, 1, 2)] == pytest.approx([1.0, *law.moments(2)], rel=1e-5)
+    for end, inwards in ((ends[1], -1e-6), (ends[2], 1e-6)):  # square roots: the ends are right to 1e-8
+        near, far = law.density(end * (1 + inwards * np.array([1, 4])))
+        assert far / near == pytest.approx(2.0, rel=5e-3)
     small = spectrum(network, FIM(), width=120, samples=100)
     for dual in draw(23, 3, "relu", [120, 120, 120, 1], 0.5, 1.0, 100).dual("fim", None, centered=False):
         assert small.distance(np.linalg.eigvalsh(dual), normalised=True) < 0.12  # as in test_random_networks
@@ -288,6 +291,16 @@ def test_inputs_of_lower_rank(eigenvalues: list[float], share: float, samples: i
     assert [law.lower, law.upper] == pytest.approx([fewer.lower, fewer.upper], rel=1e-8)
     assert law.mass_error < 1e-6
     assert law.status == "ok"
+
+
+def test_islands_of_a_few_neurons_are_one_end() -> None:
+    """Samples almost alike: heavy neurons are nodes of a quadrature, and no ends of their own."""
+    law = spectrum(Network(3, "abs", 1.0, 1000.0), FIM(), width=100, samples=50)
+    assert [e.kind for e in law.edges] == ["limit", "limit", "width-M", "width-M"]
+    assert np.all(np.diff([e.position for e in law.edges]) > 0)
+    few = law.quantile(1 - 1e-4)
+    assert law.edges[2].position < few <= law.edges[3].position
+    assert law.cdf(law.upper) == pytest.approx(1.0, abs=1e-12)
 
 
 def test_zeros_and_multiplicity() -> None:

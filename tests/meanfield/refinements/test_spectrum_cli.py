@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from empirical import measure
 from meanfield import FIM, NTK, Network, spectrum
 from meanfield.cli import main
 from meanfield.refinements.bulk_tables import QUANTILES, plot_density
@@ -33,6 +34,21 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert record == json.loads(json.dumps(law.to_dict()))
     assert record["quantiles"]["0.5"] == float(law.quantile(0.5))
     assert len(record["quantiles"]) == len(QUANTILES)
+
+
+def test_kernels_of_one_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As `empirical measure --json` writes them: a list, or one record."""
+    measured = measure(NETWORK, FIM(), width=60, samples=30, seed=4)
+    law = spectrum(NETWORK, FIM(), width=60, samples=30, kernels=measured.order_parameters)
+    file = tmp_path / "measured.json"
+    for record in (measured.to_dict(), [measured.to_dict()]):
+        file.write_text(json.dumps(record))
+        assert main([*ASKED, "--width", "60", "--samples", "30", "--kernels", str(file)]) == 0
+        assert capsys.readouterr().out.strip() == str(law)
+    for text in ("{", "[]", "{}"):
+        file.write_text(text)
+        assert main([*ASKED, *SIZES, "--kernels", str(file)]) == 2
+        assert "kernels: expected the JSON" in capsys.readouterr().err
 
 
 def test_edge_that_was_not_found(capsys: pytest.CaptureFixture[str]) -> None:
