@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from meanfield.spec import InputMetric
 from verify.difference import difference
 from verify.records import Trial
 from verify.reporting import model
@@ -101,3 +102,11 @@ def test_two_stores_stand_side_by_side(world: Callable[..., list[Trial]], small:
     record = table.records()[0]
     assert (record["networks"], record["ratio"], record["farthest"], record["p"]) == ("6 / 6", 1.0, 0.0, 1.0)
     assert table.shown()[0][-1] == "0.0e+00"
+
+
+def test_a_metric_without_a_law_of_its_bulk_is_void_with_the_reason(hostile: Comparison) -> None:
+    unknown = replace(hostile.spectra[0], metric=InputMetric())
+    table = model.void_table(replace(hostile, spectra=(unknown,)))
+    (row,) = [r for r in table.rows if r[1] == "law of the bulk"]
+    assert "input_metric" in row[-1]
+    assert table.records()
