@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from meanfield.plots import plot_predictions
     from meanfield.prediction import Prediction, predict
     from meanfield.recursion import OrderParameters, order_parameters, order_parameters_grid
-    from meanfield.refinements.bulk import Edge, SpectralDensity, spectrum
+    from meanfield.refinements.bulk import spectrum
+    from meanfield.refinements.law import Edge, SpectralDensity
     from meanfield.spec import FIM, NTK, InputMetric, Metric, Network
 
 __all__ = [
@@ -40,7 +41,7 @@ _HOME = {
     "plot_predictions": "plots",
     "OrderParameters": "recursion", "order_parameters": "recursion", "order_parameters_grid": "recursion",
     "Prediction": "prediction", "predict": "prediction",
-    "Edge": "refinements.bulk", "SpectralDensity": "refinements.bulk", "spectrum": "refinements.bulk",
+    "Edge": "refinements.law", "SpectralDensity": "refinements.law", "spectrum": "refinements.bulk",
 }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from verify.pairing import Spectrum
 from verify.records import ORDER_PARAMETERS, Cell
 
 if TYPE_CHECKING:
-    from meanfield.refinements.bulk import SpectralDensity
+    from meanfield.refinements.law import SpectralDensity
 
 __all__ = ["Bulk", "Distances", "bulks"]
 

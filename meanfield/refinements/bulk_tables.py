@@ -10,7 +10,7 @@ import numpy as np
 from meanfield.tables import format_table, plain
 
 if TYPE_CHECKING:
-    from meanfield.refinements.bulk import SpectralDensity
+    from meanfield.refinements.law import SpectralDensity
 
 __all__ = ["QUANTILES", "density_record", "density_table", "draw_density", "plot_density"]
 

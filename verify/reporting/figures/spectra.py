@@ -17,7 +17,7 @@ from verify.reporting.figures.ticks import log_ticks
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from meanfield.refinements.bulk import SpectralDensity
+    from meanfield.refinements.law import SpectralDensity
 
 __all__ = ["draw_spectra", "spectra_rows"]
 
