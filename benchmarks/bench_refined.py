@@ -23,6 +23,7 @@ import sympy
 
 from empirical import measure
 from meanfield import FIM, NTK, InputMetric, Network, order_parameters, predict
+from meanfield.intervals import central
 from meanfield.kernels import exchangeable_kernel
 from meanfield.refinements.finite_width import refined_spectrum
 from meanfield.spectra import spectrum_statistics
@@ -115,7 +116,7 @@ def cell(label, network, metric, width, samples, drawn) -> Cell:
     law = np.array([columns(*values) for values in zip(*refined.networks.values(), strict=True)])
     measured = np.array([columns(m.mean, m.second_moment, m.outliers) for m in drawn])
     predicted = columns(refined.mean, refined.second_moment, refined.outliers)
-    low, high = np.quantile(law, [0.025, 0.975], axis=0)
+    low, high = central(law, 0.95).T
     deviation = measured.std(axis=0, ddof=1)
     return Cell(
         label,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from meanfield.spec import positive_integer
 
-__all__ = ["interval"]
+__all__ = ["central", "interval"]
 
 Floats = NDArray[np.float64]
 
@@ -31,11 +31,15 @@ def interval(law: Mapping[str, Floats] | None, level: float, networks: int) -> d
         return None
     tail = (1 - float(level)) / 2
     if count == 1:
-        return {
-            name: np.moveaxis(np.quantile(x, [tail, 1 - tail], axis=0, method=_MIDWAY), 0, -1)
-            for name, x in law.items()
-        }
+        return {name: central(x, float(level)) for name, x in law.items()}
     from scipy.special import ndtri
 
     ends = -ndtri(tail) / math.sqrt(count) * np.array([-1.0, 1.0])
     return {name: x.mean(axis=0)[..., None] + x.std(axis=0, ddof=1)[..., None] * ends for name, x in law.items()}
+
+
+def central(values: Floats, level: float) -> Floats:
+    """The ends (last axis) between which the share ``level`` of ``values`` lies, as much below as above."""
+    tail = (1 - level) / 2
+    ends: Floats = np.quantile(values, [tail, 1 - tail], axis=0, method=_MIDWAY)
+    return np.moveaxis(ends, 0, -1)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from meanfield.intervals import central
 from meanfield.spec import Metric
 from verify.records import Cell, Sample, Trial
 
@@ -100,7 +101,7 @@ class Pair:
         if self.order != "refined" or law is None or not math.isfinite(self.predicted(statistic)):
             return None
         values = law[statistic] if statistic != "outliers" else np.mean(law["outliers"][..., : self.outliers.size], -1)
-        low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        low, high = central(values, LEVEL)
         return float(low), float(high)
 
     def bounds(self, statistic: str) -> tuple[float, float] | None:

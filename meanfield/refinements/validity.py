@@ -105,7 +105,7 @@ _LOW = (
 _MERGES = (
     f"largest, outliers: outliers merge with the bulk, whose edge is above {MERGED:g} of the lowest or whose noise "
     "swallows what samples share: mean and second moment hold, outliers do not; a larger width separates them, or more "
-    "samples"
+    "samples, if samples share anything (K₂ = 0 in centred networks); spectrum gives the bulk and its edge"
 )
 _FEW_SAMPLES = (
     f"largest, outliers: void for fewer samples than outputs and than {_FEW}, or for one that shares nothing: the "

@@ -100,7 +100,7 @@ class Orders:
         if order == "refined":
             if self.refuses:
                 raise ValueError("order: expected leading")
-            spread = np.linspace(0, 1, 1001)
+            spread = (np.arange(1000) + 0.5) / 1000  # each stands for a thousandth
             outliers = spread[:, None] + np.array([9.0, 8.0, 7.0, 6.0])
             law = {"mean": 1 + spread, "second_moment": 2 + spread, "largest": 9 + spread, "outliers": outliers}
             given |= {"mean": 1.5, "networks": law, **self.fields}
