@@ -65,16 +65,16 @@ class _Response:
         self.norm, self.overlap = np.zeros((depth, size)), np.zeros((depth, size))
         self.backward_norm, self.backward_overlap = np.zeros((depth + 1, size)), np.zeros((depth + 1, size))
         self.norm[0, 0] = 1
-        self.slopes = [_Slopes(x, layer) if layer else None for layer in range(depth)]
+        self.slopes = {layer: _Slopes(x, layer) for layer in range(1, depth)}
         for layer in range(1, depth):
-            f, i = self.at(layer), 1 + 4 * (layer - 1)
+            f, i = self.slopes[layer], 1 + 4 * (layer - 1)
             self.covariance[i : i + 4, i : i + 4] = _fresh(x, layer) / x.widths[layer]
             self.norm[layer] = self._forward(layer, f.variance)
             self.overlap[layer] = self._forward(layer, f.feature_overlap)
             self.norm[layer, i] += 1
             self.overlap[layer, i + 1] += 1
         for layer in range(depth - 1, 0, -1):
-            f, i = self.at(layer), 1 + 4 * (layer - 1)
+            f, i = self.slopes[layer], 1 + 4 * (layer - 1)
             own = self._forward(layer, f.y * f.slope_variance + f.theta * f.slope_square)
             self.backward_norm[layer] = own + self._from_above(layer)
             self.backward_norm[layer, i + 2] += 1
@@ -82,18 +82,13 @@ class _Response:
             self.backward_overlap[layer] += f.z2 * f.above * self.backward_overlap[layer + 1]
             self.backward_overlap[layer, i + 3] += 1
 
-    def at(self, layer: int) -> _Slopes:
-        slopes = self.slopes[layer]
-        assert slopes is not None  # noqa: S101 - hidden layers all have them
-        return slopes
-
     def _forward(self, layer: int, slope: Floats) -> Floats:
         """What T and O of the layer below do; ``slope``: derivatives with respect to τ and to q_st's share."""
         result: Floats = slope[0] * self.norm[layer - 1] + slope[1] * self.overlap[layer - 1]
         return result
 
     def _from_above(self, layer: int) -> Floats:
-        f = self.at(layer)
+        f = self.slopes[layer]
         result: Floats = f.above * (2 * f.v2 * self.backward_overlap[layer + 1] + f.d2 * self.backward_norm[layer + 1])
         return result
 
@@ -109,7 +104,7 @@ class _Response:
         """A sample's own X(0): the layers' noise, and the rows of the linear parts, which mean × fluctuation scales."""
         x, v = self.x, np.zeros(len(self.covariance))
         for l in range(1, x.depth):
-            f = self.at(l)
+            f = self.slopes[l]
             S, T = start[x.depth + l], start[3 * x.depth + l - 2]
             v += S * self._forward(l, f.variance - np.array([f.below * f.z2, 0.0]))
             own = f.y * f.slope_variance + f.theta * f.slope_square - np.array([f.below * f.y * f.b2, 0.0])
