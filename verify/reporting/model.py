@@ -215,7 +215,7 @@ def tables(comparison: Comparison, facts: Mapping[str, Any]) -> list[tuple[str, 
     everything = {
         "What decides": deciding_table(comparison),
         "Fits": fits_table(comparison),
-        "Outliers one by one": outliers_table(comparison),
+        "Outliers": outliers_table(comparison),
         "Order parameters": order_parameters_table(comparison),
         "Cells": cells_table(comparison),
         "Whole spectra": bulks_table(comparison),
