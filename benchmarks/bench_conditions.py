@@ -1,4 +1,4 @@
-"""Where does the outlier hold? The condition of meanfield/conditions.py, and rivals, against random networks.
+"""Where does the outlier hold? The condition of meanfield/leading/conditions.py, and rivals, against random networks.
 
 Each case is a metric of a network law at one width and sample number. Its miss is |measured / formula - 1| of the
 outlier (the mean of the C largest eigenvalues, averaged over networks), the formula taken whether or not the condition
@@ -16,9 +16,9 @@ import numpy as np
 
 from empirical import measure
 from meanfield import FIM, NTK, InputMetric, Network, order_parameters
-from meanfield.conditions import outlier_margin
-from meanfield.kernels import exchangeable_kernel
-from meanfield.spectra import spectrum_statistics
+from meanfield.kernels.exchangeable import exchangeable_kernel
+from meanfield.leading.conditions import outlier_margin
+from meanfield.leading.spectra import spectrum_statistics
 
 LAWS = [
     ("tanh", 2.0, b, 3, 1) for b in (0.003, 0.01, 0.03, 0.1, 0.3)

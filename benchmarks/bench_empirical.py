@@ -23,12 +23,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from empirical.backends import make_backend
-from empirical.eigen import spectrum, top
-from empirical.gram import Drawn, dual_blocks
-from empirical.network import forward
-from empirical.plan import Plan, Size
-from empirical.routes import Question, take
-from empirical.sampling import Source, as_seed, draw_inputs, draw_layers
+from empirical.dual.eigen import spectrum, top
+from empirical.dual.gram import Drawn, dual_blocks
+from empirical.dual.plan import Plan, Size
+from empirical.dual.routes import Question, take
+from empirical.networks.passes import forward
+from empirical.networks.sampling import Source, as_seed, draw_inputs, draw_layers
 from meanfield.spec import FIM, NTK, Network
 
 HOST = make_backend("numpy", "float64")

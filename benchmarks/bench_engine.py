@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from verify.records import Sample, Trial
-from verify.runner import run
-from verify.store import Store
-from verify.sweep import Sweep
+from verify.asking.records import Sample, Trial
+from verify.asking.sweep import Sweep
+from verify.keeping.store import Store
+from verify.running.runner import run
 
 WORKERS = 2
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from empirical import measure
 from meanfield import FIM, NTK, InputMetric, Network, order_parameters, predict
-from meanfield.kernels import exchangeable_kernel
-from meanfield.refinements.finite_width import refined_spectrum
+from meanfield.finite_width.refined import refined_spectrum
+from meanfield.kernels.exchangeable import exchangeable_kernel
 
 # activation, σ_w², σ_b², depth, outputs, width
 FEW = [

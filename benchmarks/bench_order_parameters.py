@@ -18,8 +18,8 @@ from collections.abc import Callable
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from meanfield.interpolants import moment_table
-from meanfield.recursion import OrderParameters, order_parameters, order_parameters_grid
+from meanfield.gaussian.interpolants import moment_table
+from meanfield.propagation.recursion import OrderParameters, order_parameters, order_parameters_grid
 from meanfield.spec import Network
 
 POINTS, DEPTH = 100, 50

@@ -23,10 +23,10 @@ import sympy
 
 from empirical import measure
 from meanfield import FIM, NTK, InputMetric, Network, order_parameters, predict
-from meanfield.intervals import central
-from meanfield.kernels import exchangeable_kernel
-from meanfield.refinements.finite_width import refined_spectrum
-from meanfield.spectra import spectrum_statistics
+from meanfield.finite_width.refined import refined_spectrum
+from meanfield.kernels.exchangeable import exchangeable_kernel
+from meanfield.leading.spectra import spectrum_statistics
+from meanfield.prediction.intervals import central
 
 STATISTICS = ("m", "s", "λ_max", "mean of top C", "λ_C")
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from meanfield.prediction import predict
+from meanfield.prediction.answer import predict
 from verify import Store, Sweep, report
-from verify.records import ORDER_PARAMETERS, Cell, Sample, Trial
+from verify.asking.records import ORDER_PARAMETERS, Cell, Sample, Trial
 
 TRIALS = 2000
 

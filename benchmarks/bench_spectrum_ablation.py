@@ -15,8 +15,8 @@ import numpy as np
 
 from empirical import measure
 from meanfield import FIM, Network, spectrum
-from meanfield.refinements import bulk
-from meanfield.refinements.features import bulk_features
+from meanfield.bulk import whole as bulk
+from meanfield.bulk.features import bulk_features
 
 CASES = [("tanh", 2, 1.0), ("tanh", 3, 1.0), ("tanh", 4, 1.0), ("relu", 3, 1.0), ("relu", 4, 0.5)]
 LAWS = {"tanh": (3.0, 0.64), "relu": (2.0, 0.1)}

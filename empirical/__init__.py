@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from empirical.backends import available_backends
     from empirical.measurement import measure
-    from empirical.module import measure_module
+    from empirical.modules.measuring import measure_module
     from empirical.record import Measurement
 
 __all__ = ["Measurement", "available_backends", "measure", "measure_module"]
@@ -17,7 +17,7 @@ _HOMES = {
     "Measurement": "empirical.record",
     "available_backends": "empirical.backends",
     "measure": "empirical.measurement",
-    "measure_module": "empirical.module",
+    "measure_module": "empirical.modules.measuring",
 }
 
 

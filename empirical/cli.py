@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from meanfield.command import Activations, BiasVariances, WeightVariances, WidthRatios, run_app
+from meanfield.commands.shared import Activations, BiasVariances, WeightVariances, WidthRatios, run_app
 from meanfield.spec import Network, as_metric, positive_integer
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def measure(
     --width 1000 --samples 100
     """
     from empirical.measurement import measure as compute
-    from empirical.sampling import as_seed
+    from empirical.networks.sampling import as_seed
 
     network = Network(
         depth=depth,

@@ -9,16 +9,16 @@ from typing import Any, TypeVar, get_args, overload
 from numpy.random import SeedSequence
 from numpy.typing import ArrayLike
 
-from empirical import sampling
 from empirical.backends import make_backend
 from empirical.backends.base import Array, Backend
-from empirical.gram import Drawn
-from empirical.lanczos import NotConverged
-from empirical.network import Forward, Sums, forward
-from empirical.plan import Plan, Size, choose
+from empirical.dual.gram import Drawn
+from empirical.dual.lanczos import NotConverged
+from empirical.dual.plan import Plan, Size, choose
+from empirical.dual.routes import Question, take
+from empirical.networks import sampling
+from empirical.networks.passes import Forward, Sums, forward
 from empirical.provenance import describe_run
 from empirical.record import Measurement, OrderParameters, Spectrum, Statistics
-from empirical.routes import Question, take
 from meanfield.spec import Metric, Network, as_metric, positive_integer
 
 __all__ = ["MetricLike", "as_metrics", "check_options", "check_outputs", "measure"]
@@ -108,7 +108,7 @@ def measure(
     ------
     ValueError, TypeError
         For an argument that is not what is expected.
-    empirical.plan.TooLarge (a ValueError)
+    empirical.dual.plan.TooLarge (a ValueError)
         If it can't fit into memory; with the bytes it would need.
     ArithmeticError
         If the network overflows, or a result fails its checks (Σλ = trace, Σλ² = ‖G‖²_F, residuals).

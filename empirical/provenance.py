@@ -9,9 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import meanfield.activations
-import meanfield.expressions
 import meanfield.spec
+import meanfield.spec.activations
+import meanfield.spec.expressions
 from empirical.backends.base import Backend
 
 __all__ = ["code_hash", "describe_run"]
@@ -21,7 +21,7 @@ __all__ = ["code_hash", "describe_run"]
 def code_hash() -> str:
     """SHA-256 (hex) of the code that measures: `empirical` and the modules of `meanfield` that it imports."""
     package = Path(__file__).parent
-    shared = [Path(m.__file__ or "") for m in (meanfield.activations, meanfield.expressions, meanfield.spec)]
+    shared = [Path(m.__file__ or "") for m in (meanfield.spec.activations, meanfield.spec.expressions, meanfield.spec)]
     digest = hashlib.sha256()
     for path in [*sorted(package.rglob("*.py")), *shared]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")

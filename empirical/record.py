@@ -59,7 +59,7 @@ class Statistics:
     residual
         The largest ‖Gv - λv‖ of the eigenpairs found, relative to λ_max: 0 where LAPACK found them, NaN for "moments".
     floor
-        The size below which an eigenvalue can't be told from 0: :func:`empirical.eigen.floor`.
+        The size below which an eigenvalue can't be told from 0: :func:`empirical.dual.eigen.floor`.
     dimension
         P, the divisor of the moments: counted from the arrays made.
     """

@@ -12,17 +12,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from meanfield.activations import Activation, activation_names
-    from meanfield.derivation import Derivation, derive
-    from meanfield.eigenvectors import outlier_eigenvectors
-    from meanfield.grids import PredictionGrid, predict_grid
-    from meanfield.phase import PhaseDiagram, edge_of_chaos, initialisation, phase_diagram
-    from meanfield.plots import plot_predictions
-    from meanfield.prediction import Prediction, predict
-    from meanfield.recursion import OrderParameters, order_parameters, order_parameters_grid
-    from meanfield.refinements.bulk import spectrum
-    from meanfield.refinements.law import Edge, SpectralDensity
+    from meanfield.bulk.law import Edge, SpectralDensity
+    from meanfield.bulk.whole import spectrum
+    from meanfield.figures.scaling import plot_predictions
+    from meanfield.prediction.answer import Prediction, predict
+    from meanfield.prediction.eigenvectors import outlier_eigenvectors
+    from meanfield.prediction.grids import PredictionGrid, predict_grid
+    from meanfield.propagation.phase import PhaseDiagram, edge_of_chaos, initialisation, phase_diagram
+    from meanfield.propagation.recursion import OrderParameters, order_parameters, order_parameters_grid
     from meanfield.spec import FIM, NTK, InputMetric, Metric, Network
+    from meanfield.spec.activations import Activation, activation_names
+    from meanfield.symbolic.derivation import Derivation, derive
 
 __all__ = [
     "FIM", "NTK", "Activation", "Derivation", "Edge", "InputMetric", "Metric", "Network", "OrderParameters",
@@ -31,18 +31,21 @@ __all__ = [
     "plot_predictions", "predict", "predict_grid", "spectrum",
 ]  # fmt: skip
 
-# Public name → module: imported on first use, so that `import meanfield` pulls in neither SymPy nor numba.
-_HOME = {
-    "Activation": "activations", "activation_names": "activations",
-    "FIM": "spec", "NTK": "spec", "InputMetric": "spec", "Metric": "spec", "Network": "spec",
-    "Derivation": "derivation", "derive": "derivation",
-    "PhaseDiagram": "phase", "edge_of_chaos": "phase", "initialisation": "phase", "phase_diagram": "phase",
-    "PredictionGrid": "grids", "predict_grid": "grids", "outlier_eigenvectors": "eigenvectors",
-    "plot_predictions": "plots",
-    "OrderParameters": "recursion", "order_parameters": "recursion", "order_parameters_grid": "recursion",
-    "Prediction": "prediction", "predict": "prediction",
-    "Edge": "refinements.law", "SpectralDensity": "refinements.law", "spectrum": "refinements.bulk",
-}  # fmt: skip
+# Module → public names: imported on first use, so that `import meanfield` pulls in neither SymPy nor numba.
+_NAMES = {
+    "spec": ("FIM", "NTK", "InputMetric", "Metric", "Network"),
+    "spec.activations": ("Activation", "activation_names"),
+    "symbolic.derivation": ("Derivation", "derive"),
+    "propagation.recursion": ("OrderParameters", "order_parameters", "order_parameters_grid"),
+    "propagation.phase": ("PhaseDiagram", "edge_of_chaos", "initialisation", "phase_diagram"),
+    "bulk.law": ("Edge", "SpectralDensity"),
+    "bulk.whole": ("spectrum",),
+    "prediction.answer": ("Prediction", "predict"),
+    "prediction.grids": ("PredictionGrid", "predict_grid"),
+    "prediction.eigenvectors": ("outlier_eigenvectors",),
+    "figures.scaling": ("plot_predictions",),
+}
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,5 +1,5 @@
 """``python -m meanfield``."""
 
-from meanfield.cli import main
+from meanfield.commands.cli import main
 
 raise SystemExit(main())

@@ -6,20 +6,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from verify.asking.sweep import Sweep
+    from verify.judging.verdict import compare
+    from verify.keeping.store import Store
     from verify.outcome import report
-    from verify.runner import run
-    from verify.store import Store
-    from verify.sweep import Sweep
-    from verify.verdict import compare
+    from verify.running.runner import run
 
 __all__ = ["Store", "Sweep", "compare", "report", "run"]
 
 _HOMES = {
-    "Store": "verify.store",
-    "Sweep": "verify.sweep",
-    "compare": "verify.verdict",
+    "Store": "verify.keeping.store",
+    "Sweep": "verify.asking.sweep",
+    "compare": "verify.judging.verdict",
     "report": "verify.outcome",
-    "run": "verify.runner",
+    "run": "verify.running.runner",
 }
 
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meanfield.command import run_app, whole_file
-from verify.presets import NAME, preset_names
+from meanfield.commands.shared import run_app, whole_file
+from verify.asking.presets import NAME, preset_names
 
 if TYPE_CHECKING:
-    from verify.store import Store
-    from verify.sweep import Sweep
-    from verify.verdict import Comparison
+    from verify.asking.sweep import Sweep
+    from verify.judging.verdict import Comparison
+    from verify.keeping.store import Store
 
 __all__ = ["app", "main"]
 
@@ -42,7 +42,7 @@ def init(
 
     Example: verify init widths --out my.toml
     """
-    from verify.sweep import preset_text
+    from verify.asking.sweep import preset_text
 
     text = preset_text(name)
     if out is None:
@@ -82,9 +82,9 @@ def run(
 
     Example: verify run quick --store quick.sqlite --set run.trials=50
     """
-    from verify.runner import default_path
-    from verify.runner import run as run_sweep
-    from verify.sequential import until_decided
+    from verify.judging.sequential import until_decided
+    from verify.running.runner import default_path
+    from verify.running.runner import run as run_sweep
 
     asked = _read(sweep, change, size)
     if dry_run:
@@ -109,8 +109,8 @@ def status(store: StorePath, as_json: Annotated[bool, typer.Option("--json", hel
 
     Example: verify status quick.sqlite
     """
-    from verify.standing import status as status_of
-    from verify.store import Store
+    from verify.keeping.store import Store
+    from verify.running.standing import status as status_of
 
     with Store.open(store) as opened:
         found = status_of(opened)
@@ -133,7 +133,7 @@ def report(
 
     Example: verify report quick.sqlite --out report
     """
-    from verify.store import Store
+    from verify.keeping.store import Store
 
     folder = _writable_folder("out", out)
     with Store.open(store) as opened:
@@ -148,8 +148,8 @@ def export(
 
     Example: verify export quick.sqlite --out quick.parquet
     """
-    from verify.exporting import export as export_store
-    from verify.store import Store
+    from verify.keeping.exporting import export as export_store
+    from verify.keeping.store import Store
 
     with Store.open(store) as opened:
         export_store(opened, out)
@@ -165,7 +165,7 @@ def merge(
 
     Example: verify merge one.sqlite two.sqlite --out all.sqlite
     """
-    from verify.merging import merge as merge_stores
+    from verify.running.merging import merge as merge_stores
 
     merge_stores(stores, out, mix_code=mix_code)
 
@@ -180,10 +180,10 @@ def diff(
 
     Example: verify diff numpy.sqlite cupy.sqlite
     """
-    from verify.difference import difference
+    from verify.judging.difference import difference
+    from verify.keeping.store import Store
     from verify.reporting.model import difference_table
     from verify.reporting.names import network_names
-    from verify.store import Store
 
     with Store.open(first) as a, Store.open(second) as b:
         found = difference(a.sweep(), a.trials(), b.sweep(), b.trials())
@@ -197,16 +197,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _read(sweep: str, changes: Sequence[str], size: str | None) -> Sweep:
-    from verify.sweep import Sweep
+    from verify.asking.sweep import Sweep
 
     read = Sweep.from_toml if Path(sweep).is_file() else Sweep.preset
     return read(sweep, changes, size)
 
 
 def _estimate(sweep: Sweep, jobs: int | None, dask: str | None) -> int:
-    from verify.estimates import estimate, estimate_table
-    from verify.executors import processors
-    from verify.runner import engine_of
+    from verify.running.estimates import estimate, estimate_table
+    from verify.running.executors import processors
+    from verify.running.runner import engine_of
 
     engine = engine_of(sweep, jobs, dask)
     workers = processors() if engine.jobs == -1 else engine.jobs
@@ -248,7 +248,7 @@ def _writable_folder(field: str, folder: Path) -> Path:
 
 
 def _how_to_go_on(path: Path) -> str:
-    from verify.store import Store, StoreError
+    from verify.keeping.store import Store, StoreError
 
     try:
         with Store.open(path) as store:

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from verify.store import Store
-    from verify.verdict import Comparison
+    from verify.judging.verdict import Comparison
+    from verify.keeping.store import Store
 
 __all__ = ["comparison_of", "report"]
 
 
 def comparison_of(store: Store) -> Comparison:
     """The verdict on what the store holds of its sweep. Raises ``ValueError`` if that is nothing yet."""
-    from verify.standing import status
-    from verify.verdict import compare
+    from verify.judging.verdict import compare
+    from verify.running.standing import status
 
     found = status(store)
     if not found["done"]:
@@ -32,8 +32,8 @@ def report(store: Store | str | Path, directory: str | Path) -> dict[str, Path]:
     ValueError, OSError
         If the store can't be read or has no finished trial, or the directory can't be written.
     """
+    from verify.keeping.store import Store
     from verify.reporting import write_report
-    from verify.store import Store
 
     if not isinstance(store, Store):
         with Store.open(store) as opened:

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 from empirical import measure
 from meanfield import FIM, NTK, Network, spectrum
-from meanfield.plots import STYLE
-from meanfield.refinements.bulk_tables import draw_density
+from meanfield.bulk.tables import draw_density
+from meanfield.figures.scaling import STYLE
 
 PANELS = [
     ("tanh, L = 3, FIM, N = M/2", Network(3, "tanh", 3.0, 0.64), FIM(), 1000, 500),

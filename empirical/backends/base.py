@@ -13,7 +13,7 @@ import numpy as np
 from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
-from meanfield.activations import array_functions
+from meanfield.spec.activations import array_functions
 
 __all__ = ["DTYPES", "Array", "Backend"]
 

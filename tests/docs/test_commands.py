@@ -16,15 +16,15 @@ import pytest
 import typer
 
 import empirical.cli
-import meanfield.cli
+import meanfield.commands.cli
 import verify.cli
-from verify.overrides import changed
-from verify.sweep import Sweep, preset_names, preset_text
+from verify.asking.overrides import changed
+from verify.asking.sweep import Sweep, preset_names, preset_text
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.py"))
-APPS = {"meanfield": meanfield.cli.app, "empirical": empirical.cli.app, "verify": verify.cli.app}
+APPS = {"meanfield": meanfield.commands.cli.app, "empirical": empirical.cli.app, "verify": verify.cli.app}
 SPOKEN = "|".join((*APPS, "make", "python", "pytest"))
 LINE = re.compile(rf"^(?: {{4}}|\$ |)(?P<command>(?:{SPOKEN}) .*)$", re.MULTILINE)
 SPAN = re.compile(rf"`(?P<command>(?:{SPOKEN}) [^`]*)`")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import meanfield.cli
+import meanfield.commands.cli
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -32,7 +32,7 @@ def test_python_examples(page: Path) -> None:
 def test_console_transcripts(command: str, output: str, capsys: pytest.CaptureFixture[str]) -> None:
     program, *arguments = shlex.split(command)
     assert program == "meanfield"
-    assert meanfield.cli.main(arguments) == 0
+    assert meanfield.commands.cli.main(arguments) == 0
     assert capsys.readouterr().out == output
 
 

@@ -8,9 +8,9 @@ import torch
 from numpy.random import SeedSequence
 
 from empirical.backends import make_backend
-from empirical.gram import Drawn
-from empirical.network import forward
-from empirical.sampling import Source, draw_inputs, draw_layers
+from empirical.dual.gram import Drawn
+from empirical.networks.passes import forward
+from empirical.networks.sampling import Source, draw_inputs, draw_layers
 from meanfield.spec import FIM, NTK, InputMetric, Network
 
 PHI = {"tanh": torch.tanh, "relu": torch.relu, "erf": torch.erf, "linear": lambda u: u}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 
-from verify.store import Store
+from verify.keeping.store import Store
 
 
 def main(path: str) -> None:

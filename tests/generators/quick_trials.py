@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.store import Store
+from verify.keeping.store import Store
 
 
 def main(path: str) -> None:

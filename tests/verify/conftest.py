@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from meanfield.prediction import Prediction, predict
+from meanfield.prediction.answer import Prediction, predict
 from meanfield.spec import Metric
-from verify.records import ORDER_PARAMETERS, Cell, Sample, Trial
-from verify.sweep import Sweep
+from verify.asking.records import ORDER_PARAMETERS, Cell, Sample, Trial
+from verify.asking.sweep import Sweep
 
 TINY = {
     "activation": ["tanh", "relu"],

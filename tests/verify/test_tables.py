@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from empirical import available_backends
+from verify.asking.overrides import changed
+from verify.asking.records import ORDER_PARAMETERS, Sample, Trial
+from verify.asking.sweep import Sweep, Verdict
 from verify.cli import main
-from verify.estimates import _on_line, estimate, estimate_table
-from verify.exporting import export, rows
-from verify.merging import merge
-from verify.overrides import changed
-from verify.records import ORDER_PARAMETERS, Sample, Trial
-from verify.runner import run
-from verify.standing import status
-from verify.store import Store, StoreError
-from verify.sweep import Sweep, Verdict
+from verify.keeping.exporting import export, rows
+from verify.keeping.store import Store, StoreError
+from verify.running.estimates import _on_line, estimate, estimate_table
+from verify.running.merging import merge
+from verify.running.runner import run
+from verify.running.standing import status
 
 
 def fill(path, sweep, numbers, *, status: str = "done", code: str = "c") -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import typer
 
+from verify.asking.presets import preset_names
+from verify.asking.records import Trial
+from verify.asking.sweep import Sweep
 from verify.cli import app, main
-from verify.presets import preset_names
-from verify.records import Trial
-from verify.store import Store
-from verify.sweep import Sweep
+from verify.keeping.store import Store
 
 TINY = """
 name = "tiny"
@@ -112,7 +112,7 @@ def test_a_dry_run_for_a_cluster_says_whose_workers_it_counts(sweep_file, capsys
 @pytest.mark.parametrize(("verdict", "code"), [("pass", 0), ("fail", 1), ("unclear", 3)])
 def test_with_check_the_verdict_is_the_exit_status(tmp_path, sweep_file, capsys, verdict, code, monkeypatch) -> None:
     import verify.cli
-    from verify.verdict import Comparison
+    from verify.judging.verdict import Comparison
 
     store = tmp_path / "a.sqlite"
     run = ["run", str(sweep_file), "--store", str(store), "--jobs", "1", "--quiet"]

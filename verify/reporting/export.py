@@ -10,13 +10,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from verify.judging.verdict import Comparison
 from verify.reporting import model
 from verify.reporting.html import render_html
 from verify.reporting.markdown import render_markdown
 from verify.reporting.pictures import sections
 from verify.reporting.summary import counts, headline, remarks
 from verify.reporting.tables import plain
-from verify.verdict import Comparison
 
 __all__ = ["as_json", "write_report"]
 

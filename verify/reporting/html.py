@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from verify.judging.verdict import Comparison
 from verify.reporting import model
 from verify.reporting.figures.style import DARK_PALETTE, PALETTE, inline, slug
 from verify.reporting.names import VERDICT_TITLES
 from verify.reporting.pictures import Section
 from verify.reporting.summary import counts, headline, remarks, rule
-from verify.verdict import Comparison
 
 __all__ = ["render_html"]
 

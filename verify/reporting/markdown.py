@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from verify.judging.verdict import Comparison
 from verify.reporting import model
 from verify.reporting.pictures import Section
 from verify.reporting.summary import counts, headline, remarks, rule
 from verify.reporting.tables import Table, escaped
-from verify.verdict import Comparison
 
 __all__ = ["render_markdown", "verdict_table"]
 

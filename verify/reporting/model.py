@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from meanfield.spec import Network
-from verify.difference import Difference
-from verify.inference import Estimate
-from verify.pairing import LEVEL
+from verify.judging.difference import Difference
+from verify.judging.inference import Estimate
+from verify.judging.pairing import LEVEL
+from verify.judging.scaling import Series
+from verify.judging.verdict import Comparison, Limit, Row
 from verify.reporting.names import (
     ORDER_PARAMETER_TITLES,
     STATISTIC_TITLES,
@@ -20,8 +22,6 @@ from verify.reporting.names import (
     sizes,
 )  # fmt: skip
 from verify.reporting.tables import Column, Table, plain
-from verify.scaling import Series
-from verify.verdict import Comparison, Limit, Row
 
 __all__ = [
     "bulks_table", "cells_table", "deciding_table", "failures_table", "fits_table", "measured_table",

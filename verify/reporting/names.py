@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from meanfield.spec import Network
-from verify.verdict import Limit, Row
+from verify.judging.verdict import Limit, Row
 
 __all__ = [
     "AXES",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from verify.judging.verdict import Comparison
 from verify.reporting.figures.distances import distance_lines, draw_distances
 from verify.reporting.figures.extrapolation import draw_extrapolation
 from verify.reporting.figures.lines import Block, blocks
@@ -14,7 +15,6 @@ from verify.reporting.figures.scaling import draw_scaling
 from verify.reporting.figures.spectra import draw_spectra, spectra_rows
 from verify.reporting.figures.style import slug
 from verify.reporting.names import network_names
-from verify.verdict import Comparison
 
 __all__ = ["Picture", "Section", "sections"]
 

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from verify.inference import POWER
-from verify.pairing import LEVEL
+from verify.judging.inference import POWER
+from verify.judging.pairing import LEVEL
+from verify.judging.verdict import Comparison, Limit, Row
 from verify.reporting.names import STATISTIC_TITLES, network_names, place
-from verify.verdict import Comparison, Limit, Row
 
 __all__ = ["counts", "headline", "remarks", "rule"]
 

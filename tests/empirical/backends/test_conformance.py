@@ -13,16 +13,16 @@ import torch
 from empirical.backends import make_backend
 from empirical.backends.base import Backend
 from empirical.backends.torch import TorchBackend
-from empirical.gram import Drawn, dual_blocks
-from empirical.implicit import DualOperator
-from empirical.lanczos import largest_pairs
-from empirical.network import forward
-from empirical.plan import Plan
-from empirical.projection import Projection
-from empirical.routes import Question, take
-from empirical.sampling import Layer
-from meanfield.activations import activation_names, as_activation
+from empirical.dual.gram import Drawn, dual_blocks
+from empirical.dual.implicit import DualOperator
+from empirical.dual.lanczos import largest_pairs
+from empirical.dual.plan import Plan
+from empirical.dual.projection import Projection
+from empirical.dual.routes import Question, take
+from empirical.networks.passes import forward
+from empirical.networks.sampling import Layer
 from meanfield.spec import FIM, NTK, InputMetric, Network
+from meanfield.spec.activations import activation_names, as_activation
 
 METRICS = [FIM(), NTK(loss="cross_entropy"), InputMetric(centered=True), FIM(2, "cross_entropy", True)]
 

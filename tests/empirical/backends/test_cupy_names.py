@@ -15,10 +15,10 @@ import scipy.special
 import empirical.backends
 from empirical.backends.base import Backend
 from empirical.backends.probing import probe
-from empirical.plan import Plan
-from empirical.routes import Question, take
-from meanfield.activations import activation_names, as_activation
+from empirical.dual.plan import Plan
+from empirical.dual.routes import Question, take
 from meanfield.spec import FIM, NTK, InputMetric, Network
+from meanfield.spec.activations import activation_names, as_activation
 
 cupy = pytest.importorskip("cupy", reason="CuPy is not installed: names and signatures not checked")
 

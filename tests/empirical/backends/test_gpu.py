@@ -8,12 +8,12 @@ from numpy.random import default_rng
 
 from empirical import measure
 from empirical.backends import examine, make_backend
-from empirical.gram import Drawn, dual_blocks
-from empirical.lanczos import largest_pairs
-from empirical.network import forward
-from empirical.plan import Plan
-from empirical.routes import Question, take
-from empirical.sampling import Source, as_seed, draw_inputs, draw_layers
+from empirical.dual.gram import Drawn, dual_blocks
+from empirical.dual.lanczos import largest_pairs
+from empirical.dual.plan import Plan
+from empirical.dual.routes import Question, take
+from empirical.networks.passes import forward
+from empirical.networks.sampling import Source, as_seed, draw_inputs, draw_layers
 from meanfield.spec import FIM, NTK, InputMetric, Network
 
 pytestmark = pytest.mark.gpu

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from meanfield.activations import Activation
 from meanfield.spec import FIM, NTK, Network
-from verify.records import Cell, Sample, Trial
+from meanfield.spec.activations import Activation
+from verify.asking.records import Cell, Sample, Trial
+from verify.asking.sweep import Sweep
+from verify.judging.verdict import Comparison, compare
 from verify.reporting import write_report
-from verify.sweep import Sweep
-from verify.verdict import Comparison, compare
 
 HOSTILE = "<script>alert('ü|$x$')</script>&amp;"
 

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from meanfield.spec import FIM, Network
-from verify.bulk import Bulk, Distances
-from verify.records import Cell
+from verify.asking.records import Cell
+from verify.judging.bulk import Bulk, Distances
 from verify.reporting.figures.distances import distance_lines, draw_distances
 
 NETWORK = Network(2, "tanh", 2.0, 0.3, 1)

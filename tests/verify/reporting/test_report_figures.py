@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from meanfield.spec import NTK, Network
-from verify.pairing import Spectrum
-from verify.records import Cell, Trial
+from verify.asking.records import Cell, Trial
+from verify.asking.sweep import Sweep
+from verify.judging.pairing import Spectrum
+from verify.judging.verdict import Comparison, compare
 from verify.reporting import model
 from verify.reporting.export import as_json
 from verify.reporting.figures.lines import blocks
@@ -21,8 +23,6 @@ from verify.reporting.figures.spectra import spectra_rows
 from verify.reporting.figures.ticks import legible
 from verify.reporting.pictures import sections
 from verify.reporting.tables import Table
-from verify.sweep import Sweep
-from verify.verdict import Comparison, compare
 
 
 def spectrum(network: Network, width: int, samples: int) -> Spectrum:

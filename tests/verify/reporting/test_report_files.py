@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from verify.asking.sweep import Sweep
+from verify.judging.verdict import Comparison
 from verify.reporting import write_report
 from verify.reporting.summary import headline
-from verify.sweep import Sweep
-from verify.verdict import Comparison
 
 VOID_ELEMENTS = {"meta", "link"}
 

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from meanfield.spec import InputMetric
-from verify.difference import difference
-from verify.records import Trial
+from verify.asking.records import Trial
+from verify.asking.sweep import Sweep
+from verify.judging.difference import difference
+from verify.judging.verdict import Comparison
 from verify.reporting import model
 from verify.reporting.markdown import verdict_table
 from verify.reporting.names import network_names
-from verify.sweep import Sweep
-from verify.verdict import Comparison
 
 
 def test_cells_carry_prediction_measurement_and_verdict(agreeing: Comparison) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from verify.judging.verdict import Comparison
 from verify.reporting.model import deciding_table
 from verify.reporting.names import network_names
 from verify.reporting.summary import counts, headline, remarks, rule
-from verify.verdict import Comparison
 
 
 def test_agreement_is_said_with_its_tolerance(agreeing: Comparison) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from verify.bulk import Bulk
+from verify.judging.bulk import Bulk
 from verify.reporting.figures import style
 from verify.reporting.figures.ticks import log_ticks
 from verify.reporting.names import AXES

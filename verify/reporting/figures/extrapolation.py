@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from verify.inference import mean_of
+from verify.judging.inference import mean_of
 from verify.reporting.figures import style
 from verify.reporting.figures.lines import Block, Line
 from verify.reporting.figures.ticks import plain_ticks
@@ -15,8 +15,8 @@ from verify.reporting.names import STATISTIC_TITLES
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from verify.tolerance import Tolerance
-    from verify.verdict import Comparison
+    from verify.asking.tolerance import Tolerance
+    from verify.judging.verdict import Comparison
 
 __all__ = ["draw_extrapolation"]
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from verify.pairing import STATISTICS
+from verify.judging.pairing import STATISTICS
+from verify.judging.scaling import Series
+from verify.judging.verdict import Comparison
 from verify.reporting.figures.style import PALETTE
 from verify.reporting.names import network_names
-from verify.scaling import Series
-from verify.verdict import Comparison
 
 __all__ = ["Block", "Line", "blocks"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from verify.layers import Layers
+from verify.judging.layers import Layers
 from verify.reporting.figures import style
 from verify.reporting.figures.ticks import log_ticks, plain_ticks
 from verify.reporting.names import ORDER_PARAMETER_TITLES

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from verify.ranks import Ranks
+from verify.judging.ranks import Ranks
 from verify.reporting.figures import style
 from verify.reporting.figures.ticks import log_ticks
 

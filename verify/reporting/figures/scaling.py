@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from verify.inference import mean_of
+from verify.judging.inference import mean_of
 from verify.reporting.figures import style
 from verify.reporting.figures.lines import Block, Line
 from verify.reporting.figures.ticks import legible, log_ticks

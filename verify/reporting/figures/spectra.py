@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.bulk import Bulk
-from verify.pairing import Spectrum
+from verify.judging.bulk import Bulk
+from verify.judging.pairing import Spectrum
 from verify.reporting.figures import style
 from verify.reporting.figures.ticks import log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from meanfield.refinements.law import SpectralDensity
+    from meanfield.bulk.law import SpectralDensity
 
 __all__ = ["draw_spectra", "spectra_rows"]
 

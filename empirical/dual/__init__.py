@@ -1,0 +1,1 @@
+"""Dual matrices of the metrics: Gram products, implicit products, eigenvalues, and the plan."""

@@ -1,0 +1,1 @@
+"""Any torch module: which rule serves a layer, autograd where none does."""

@@ -1,0 +1,1 @@
+"""Random networks: their streams, and their passes layer by layer."""

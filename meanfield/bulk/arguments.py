@@ -1,0 +1,70 @@
+"""What may be asked of :func:`meanfield.spectrum`: every field with what was expected of it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from meanfield.bulk.features import Kernels
+from meanfield.spec import Metric, MetricLike, Network, as_metric
+
+__all__ = ["check_kernels", "check_spectrum", "input_eigenvalues", "numbers"]
+
+Floats = NDArray[np.float64]
+
+
+def check_spectrum(network: Network, metric: MetricLike) -> Metric:
+    if not isinstance(network, Network):
+        raise TypeError(f"network: expected a Network, got {network!r}")
+    asked = as_metric(metric)
+    asked.check(network)
+    if asked.family not in ("fim", "ntk"):
+        raise ValueError(
+            "metric: expected fim or ntk, got input_metric: its dual has a random matrix Wᵀ more in every layer, which "
+            "this law does not describe; predict gives its mean, second moment and outliers"
+        )
+    if asked.loss != "mse":
+        raise ValueError(
+            "loss: expected mse, got cross_entropy: its softmax sandwich gives every sample a block of its own, which "
+            "this law does not describe; predict gives its mean, second moment and outliers"
+        )
+    return asked
+
+
+def input_eigenvalues(eigenvalues: ArrayLike | None, width: int) -> tuple[Floats, Floats]:
+    """Eigenvalues of the inputs' covariance and their weights."""
+    if eigenvalues is None:
+        return np.ones(1), np.ones(1)
+    expected = "finite eigenvalues of at least 0"
+    values = numbers("input_spectrum", eigenvalues, expected)
+    if values.size == 0 or not np.all(values >= 0):
+        raise ValueError(f"input_spectrum: expected a list of {expected}, got {eigenvalues!r:.60}")
+    if abs(values.mean() - 1) > 1e-6:
+        raise ValueError(f"input_spectrum: expected mean 1 (scale σ_w² of layer 1 instead), got {values.mean():.6g}")
+    different, counts = np.unique(values, return_counts=True)
+    return different, counts / values.size
+
+
+def numbers(field: str, given: ArrayLike, expected: str) -> Floats:
+    """``given`` as a list of finite numbers."""
+    try:
+        values = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = np.full(1, np.nan)
+    if values.ndim != 1 or not np.all(np.isfinite(values)):
+        raise ValueError(f"{field}: expected a list of {expected}, got {given!r:.60}")
+    return values
+
+
+def check_kernels(kernels: Kernels, depth: int) -> None:
+    """Raises ``ValueError`` unless they are order parameters of a network of this depth."""
+    for same, other in (("q", "q_st"), ("forward", "forward_st"), ("backward", "backward_st")):
+        for name in (same, other):
+            values = getattr(kernels, name, None)
+            if values is None:
+                raise ValueError(f"kernels: expected order parameters (q, q_st, forward, ...), got {kernels!r:.60}")
+            if numbers(f"kernels.{name}", values, f"{depth} finite numbers").shape != (depth,):
+                raise ValueError(f"kernels.{name}: expected {depth} values, one a layer, got {len(values)}")
+        pairs = np.array(getattr(kernels, same)), np.array(getattr(kernels, other))
+        if not np.all((pairs[0] > 0) & (np.abs(pairs[1]) <= pairs[0] * (1 + 1e-12))):
+            raise ValueError(f"kernels.{other}: expected 0 < {same} and |{other}| <= {same} in each layer, got others")

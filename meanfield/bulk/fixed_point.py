@@ -1,0 +1,236 @@
+"""The order parameters of the bulk's law as the stationary point of a potential, and the explicit inverse z(p).
+
+p(z) = ∫ dμ(λ)/(λ - z) is the Stieltjes transform of the bulk. At fixed p the order parameters y = (s_0..s_{L-1},
+S_0..S_{L-1}, t_1..t_{L-1}, T_1..T_{L-1}) make
+
+    Ψ(y, p) = Σ_l (S_l - c_l) s_l + Σ_l (T_l - d_l) t_l / C - E_λ log(1 + ρ_0 λ S_0 p)/ρ_0
+              - Σ_{l>0} E_l[(C - 1) log a + log D] / (C ρ_l),   a = 1 + ρ S_l A,  D = a (1 + ρ T_l G) - ρ² S_l T_l B²
+
+stationary (A, B, G: :mod:`meanfield.bulk.features`; λ: eigenvalues of the inputs' covariance), and then
+
+    z(p) = R + X - 1/p,   X = -∂Ψ/∂p,   R = r² / (r + (v₀ + v₁ k + v₂ k²) p),  k = X/X(0)
+
+where v are finite-size terms (:mod:`meanfield.bulk.sample_noise`; 0 in the limit, R = r). One Hessian serves
+Newton's method at fixed p, Newton's method at fixed z, and dz/dp. Compiled code takes node values, and this
+file is all that is compiled: who calls it where is :mod:`meanfield.bulk.paths`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+__all__ = ["CONVERGED", "at_p", "at_z"]
+
+CONVERGED = 1e-8  # of a Newton step, relative: what is left is of the order of its square
+_NOTHING = 1e-14  # what an order parameter is where rounding alone makes it different from 0
+
+
+@njit(cache=True, error_model="numpy")
+def _layer(s: Any, t: Any, p: Any, S: Any, T: Any, rho: Any, C: Any, rows: Any, first: Any, second: Any) -> None:
+    """First and second derivatives of E[(C - 1) log a + log D] with respect to (s, t, p, S, T), added up."""
+    D1, D2, rS, rT = first.copy(), second.copy(), rho * S, rho * T
+    first[:] = 0
+    second[:] = 0
+    D2[:] = 0
+    for k in range(rows.shape[0]):
+        w = rows[k, 0]
+        As, Ap, Bs, Bp, Gs, Gt, Gp = rows[k, 1], rows[k, 2], rows[k, 3], rows[k, 4], rows[k, 5], rows[k, 6], rows[k, 7]
+        A, B, G = As * s + Ap * p, Bs * s + Bp * p, Gs * s + Gt * t + Gp * p
+        a, g = 1 + rS * A, 1 + rT * G
+        rB = rho * B
+        inverse = 1 / (a * g - rS * rT * B * B)
+        D1[0] = (rS * As * g + rT * Gs * a - 2 * rS * rT * B * Bs) * inverse
+        D1[1] = rT * Gt * a * inverse
+        D1[2] = (rS * Ap * g + rT * Gp * a - 2 * rS * rT * B * Bp) * inverse
+        D1[3] = (rho * A * g - rT * rB * B) * inverse
+        D1[4] = (rho * G * a - rS * rB * B) * inverse
+        both = rS * rT * inverse
+        D2[0, 0] = 2 * both * (As * Gs - Bs * Bs)
+        D2[0, 1] = both * As * Gt
+        D2[0, 2] = both * (As * Gp + Ap * Gs - 2 * Bs * Bp)
+        D2[1, 2] = both * Ap * Gt
+        D2[2, 2] = 2 * both * (Ap * Gp - Bp * Bp)
+        D2[0, 3] = (rho * As * g + rT * rho * A * Gs - 2 * rT * rB * Bs) * inverse
+        D2[1, 3] = rT * Gt * rho * A * inverse
+        D2[2, 3] = (rho * Ap * g + rT * rho * A * Gp - 2 * rT * rB * Bp) * inverse
+        D2[0, 4] = (rS * As * rho * G + rho * Gs * a - 2 * rS * rB * Bs) * inverse
+        D2[1, 4] = rho * Gt * a * inverse
+        D2[2, 4] = (rS * Ap * rho * G + rho * Gp * a - 2 * rS * rB * Bp) * inverse
+        D2[3, 4] = (rho * rho * A * G - rB * rB) * inverse
+        for i in range(5):
+            first[i] += w * D1[i]
+            for j in range(i, 5):
+                second[i, j] += w * (D2[i, j] - D1[i] * D1[j])
+        if C > 1:
+            v, ia = w * (C - 1), 1 / a
+            fs, fp, fS = rS * As * ia, rS * Ap * ia, rho * A * ia
+            first[0] += v * fs
+            first[2] += v * fp
+            first[3] += v * fS
+            second[0, 0] -= v * fs * fs
+            second[0, 2] -= v * fs * fp
+            second[2, 2] -= v * fp * fp
+            second[0, 3] += v * (rho * As * ia - fs * fS)
+            second[2, 3] += v * (rho * Ap * ia - fp * fS)
+            second[3, 3] -= v * fS * fS
+    for i in range(5):
+        for j in range(i):
+            second[i, j] = second[j, i]
+
+
+@njit(cache=True, error_model="numpy")
+def _derivatives(y: Any, p: Any, law: Any, gradient: Any, hessian: Any) -> None:
+    """The gradient and Hessian of Ψ with respect to (y, p)."""
+    C, rho, c, d, _, inputs, table, starts = law
+    L = len(rho)
+    n = 4 * L - 2
+    gradient[:] = 0
+    hessian[:] = 0
+    first, second = np.zeros(5, y.dtype), np.zeros((5, 5), y.dtype)
+    place = np.empty(5, np.int64)
+    for l in range(L):
+        gradient[l] += y[L + l] - c[l]
+        gradient[L + l] += y[l]
+        hessian[l, L + l] += 1
+        hessian[L + l, l] += 1
+        if l > 0:
+            t, T = 2 * L + l - 1, 3 * L + l - 2
+            gradient[t] += (y[T] - d[l]) / C
+            gradient[T] += y[t] / C
+            hessian[t, T] += 1 / C
+            hessian[T, t] += 1 / C
+    S = y[L]
+    for k in range(inputs.shape[1]):
+        x, w = inputs[0, k], inputs[1, k]
+        inverse = 1 / (1 + rho[0] * x * S * p)
+        gradient[L] -= w * x * p * inverse
+        gradient[n] -= w * x * S * inverse
+        hessian[L, L] += w * rho[0] * (x * p * inverse) ** 2
+        hessian[n, n] += w * rho[0] * (x * S * inverse) ** 2
+        hessian[L, n] -= w * x * inverse * inverse
+        hessian[n, L] -= w * x * inverse * inverse
+    for l in range(1, L):
+        last = l == L - 1
+        t = y[l - 1] * 0 if last else y[2 * L + l]
+        _layer(y[l - 1], t, p, y[L + l], y[3 * L + l - 2], rho[l], C, table[starts[l] : starts[l + 1]], first, second)
+        place[0], place[1], place[2], place[3], place[4] = l - 1, 2 * L + l, n, L + l, 3 * L + l - 2
+        factor = 1 / (C * rho[l])
+        for i in range(5):
+            if last and i == 1:
+                continue
+            gradient[place[i]] -= factor * first[i]
+            for j in range(5):
+                if not (last and j == 1):
+                    hessian[place[i], place[j]] -= factor * second[i, j]
+
+
+@njit(cache=True, error_model="numpy")
+def _ridge(p: Any, X: Any, r: Any) -> Any:
+    """R with its derivatives with respect to p and to X; ``r`` = (r, v₀, v₁, v₂, X(0))."""
+    zero = 0 * p * X
+    if r[0] <= 0:
+        return zero, zero, zero
+    k = X / r[4]
+    v = r[1] + r[2] * k + r[3] * k * k
+    below = r[0] + v * p
+    slope = -((r[0] / below) ** 2)
+    return r[0] * r[0] / below + zero, slope * v, slope * p * (r[2] + 2 * r[3] * k) / r[4]
+
+
+@njit(cache=True, error_model="numpy")
+def _solve(matrix: Any, right: Any) -> None:
+    """The solution of a small system into ``right`` (a few columns), by elimination; a singular one gives inf or NaN
+    instead of an exception."""
+    n, columns = right.shape
+    for k in range(n):
+        pivot = k
+        for i in range(k + 1, n):
+            if abs(matrix[i, k]) > abs(matrix[pivot, k]):
+                pivot = i
+        if pivot != k:
+            for j in range(k, n):
+                matrix[k, j], matrix[pivot, j] = matrix[pivot, j], matrix[k, j]
+            for j in range(columns):
+                right[k, j], right[pivot, j] = right[pivot, j], right[k, j]
+        inverse = 1 / matrix[k, k]
+        for i in range(k + 1, n):
+            factor = matrix[i, k] * inverse
+            if factor != 0:
+                for j in range(k + 1, n):
+                    matrix[i, j] -= factor * matrix[k, j]
+                for j in range(columns):
+                    right[i, j] -= factor * right[k, j]
+    for k in range(n - 1, -1, -1):
+        for j in range(columns):
+            for i in range(k + 1, n):
+                right[k, j] -= matrix[k, i] * right[i, j]
+            right[k, j] /= matrix[k, k]
+
+
+@njit(cache=True, error_model="numpy")
+def _largest_step(y: Any, step: Any) -> float:
+    change = 0.0
+    for i in range(len(y)):
+        share = abs(step[i, 0]) / (abs(y[i]) + abs(y[i] - step[i, 0]) + _NOTHING)
+        if not share <= change:  # NaN stays
+            change = share
+    return change
+
+
+@njit(cache=True, error_model="numpy")
+def at_p(p: Any, y: Any, law: Any, steps: int) -> Any:
+    """Newton's method for y at fixed p, in place: z, dz/dp, X and the last relative step."""
+    n = len(y)
+    gradient, hessian = np.zeros(n + 1, y.dtype), np.zeros((n + 1, n + 1), y.dtype)
+    right = np.zeros((n, 1), y.dtype)
+    change = np.inf
+    for _ in range(steps):
+        _derivatives(y, p, law, gradient, hessian)
+        right[:, 0] = gradient[:n]
+        _solve(hessian[:n, :n], right)
+        change = _largest_step(y, right)
+        if not np.isfinite(change):
+            break
+        y -= right[:, 0]
+        if change < CONVERGED:
+            break
+    _derivatives(y, p, law, gradient, hessian)
+    X = -gradient[n]
+    slope = -hessian[n, n]
+    right[:, 0] = hessian[:n, n]
+    _solve(hessian[:n, :n], right)
+    slope += np.sum(hessian[n, :n] * right[:, 0])
+    R, R_p, R_X = _ridge(p, X, law[4])
+    return R + X - 1 / p, (1 + R_X) * slope + R_p + 1 / (p * p), X, change
+
+
+@njit(cache=True, error_model="numpy")
+def at_z(z: Any, p: Any, y: Any, law: Any, steps: int) -> Any:
+    """Newton's method for (y, p) at fixed z; ``y`` in place: p, the tangent d(y, p)/dz and the last relative step."""
+    n = len(y)
+    gradient, hessian = np.zeros(n + 1, y.dtype), np.zeros((n + 1, n + 1), y.dtype)
+    right = np.zeros((n + 1, 2), y.dtype)
+    change = np.inf
+    for _ in range(steps):
+        _derivatives(y, p, law, gradient, hessian)
+        X = -gradient[n]
+        R, R_p, R_X = _ridge(p, X, law[4])
+        right[:n, 0] = gradient[:n]
+        right[n, 0] = R + X - 1 / p - z
+        right[:, 1] = 0
+        right[n, 1] = 1
+        # The last row turns from that of X = -∂Ψ/∂p to that of z.
+        hessian[n] *= -(1 + R_X)
+        hessian[n, n] += R_p + 1 / (p * p)
+        _solve(hessian, right)
+        change = max(abs(right[n, 0]) / (abs(p) + _NOTHING), _largest_step(y, right))
+        if not np.isfinite(change):
+            break
+        y -= right[:n, 0]
+        p -= right[n, 0]
+        if change < CONVERGED:
+            break
+    return p, right[:, 1].copy(), change

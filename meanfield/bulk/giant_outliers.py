@@ -1,0 +1,128 @@
+"""The C giant outliers of the dual matrix: where they lie and how one network's differ from the mean.
+
+    λ_k = λ (1 + g common + eig_k(S) split),   λ = N κ₂ + (κ₁ - κ₂) + N Var(rows)/κ₂
+
+with g ~ N(0, 1) and a symmetric Gaussian C × C matrix S (variance 1 off the diagonal, 2 on it). The order parameters of
+one network fluctuate by a relative 1/√M: far more than the shifts of λ's second and third term.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meanfield.bulk.features import BulkFeatures
+
+__all__ = ["NONE", "GiantOutliers", "giant_outliers"]
+
+Floats = NDArray[np.float64]
+
+_DRAWS = 4000  # of S, for the means and spreads of its ordered eigenvalues, if it is small
+_ENTRIES = 4e6  # of S drawn altogether: the eigenvalues of a large S fluctuate less, relative to ‖S‖
+_LARGEST = 300  # C above which they lie where the semicircle's quantiles do, nearly
+
+
+@dataclass(frozen=True)
+class GiantOutliers:
+    """The outliers' law over networks.
+
+    Attributes
+    ----------
+    values, std
+        Means and standard deviations of the C outliers, descending.
+    centre
+        λ, the mean of all of them.
+    common, split
+        The relative spreads of their common factor and of their C × C splitting.
+    """
+
+    values: Floats
+    std: Floats
+    centre: float
+    common: float
+    split: float
+
+    def scaled(self, unit: float) -> GiantOutliers:
+        """In units of 1/``unit``."""
+        return replace(self, values=unit * self.values, std=unit * self.std, centre=unit * self.centre)
+
+
+NONE = GiantOutliers(np.zeros(0), np.zeros(0), math.nan, math.nan, math.nan)
+
+
+def giant_outliers(x: BulkFeatures, row_variance: float) -> GiantOutliers:
+    """In units of K; κ₂ must be positive. ``row_variance``: over samples, of the kernel's row means."""
+    common, split = _spreads(x)
+    centre = x.samples * x.other + (x.same - x.other) + x.samples * row_variance / x.other
+    means, deviations = _ordered(x.outputs)
+    values = centre * (1 + split * means)
+    return GiantOutliers(values, centre * np.hypot(common, split * deviations), centre, common, split)
+
+
+def _spreads(x: BulkFeatures) -> tuple[float, float]:
+    """Relative spreads from linear response of (q̂, q̂_st, q̃_st) to the fresh noise of every layer."""
+    depth = x.depth
+    size = 3 * depth
+    noise, apart = np.zeros((size, size)), np.zeros(depth + 1)
+    forward, backward = np.zeros((depth, 2, size)), np.zeros((depth + 1, size))
+    from_above = np.zeros(depth + 1)  # q̃_st^l per q̃_st^{l+1}
+    for l in range(1, depth):
+        f, y, below, i = x.hidden(l), x.common_gradient(l), x.weight_variance[l], 3 * l
+        at_z = np.array([f.square, f.mean**2, f.slope**2])
+        centred = at_z - (at_z @ f.weights)[:, None]
+        units = np.array([1.0, 1.0, y])
+        noise[i : i + 3, i : i + 3] = (centred * f.weights) @ centred.T * np.outer(units, units) / x.widths[l]
+        apart[l] = y**2 * f.average(f.slope**4) / x.widths[l]
+        # At fixed q_st, then (Price's theorem) at fixed q.
+        by_q = [f.by_tau[0], 2 * f.mean * f.by_tau[1], 2 * f.slope * f.by_tau[3]]
+        by_q_st = np.array([0.0, f.average(f.slope**2), f.average(f.bend**2)])
+        response = below * np.outer([f.average(v) for v in by_q], forward[l - 1, 0])
+        response += below * np.outer(by_q_st, forward[l - 1, 1])
+        forward[l] = response[:2]
+        forward[l, 0, i] += 1
+        forward[l, 1, i + 1] += 1
+        backward[l] = y * response[2]
+        backward[l, i + 2] += 1
+        from_above[l] = x.weight_variance[l + 1] * f.average(f.slope**2)
+    v = np.zeros(size)
+    split, carried = 0.0, np.zeros(depth + 1)
+    for l in range(depth - 1, 0, -1):
+        backward[l] += from_above[l] * backward[l + 1]
+    for l in range(1, depth + 1):
+        v += x.weight[l] * x.backward_st[l] * forward[l - 1, 1]
+        if l < depth:
+            level = x.weight[l] * x.forward_st[l - 1] + x.bias[l]
+            v += level * backward[l]
+            # What a source in layer l adds to the levels of the layers below it.
+            carried[l] = level + from_above[l - 1] * carried[l - 1]
+            split += carried[l] ** 2 * apart[l]
+    return math.sqrt(v @ noise @ v) / x.other, math.sqrt(split) / x.other
+
+
+@functools.cache
+def _ordered(size: int) -> tuple[Floats, Floats]:
+    """Means and standard deviations of the ordered eigenvalues of S, descending."""
+    if size == 1:
+        return np.zeros(1), np.full(1, math.sqrt(2))
+    if size > _LARGEST:
+        return _semicircle(size)
+    rng = np.random.default_rng(0)
+    s = rng.standard_normal((min(_DRAWS, math.ceil(_ENTRIES / size**2)), size, size))
+    eigenvalues = np.linalg.eigvalsh((s + s.swapaxes(1, 2)) / math.sqrt(2))[:, ::-1]
+    means = eigenvalues.mean(axis=0)
+    return (means - means[::-1]) / 2, eigenvalues.std(axis=0)
+
+
+def _semicircle(size: int) -> tuple[Floats, Floats]:
+    """The same for a large S: the quantiles of its law, and spreads of √(log C)/π spacings (Gustavsson, O'Rourke), at
+    most those of the largest one, 1.268 C^{-1/6} (Tracy and Widom)."""
+    angles = np.linspace(0, np.pi, 4001)  # x = 2√C cos θ has the mass (θ - sin θ cos θ)/π above it
+    above = (angles - np.sin(angles) * np.cos(angles)) / np.pi
+    theta = np.interp((np.arange(size) + 0.5) / size, above, angles)
+    root = math.sqrt(size)
+    spread = np.minimum(math.sqrt(math.log(size)) / (root * np.sin(theta)), 1.268 * size ** (-1 / 6))
+    return 2 * root * np.cos(theta), spread

@@ -1,0 +1,143 @@
+"""``meanfield predict | spectrum | derive | phase | activations``: the theory from the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from meanfield.commands.inspection import activations, derive, phase
+from meanfield.commands.shared import Activations, BiasVariances, WeightVariances, WidthRatios, run_app, writable
+from meanfield.spec import Network, as_metric
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Mean-field theory of wide random networks.")
+
+
+@app.command()
+def predict(
+    activation: Activations,
+    weight_variance: WeightVariances,
+    depth: Annotated[list[int], typer.Option(help="L, the number of weight layers; may be given several times.")],
+    width: Annotated[list[int], typer.Option(help="M; may be given several times.")],
+    samples: Annotated[list[int], typer.Option(help="N; may be given several times.")],
+    bias_variance: BiasVariances = [0.0],  # noqa: B006 - typer reads it, nobody changes it
+    outputs: Annotated[int, typer.Option(help="C.")] = 1,
+    width_ratio: WidthRatios = [],  # noqa: B006
+    metric: Annotated[str, typer.Option(help="fim, ntk or input_metric.")] = "fim",
+    layer: Annotated[int | None, typer.Option(help="One diagonal block; the whole tensor if not given.")] = None,
+    loss: Annotated[str, typer.Option(help="mse or cross_entropy.")] = "mse",
+    order: Annotated[str, typer.Option(help="leading, or refined by 1/M with the spread over networks.")] = "leading",
+    centered: Annotated[bool, typer.Option("--centered", help="Subtract each output's mean over the samples.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON: an object, or a list for several depths.")
+    ] = False,
+    plot: Annotated[Path | None, typer.Option(help="Write a figure against width, or depth, to this file.")] = None,
+) -> None:
+    """Predict mean, second moment and outliers of a metric's spectrum.
+
+    Example: meanfield predict --activation tanh --weight-variance 3 --bias-variance 0.64 --depth 3 --outputs 10
+    --width 1000 --samples 100
+    """
+    from meanfield.prediction.answer import predict as compute
+
+    settings = {
+        "activation": _one_or_all(activation),
+        "weight_variance": _one_or_all(weight_variance),
+        "bias_variance": _one_or_all(bias_variance),
+        "outputs": outputs,
+        "width_ratios": width_ratio or None,
+    }
+    question = as_metric({"family": metric, "layer": layer, "loss": loss, "centered": centered})
+    networks = [Network(depth=each, **settings) for each in depth]
+    if plot is not None:
+        writable("plot", plot)
+        if len(samples) > 1:
+            raise ValueError(f"plot: expected one number of samples, got {len(samples)}")
+    sizes = _one_or_all(width), _one_or_all(samples)
+    if len(width) > 1 and len(samples) > 1:  # every width with every number of samples
+        sizes = np.array(width)[:, None], np.array(samples)
+    answers = [compute(network, question, width=sizes[0], samples=sizes[1], order=order) for network in networks]
+    if plot is not None:
+        from meanfield.figures.scaling import plot_predictions
+
+        plot_predictions(answers, plot)
+    records = [answer.to_dict() for answer in answers]
+    titled = zip(depth, answers, strict=True)
+    texts = [str(a) if len(depth) == 1 else f"depth {d}\n{a}" for d, a in titled]
+    typer.echo(json.dumps(_one_or_all(records), ensure_ascii=False) if as_json else "\n\n".join(texts))
+
+
+@app.command()
+def spectrum(
+    activation: Activations,
+    weight_variance: WeightVariances,
+    depth: Annotated[int, typer.Option(help="L, the number of weight layers.")],
+    width: Annotated[int, typer.Option(help="M.")],
+    samples: Annotated[int, typer.Option(help="N.")],
+    bias_variance: BiasVariances = [0.0],  # noqa: B006
+    outputs: Annotated[int, typer.Option(help="C.")] = 1,
+    width_ratio: WidthRatios = [],  # noqa: B006
+    metric: Annotated[str, typer.Option(help="fim or ntk.")] = "fim",
+    layer: Annotated[int | None, typer.Option(help="One diagonal block; the whole tensor if not given.")] = None,
+    centered: Annotated[bool, typer.Option("--centered", help="Subtract each output's mean over the samples.")] = False,
+    limit: Annotated[bool, typer.Option("--limit", help="Leave the finite-size terms out.")] = False,
+    kernels: Annotated[
+        Path | None, typer.Option(help="One network's, for its spectrum: the JSON of empirical measure --json.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Write a figure of the density to this file.")] = None,
+) -> None:
+    """Predict the whole spectrum of a metric: the bulk's edges and quantiles, and the outliers.
+
+    Example: meanfield spectrum --activation tanh --weight-variance 3 --bias-variance 0.64 --depth 3 --width 1000
+    --samples 500
+    """
+    from meanfield.bulk.whole import spectrum as compute
+
+    network = Network(
+        depth=depth,
+        activation=_one_or_all(activation),
+        weight_variance=_one_or_all(weight_variance),
+        bias_variance=_one_or_all(bias_variance),
+        outputs=outputs,
+        width_ratios=width_ratio or None,
+    )
+    question = as_metric({"family": metric, "layer": layer, "centered": centered})
+    if plot is not None:
+        writable("plot", plot)
+    own = None if kernels is None else _kernels(kernels)
+    answer = compute(network, question, width=width, samples=samples, finite_size=not limit, kernels=own)
+    if plot is not None:
+        from meanfield.bulk.tables import plot_density
+
+        plot_density(answer, plot)
+    typer.echo(json.dumps(answer.to_dict(), ensure_ascii=False) if as_json else str(answer))
+
+
+for command in (derive, phase, activations):
+    app.command()(command)
+
+
+def _kernels(path: Path) -> Any:
+    """The order parameters of the first measurement in a file."""
+    try:
+        records = json.loads(path.read_text(encoding="utf-8"))
+        return SimpleNamespace(**(records[0] if isinstance(records, list) else records)["order_parameters"])
+    except (OSError, ValueError, LookupError, TypeError):
+        raise ValueError(f"kernels: expected the JSON of `empirical measure --json`, got {str(path)!r}") from None
+
+
+def _one_or_all(values: Sequence[Any]) -> Any:
+    return values[0] if len(values) == 1 else values
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``meanfield`` and return its exit status."""
+    return run_app(app, "meanfield", arguments)

@@ -1,0 +1,1 @@
+"""Gaussian expectations as numbers: of one and of two variables, with error and status."""

@@ -1,0 +1,1 @@
+"""Metric × order parameters → the kernel of its dual matrix; the softmax sandwich."""

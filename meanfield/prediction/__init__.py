@@ -1,0 +1,1 @@
+"""``predict`` and what it answers."""

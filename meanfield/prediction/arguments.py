@@ -1,0 +1,84 @@
+"""What ``predict`` is given: checks, and arrays of one shape."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from meanfield.propagation.recursion import OrderParameters
+from meanfield.spec import Metric, Network
+
+__all__ = ["broadcast_sizes", "check_question", "layer_widths", "sizes", "usable", "usable_logits"]
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+def check_question(network: Network, metric: Metric, order: str, given_logits: bool = False) -> None:
+    """Raise ``ValueError`` or ``TypeError`` for a question that makes no sense."""
+    if not isinstance(network, Network):
+        raise TypeError(f"network: expected a Network, got {network!r}")
+    if order not in ("leading", "refined"):
+        raise ValueError(f"order: expected leading or refined, got {order!r}")
+    if metric.loss == "cross_entropy" and network.outputs == 1:
+        raise ValueError("outputs: expected at least 2 for cross_entropy, since the softmax of one is constant, got 1")
+    if metric.loss == "cross_entropy" and order == "refined" and (metric.centered or given_logits):
+        case = "centered" if metric.centered else "given logits and"
+        raise ValueError(f"order: expected leading for {case} cross_entropy, got 'refined'")
+    if order == "refined" and min(network.weight_variance) == 0:
+        raise ValueError("weight_variance: expected positive numbers for the refined order, got 0.0")
+    metric.check(network)
+
+
+def usable(parameters: OrderParameters) -> OrderParameters:
+    """Refuse order parameters that are not finite: a prediction from them would mean nothing."""
+    reasons = {
+        "infinite": "activation: expected one without jumps, since E[φ'²] is infinite and with it every gradient",
+        "overflow": "weight_variance: expected order parameters below 1e308, got an overflow",
+    }
+    if parameters.status in reasons:
+        raise ValueError(reasons[parameters.status])
+    return parameters
+
+
+def sizes(field: str, value: ArrayLike) -> Integers:
+    """M or N as an array of positive integers."""
+    array = np.asarray(value)
+    if array.size == 0:
+        raise ValueError(f"{field}: expected at least one positive integer, got {value!r}")
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{field}: expected positive integers, got {value!r}")
+    if array.min() < 1:
+        raise ValueError(f"{field}: expected positive integers, got {array.min()}")
+    return array.astype(np.int64)
+
+
+def usable_logits(value: ArrayLike, network: Network, metric: Metric, samples: Integers) -> Floats:
+    """The logits f (N × C) of one network."""
+    if metric.loss != "cross_entropy":
+        raise ValueError(f"logits: expected none for the loss {metric.loss!r}, got an array")
+    try:
+        logits = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"logits: expected an array of numbers, got {type(value).__name__}") from None
+    if logits.ndim != 2 or logits.shape[1] != network.outputs or np.any(samples != len(logits)):
+        raise ValueError(f"logits: expected the shape (samples, {network.outputs}), got {logits.shape}")
+    if not np.all(np.isfinite(logits)):
+        raise ValueError("logits: expected finite numbers, got inf or nan")
+    return logits
+
+
+def layer_widths(network: Network, width: Integers) -> Floats:
+    """M_0..M_L on the first axis."""
+    different, which = np.unique(width, return_inverse=True)
+    rows = np.array([network.widths(int(m)) for m in different], dtype=np.float64)
+    return rows.T[:, which.reshape(width.shape)]
+
+
+def broadcast_sizes(width: Integers, samples: Integers) -> tuple[Integers, Integers]:
+    """M and N in one shape."""
+    try:
+        widths, counts = np.broadcast_arrays(width, samples)
+    except ValueError:
+        raise ValueError(f"samples: expected a shape that broadcasts with {width.shape}, got {samples.shape}") from None
+    return widths, counts

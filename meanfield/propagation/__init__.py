@@ -1,0 +1,1 @@
+"""Order parameters through the layers, forward and backward; deep networks' phases."""

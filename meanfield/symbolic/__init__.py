@@ -1,0 +1,1 @@
+"""SymPy: derivatives, closed forms by Price's theorem, LaTeX."""

@@ -1,0 +1,112 @@
+"""Fixed points, the edge of chaos and depth scales against published lines and the recursion itself."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import sympy
+from scipy.integrate import quad
+
+from meanfield import Network, order_parameters
+from meanfield.propagation.phase import INITIALISATIONS, edge_of_chaos, initialisation, phase_diagram
+
+
+def _gaussian(function: object, q: float) -> float:
+    density = lambda z: math.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)  # noqa: E731
+    return quad(lambda z: function(math.sqrt(q) * z) * density(z), -9, 9, epsabs=1e-12, limit=200)[0]  # type: ignore[operator]
+
+
+def test_tanh_edge_is_the_published_one() -> None:
+    """Schoenholz et al. 2017 place it at σ_w² ≈ 1.76 for σ_b² = 0.05; χ_1 = 1 is checked by SciPy's quadrature."""
+    weight = float(edge_of_chaos("tanh", 0.05))
+    assert weight == pytest.approx(1.76, abs=0.005)
+    q = float(phase_diagram("tanh", weight, 0.05).variance)
+    assert weight * _gaussian(lambda u: math.tanh(u) ** 2, q) + 0.05 == pytest.approx(q, rel=1e-9)
+    assert weight * _gaussian(lambda u: (1 - math.tanh(u) ** 2) ** 2, q) == pytest.approx(1.0, rel=1e-8)
+
+
+def test_edge_without_biases_is_the_slope_at_zero() -> None:
+    assert float(edge_of_chaos("tanh", 0.0)) == pytest.approx(1.0, rel=1e-9)
+    assert float(edge_of_chaos("erf", 0.0)) == pytest.approx(math.pi / 4, rel=1e-9)
+    assert float(edge_of_chaos("silu", 0.0)) == pytest.approx(4.0, rel=1e-9)
+
+
+def test_relu_critical_line_is_two() -> None:
+    np.testing.assert_allclose(edge_of_chaos("relu", [0.0, 0.1, 2.0]), 2.0, rtol=1e-9)
+    diagram = phase_diagram("relu", [1.0, 2.5], 0.1)
+    assert list(diagram.phase) == ["ordered", "unbounded"]
+    assert diagram.variance[0] == pytest.approx(0.2, rel=1e-10)  # 2 σ_b²/(2 - σ_w²)
+    assert diagram.chi[0] == pytest.approx(0.5, rel=1e-10)
+
+
+@pytest.mark.parametrize(("weight", "bias"), [(0.8, 0.3), (1.5, 0.05), (2.0, 0.05), (3.0, 0.64)])
+def test_fixed_points_and_depth_scales_are_those_of_a_deep_network(weight: float, bias: float) -> None:
+    diagram = phase_diagram("tanh", weight, bias)
+    depth = int(30 * diagram.correlation_depth)  # exp(-30) = 1e-13 of the way is left
+    op = order_parameters(Network(depth, "tanh", weight, bias))
+    c = 1 - op.q_gap / op.q
+    assert op.q[-1] == pytest.approx(float(diagram.variance), rel=1e-11)
+    assert c[-1] == pytest.approx(float(diagram.correlation), abs=1e-10)
+    # decay of 1 - c (ordered) or c - c* (chaotic) per layer, where it is neither rounding nor still bending
+    distance = np.abs(op.q_gap / op.q - float(diagram.decorrelation))
+    settled = np.flatnonzero((distance < 1e-4) & (distance > 1e-7))
+    rate = np.log(distance[settled[0]] / distance[settled[-1]]) / (settled[-1] - settled[0])
+    assert 1 / rate == pytest.approx(float(diagram.correlation_depth), rel=1e-2)
+    excess = np.abs(op.q - float(diagram.variance))
+    near = np.flatnonzero((excess < 1e-4) & (excess > 1e-9))
+    rate = np.log(excess[near[0]] / excess[near[-1]]) / (near[-1] - near[0])
+    assert 1 / rate == pytest.approx(float(diagram.variance_depth), rel=1e-2)
+
+
+def test_phases_across_the_edge() -> None:
+    edge = float(edge_of_chaos("tanh", 0.1))
+    diagram = phase_diagram("tanh", [0.99 * edge, edge, 1.01 * edge], 0.1)
+    assert list(diagram.phase) == ["ordered", "edge", "chaotic"]
+    assert diagram.correlation[0] == 1.0
+    assert diagram.correlation[2] < 1.0
+    assert math.isinf(diagram.correlation_depth[1])
+
+
+def test_without_variance_the_correlation_is_undefined() -> None:
+    diagram = phase_diagram("tanh", 0.5, 0.0)
+    assert diagram.variance == 0.0
+    assert math.isnan(diagram.correlation)
+    assert diagram.chi == pytest.approx(0.5, rel=1e-9)
+
+
+def test_initialisations() -> None:
+    assert initialisation("he", "relu") == (2.0, 0.0)
+    assert initialisation("he", "leaky_relu(0.2)")[0] == pytest.approx(2 / 1.04)
+    assert initialisation("lecun", "tanh") == initialisation("xavier", "tanh") == (1.0, 0.0)
+    assert initialisation("critical", "relu") == (pytest.approx(2.0), 0.0)
+    assert set(INITIALISATIONS) == {"he", "lecun", "xavier", "critical"}
+    with pytest.raises(ValueError, match="initialisation: expected one of he"):
+        initialisation("kaiming", "relu")
+
+
+@pytest.mark.parametrize(("weight", "bias"), [(-1.0, 0.0), (1.0, math.nan)])
+def test_bad_variances(weight: float, bias: float) -> None:
+    with pytest.raises(ValueError, match=r"variance: expected finite numbers"):
+        phase_diagram("tanh", weight, bias)
+
+
+@pytest.mark.parametrize(
+    ("activation", "weight", "bias"),
+    [("relu", 2.0, 0.5), ("linear", 1.0, 0.5), ("softplus", 2.0, 0.0), ("exp", 1.0, 0.0), ("exp", 4.0, 0.5)],
+)
+def test_a_variance_that_grows_without_bound_is_infinite(activation: str, weight: float, bias: float) -> None:
+    """relu, linear: q grows by σ_b² a layer; softplus: E[φ²] > q/2; exp: σ_w² e^{2q} > q everywhere."""
+    diagram = phase_diagram(activation, weight, bias)
+    assert diagram.variance == math.inf
+    assert diagram.phase == "unbounded"
+
+
+def test_edges_in_closed_form() -> None:
+    """σ_w² = 1/E[φ'²] and σ_b² = q - E[φ²]/E[φ'²] solved by hand, with q* on and off the search grid."""
+    bias = np.array([0.0, 0.25, 0.25 * (1 + 1e-9), 0.1, 1.0])
+    np.testing.assert_allclose(edge_of_chaos("exp", bias), np.exp(-2 * (1 + bias)), rtol=1e-9)
+    np.testing.assert_allclose(edge_of_chaos(sympy.Symbol("x") ** 2, bias[1:]), 1 / (16 * bias[1:]), rtol=1e-9)
+    assert edge_of_chaos("squared_relu", 0.0) == math.inf  # flat at 0, where q* would be
+    assert edge_of_chaos("elu", 0.0) == pytest.approx(1.0, rel=1e-9)

@@ -1,0 +1,1 @@
+"""The sweep: what is asked, cell by cell."""

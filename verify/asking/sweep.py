@@ -1,0 +1,234 @@
+"""A sweep: which networks to draw, what to measure on each, how often, and what counts as agreement.
+
+Written as TOML (see ``sweeps/*.toml``) or in Python with the same names. Its canonical JSON goes into the store.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import AfterValidator, Field, PrivateAttr, StrictFloat, StrictInt, ValidationError, model_validator
+
+from meanfield.spec import digest
+from verify.asking.overrides import changed
+from verify.asking.points import Grid, NetworkTable, Point, Table, merged
+from verify.asking.presets import NAME, preset_names
+from verify.asking.records import Cell
+from verify.asking.tolerance import Tolerance
+
+__all__ = ["Engine", "Run", "Sweep", "SweepError", "Verdict", "preset_names", "trial_seed"]
+
+Whole = Annotated[StrictInt, Field(ge=0)]
+_EXPECTED = {"tuple_type": "a list", "model_type": "a table", "string_pattern_mismatch": "letters, digits, -, _ and ."}
+
+
+class SweepError(ValueError):
+    """Everything that is wrong with a sweep, one line for each: field, what was expected, what came."""
+
+
+def checked_jobs(jobs: int) -> int:
+    """``jobs``, or a ``ValueError`` or ``TypeError`` if it is no number of workers."""
+    if not isinstance(jobs, int) or isinstance(jobs, bool):
+        raise TypeError(f"jobs: expected -1 (one worker for each processor) or a positive whole number, got {jobs!r}")
+    if jobs < -1 or jobs == 0:
+        raise ValueError(f"jobs: expected -1 (one worker for each processor) or a positive number, got {jobs}")
+    return jobs
+
+
+class Run(Table):
+    """How each cell is measured.
+
+    ``memory`` is what a trial may take, in GiB. It can decide how a large trial is computed and so its last bits: it is
+    part of what is asked, not read off the machine.
+    """
+
+    trials: Annotated[StrictInt, Field(ge=1)] = 10
+    seed: Whole = 0
+    spectrum: Literal["moments", "extremes", "full"] = "extremes"
+    backend: Literal["numpy", "torch", "cupy"] = "numpy"
+    dtype: Literal["float64", "float32"] = "float64"
+    memory: Annotated[StrictFloat, Field(gt=0)] = 4.0
+
+    def options(self) -> dict[str, Any]:
+        """The arguments of `empirical.measure` that this table decides."""
+        names = {"spectrum", "backend", "dtype"}
+        return {**self.model_dump(include=names), "memory": round(self.memory * 2**30)}
+
+
+class Engine(Table):
+    """Where trials run. ``jobs = -1`` is one worker a processor; a trial that fails is tried ``retries`` times more.
+
+    ``address`` is that of a Dask scheduler, for ``kind = "dask"``.
+    """
+
+    kind: Literal["local", "dask"] = "local"
+    address: str | None = None
+    jobs: Annotated[StrictInt, AfterValidator(checked_jobs)] = -1
+    retries: Whole = 1
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Engine:
+        if (self.kind == "dask") != (self.address is not None):
+            raise ValueError(f"address: expected it for kind dask and for no other, got {self.address!r}")
+        return self
+
+
+class Verdict(Table):
+    """What is compared with which tolerance, at the significance level alpha.
+
+    Refined theory is compared where there is any, the leading order elsewhere (or everywhere, if asked). The tolerance
+    at width M is ``delta + slope / M`` for the leading order and ``refined_delta + refined_slope / M²`` for the refined
+    one: the order in 1/M of what each of them leaves out.
+    """
+
+    theory: Literal["leading", "refined"] = "refined"
+    alpha: Annotated[StrictFloat, Field(gt=0, lt=1)] = 0.05
+    delta: Annotated[StrictFloat, Field(gt=0)] = 0.03
+    slope: Annotated[StrictFloat, Field(ge=0)] = 2.0
+    refined_delta: Annotated[StrictFloat, Field(gt=0)] = 0.02
+    refined_slope: Annotated[StrictFloat, Field(ge=0)] = 100.0
+
+    def tolerance(self, order: str) -> Tolerance:
+        """How far measured / predicted may be from 1, for a theory of this order."""
+        if order == "refined":
+            return Tolerance(self.refined_delta, self.refined_slope, 2)
+        return Tolerance(self.delta, self.slope, 1)
+
+
+class Sweep(Table):
+    """A sweep; ``Sweep.from_toml(path)``, ``Sweep.preset(name)`` or ``Sweep(name=..., grid={...}, run={...})``.
+
+    ``name`` is part of file names, ``title`` the heading of the report (the name, if there is none).
+
+    Raises
+    ------
+    SweepError
+        A ``ValueError`` that names all errors at once, one line each.
+    """
+
+    version: Literal[1] = Field(1, alias="schema")
+    name: Annotated[str, Field(pattern=NAME)]
+    title: str = ""
+    grid: Grid | None = None
+    points: tuple[Point, ...] = Field((), alias="cells")
+    run: Run = Run()
+    engine: Engine = Engine()
+    verdict: Verdict = Verdict()
+
+    _cells: tuple[Cell, ...] = PrivateAttr()
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise SweepError("\n".join(_line(e) for e in error.errors())) from None
+        places = [("grid", point) for point in self._grid_points()]
+        places += [(f"cells[{i}]", point) for i, point in enumerate(self.points)]
+        object.__setattr__(self, "_cells", merged(_checked_cells(places)))
+
+    def _grid_points(self) -> tuple[Point, ...]:
+        try:
+            return () if self.grid is None else tuple(self.grid.points())
+        except ValueError as error:
+            raise SweepError(f"grid.{error}") from None
+
+    @classmethod
+    def from_toml(cls, path: str | Path, changes: Iterable[str] = (), size: str | None = None) -> Sweep:
+        """The sweep of a TOML file, in one of its sizes, with :func:`~verify.asking.overrides.changed` values.
+
+        Raises ``SweepError`` also for a file that can't be read.
+        """
+        try:
+            return cls(**changed(tomllib.loads(Path(path).read_text("utf-8")), changes, size))
+        except (OSError, UnicodeDecodeError) as error:
+            raise SweepError(f"sweep: expected a readable TOML file, got {path} ({_cause(error)})") from None
+        except tomllib.TOMLDecodeError as error:
+            raise SweepError(f"sweep: expected TOML, got in {path}: {error}") from None
+        except SweepError as error:
+            raise SweepError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from None
+
+    @classmethod
+    def preset(cls, name: str, changes: Iterable[str] = (), size: str | None = None) -> Sweep:
+        """A sweep that comes with the library (see :func:`preset_names`), in one of its sizes, with changed values."""
+        return cls(**changed(tomllib.loads(preset_text(name)), changes, size))
+
+    @classmethod
+    def from_json(cls, text: str) -> Sweep:
+        """The inverse of :meth:`to_json`."""
+        return cls(**json.loads(text))
+
+    def to_json(self) -> str:
+        """The sweep in its canonical spelling."""
+        plain = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return json.dumps(plain, sort_keys=True, separators=(",", ":"))
+
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells, in the order of the file, those that draw the same networks merged into one."""
+        return self._cells
+
+    def question(self, cell: Cell) -> str:
+        """Hash of all that decides what a trial of ``cell`` gives: the store's key, with the trial's number."""
+        asked = {"cell": cell.key, "metrics": [metric.to_dict() for metric in cell.metrics]}
+        return digest({**asked, **self.run.model_dump(exclude={"trials"})})
+
+
+def trial_seed(seed: int, cell: Cell, index: int) -> np.random.SeedSequence:
+    """The seed of trial ``index`` of ``cell``: a function of the physics alone, not of order, workers or engine."""
+    return np.random.SeedSequence([seed, int(cell.key, 16)], spawn_key=(index,))
+
+
+def preset_text(name: str) -> str:
+    """The TOML text of a preset. Raises ``SweepError`` if there is none of this name."""
+    if name not in preset_names():
+        raise SweepError(f"sweep: expected a TOML file or one of the presets {', '.join(preset_names())}; got {name!r}")
+    return resources.files("verify").joinpath("sweeps", f"{name}.toml").read_text("utf-8")
+
+
+def _checked_cells(places: Iterable[tuple[str, Point]]) -> list[Cell]:
+    cells, problems = [], []
+    for place, point in places:
+        try:
+            cells.append(point.cell())
+        except (ValueError, TypeError) as error:
+            problems.append(f"{place}.{error}")
+    if problems:
+        raise SweepError("\n".join(dict.fromkeys(problems)))
+    if not cells:
+        raise SweepError("grid: expected a [grid] or at least one [[cells]], got none")
+    return cells
+
+
+def _line(error: Mapping[str, Any]) -> str:
+    """One error of pydantic as "field: expected X, got Y"."""
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
+    if error["type"] == "missing":
+        return f"{where}: expected a value, got none"
+    if error["type"] == "extra_forbidden":
+        return f"{where}: expected one of the keys {', '.join(_keys(error['loc'][:-1]))}; got {error['loc'][-1]!r}"
+    text = _EXPECTED.get(error["type"], re.sub(r"^(Value error, |Input should be )", "", error["msg"]))
+    named = re.fullmatch(r"(?:(\w+)[^:]*: )?(expected .*)", text, re.DOTALL)
+    if named is None:
+        return f"{where}: expected {text}, got {error['input']!r}"
+    inner = "" if named[1] in {None, "activation", "count", "jobs", "metric"} else f".{named[1]}"
+    return f"{where}{inner}: {named[2]}"
+
+
+def _keys(location: tuple[str | int, ...]) -> tuple[str, ...]:
+    """The keys that the table at ``location`` may have."""
+    tables: dict[tuple[str, ...], type[Table]] = {
+        (): Sweep, ("grid",): Grid, ("cells",): Point, ("grid", "network"): NetworkTable, ("run",): Run,
+        ("engine",): Engine, ("verdict",): Verdict,
+    }  # fmt: skip
+    table = tables[tuple(part for part in location if isinstance(part, str))]
+    return tuple(field.alias or name for name, field in table.model_fields.items())
+
+
+def _cause(error: OSError | UnicodeDecodeError) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else "not UTF-8 text"

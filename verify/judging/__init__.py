@@ -1,0 +1,1 @@
+"""Theory and measurement side by side, and the verdict."""

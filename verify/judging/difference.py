@@ -1,0 +1,108 @@
+"""Two stores side by side: two devices, two versions, two seeds. What both have measured is compared; no theory.
+
+With the same seed, trial i of a cell is the same network in both, so what counts is the largest relative difference
+between the two measurements of one network. With different seeds only the means over networks can be compared.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtr
+
+from meanfield.spec import Metric
+from verify.asking.records import Cell, Sample, Trial
+from verify.asking.sweep import Sweep
+from verify.judging.inference import Estimate, combination, holm, mean_of
+
+__all__ = ["Difference", "difference"]
+
+STATISTICS = ("mean", "second_moment", "largest")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One statistic of one metric at one cell in both stores.
+
+    ``ratio`` is mean(B) / mean(A) over networks, ``p`` the chance of one at least as far from 1 if the means are equal
+    (Welch's test, adjusted by Holm over all rows). ``farthest``: the largest |b - a| / |a| over networks measured in
+    both; NaN where the seeds differ or no trial is in both.
+    """
+
+    cell: Cell
+    metric: Metric
+    statistic: str
+    first: Estimate
+    second: Estimate
+    networks: tuple[int, int]
+    ratio: Estimate
+    p: float
+    farthest: float
+
+
+def difference(a: Sweep, trials_a: Iterable[Trial], b: Sweep, trials_b: Iterable[Trial]) -> tuple[Difference, ...]:
+    """Compare what two sweeps have in common: cells with the same network and sizes, and the metrics of both.
+
+    Raises
+    ------
+    ValueError
+        If they have no finished measurement in common.
+    """
+    first, second = _values(trials_a), _values(trials_b)
+    same_networks = a.run.seed == b.run.seed
+    rows = [
+        _difference(cell, metric, statistic, first[key], second[key], same_networks)
+        for cell in a.cells()
+        for metric in cell.metrics
+        for statistic in STATISTICS
+        if (key := (cell.key, metric.label, statistic)) in first and key in second
+    ]
+    if not rows:
+        raise ValueError("stores: expected a cell and a metric measured in both, got none")
+    adjusted = holm([row.p for row in rows])
+    return tuple(Difference(**{**vars(row), "p": p}) for row, p in zip(rows, adjusted, strict=True))
+
+
+def _values(trials: Iterable[Trial]) -> dict[tuple[str, str, str], dict[int, float]]:
+    """Finite values by place and trial number."""
+    found: dict[tuple[str, str, str], dict[int, float]] = {}
+    for trial in sorted(trials, key=lambda t: t.index):
+        for label, sample in trial.samples.items():
+            for statistic, value in _statistics(sample).items():
+                found.setdefault((trial.cell, label, statistic), {})[trial.index] = value
+    return found
+
+
+def _statistics(sample: Sample) -> dict[str, float]:
+    values = {name: float(getattr(sample, name)) for name in STATISTICS}
+    return {name: value for name, value in values.items() if math.isfinite(value)}
+
+
+def _difference(
+    cell: Cell, metric: Metric, statistic: str, a: Mapping[int, float], b: Mapping[int, float], same_networks: bool
+) -> Difference:
+    first, second = mean_of(list(a.values())), mean_of(list(b.values()))
+    common = sorted(a.keys() & b.keys()) if same_networks else []
+    x, y = (np.array([values[i] for i in common]) for values in (a, b))
+    farthest = float(np.max(np.abs(y - x) / np.abs(x))) if common else math.nan
+    sizes = (len(a), len(b))
+    return Difference(
+        cell, metric, statistic, first, second, sizes, _ratio(first, second), _p_equal(first, second), farthest
+    )
+
+
+def _ratio(a: Estimate, b: Estimate) -> Estimate:
+    """b / a, with the error of both to first order."""
+    quotient = b.value / a.value if a.value else math.nan
+    spread = combination([1 / a.value, -quotient / a.value], [b, a]) if a.value else a
+    return Estimate(quotient, spread.standard_error, spread.degrees)
+
+
+def _p_equal(a: Estimate, b: Estimate) -> float:
+    gap = combination([1, -1], [b, a])
+    if gap.standard_error == 0:
+        return 1.0 if gap.value == 0 else 0.0
+    return 2 * float(stdtr(gap.degrees, -abs(gap.value) / gap.standard_error))

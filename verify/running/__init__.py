@@ -1,0 +1,1 @@
+"""The trials of a sweep: drawn, measured, and run on many processes."""
