@@ -14,7 +14,7 @@ import numpy as np
 
 from meanfield.prediction.answer import predict
 from verify import Store, Sweep, report
-from verify.asking.records import ORDER_PARAMETERS, Cell, Sample, Trial
+from verify.asking.records import Cell, Sample, Trial
 
 TRIALS = 2000
 
@@ -22,8 +22,7 @@ TRIALS = 2000
 def trials_of(cell: Cell, count: int, random: np.random.Generator, spectra: bool) -> list[Trial]:
     """Networks that scatter around theory by 1/√M; what is timed doesn't depend on where the numbers come from."""
     theory = {m: predict(cell.network, m, width=cell.width, samples=cell.samples) for m in cell.metrics}
-    parameters = next(iter(theory.values())).order_parameters
-    layers = tuple(tuple(map(float, getattr(parameters, name))) for name in ORDER_PARAMETERS)
+    layers = next(iter(theory.values())).order_parameters
 
     def sample(p: Any) -> Sample:
         factors = np.exp(random.normal(size=3) / np.sqrt(cell.width))

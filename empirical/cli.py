@@ -121,14 +121,13 @@ def _table(results: Sequence[Measurement]) -> str:
         if not math.isnan(getattr(first, name))
     ]
     rows += [(f"outlier {i + 1}", [float(r.outliers[i]) for r in results]) for i in range(len(first.outliers))]
-    parameters = vars(first.order_parameters)
     rows += [
         (
             f"{name} l={i + (not name.startswith('forward'))}",
             [float(getattr(r.order_parameters, name)[i]) for r in results],
         )
-        for name, values in parameters.items()
-        for i in range(len(values))
+        for name in first.order_parameters.NAMES
+        for i in range(len(first.order_parameters.layers))
     ]
     title = f"{first.metric}: {len(results)} network(s), width {first.width}, samples {first.samples}"
     lines = [f"{name:<16}{np.mean(values):>14.6g}{_error(values)}" for name, values in rows]

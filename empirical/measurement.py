@@ -18,8 +18,8 @@ from empirical.dual.routes import Question, take
 from empirical.networks import sampling
 from empirical.networks.passes import Forward, Sums, forward
 from empirical.provenance import describe_run
-from empirical.record import Measurement, OrderParameters, Spectrum, Statistics
-from meanfield.spec import Metric, Network, as_metric, positive_integer
+from empirical.record import Measurement, Spectrum, Statistics
+from meanfield.spec import Metric, Network, OrderParameters, as_metric, positive_integer
 
 __all__ = ["MetricLike", "as_metrics", "check_options", "check_outputs", "measure"]
 
@@ -225,4 +225,4 @@ def _order_parameters(
     activations = [Sums(backend).add(h, samples).overlaps(samples) / h.shape[1] for h in passed.activations]
     signals = [sums[l].overlaps(samples) for l in sorted(sums)]
     q, q_hat, q_tilde = (backend.host(backend.xp.stack(x)) for x in (variances, activations, signals))
-    return OrderParameters(q[:, 0], q[:, 1], q_hat[:, 0], q_hat[:, 1], q_tilde[:, 0], q_tilde[:, 1])
+    return OrderParameters.of(dict(zip(OrderParameters.NAMES, (*q.T, *q_hat.T, *q_tilde.T), strict=True)))

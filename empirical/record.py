@@ -10,27 +10,11 @@ import numpy as np
 from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
-from meanfield.spec import Metric
+from meanfield.spec import Metric, OrderParameters
 
-__all__ = ["Measurement", "OrderParameters", "Spectrum", "Statistics"]
+__all__ = ["Measurement", "Spectrum", "Statistics"]
 
 Spectrum = Literal["moments", "extremes", "full"]
-
-
-@dataclass(frozen=True, eq=False)
-class OrderParameters:
-    """The order parameters of theory.md §2 as one network has them: means over samples (pairs of different samples for
-    ``_st``; NaN if N = 1), over units, and over outputs for the backward ones.
-
-    ``q``, ``q_st`` and ``backward``, ``backward_st`` are for l = 1..L, ``forward`` and ``forward_st`` for l = 0..L-1.
-    """
-
-    q: NDArray[np.float64]
-    q_st: NDArray[np.float64]
-    forward: NDArray[np.float64]
-    forward_st: NDArray[np.float64]
-    backward: NDArray[np.float64]
-    backward_st: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -110,7 +94,7 @@ class Measurement(Statistics):
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready plain data: arrays as lists, NaN as ``None``; the seed is in ``provenance``."""
         plain = {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name != "seed"}
-        parameters = {name: _plain(x) for name, x in vars(self.order_parameters).items()}
+        parameters = _plain(self.order_parameters.to_dict())
         return {**plain, "metric": self.metric.to_dict(), "order_parameters": parameters, "provenance": self.provenance}
 
 
@@ -119,4 +103,6 @@ def _plain(value: Any) -> Any:
         return [_plain(x) for x in value.tolist()]
     if isinstance(value, list):
         return [_plain(x) for x in value]
+    if isinstance(value, dict):
+        return {name: _plain(x) for name, x in value.items()}
     return None if isinstance(value, float) and math.isnan(value) else value

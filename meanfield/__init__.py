@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from meanfield.prediction.eigenvectors import outlier_eigenvectors
     from meanfield.prediction.grids import PredictionGrid, predict_grid
     from meanfield.propagation.phase import PhaseDiagram, edge_of_chaos, initialisation, phase_diagram
-    from meanfield.propagation.recursion import OrderParameters, order_parameters, order_parameters_grid
-    from meanfield.spec import FIM, NTK, InputMetric, Metric, Network
+    from meanfield.propagation.recursion import order_parameters, order_parameters_grid
+    from meanfield.spec import FIM, NTK, InputMetric, Metric, Network, OrderParameters
     from meanfield.spec.activations import Activation, activation_names
     from meanfield.symbolic.derivation import Derivation, derive
 
@@ -33,10 +33,10 @@ __all__ = [
 
 # Module → public names: imported on first use, so that `import meanfield` pulls in neither SymPy nor numba.
 _NAMES = {
-    "spec": ("FIM", "NTK", "InputMetric", "Metric", "Network"),
+    "spec": ("FIM", "NTK", "InputMetric", "Metric", "Network", "OrderParameters"),
     "spec.activations": ("Activation", "activation_names"),
     "symbolic.derivation": ("Derivation", "derive"),
-    "propagation.recursion": ("OrderParameters", "order_parameters", "order_parameters_grid"),
+    "propagation.recursion": ("order_parameters", "order_parameters_grid"),
     "propagation.phase": ("PhaseDiagram", "edge_of_chaos", "initialisation", "phase_diagram"),
     "bulk.law": ("Edge", "SpectralDensity"),
     "bulk.whole": ("spectrum",),

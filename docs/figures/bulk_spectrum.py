@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from empirical import measure
 from meanfield import FIM, NTK, Network, spectrum
-from meanfield.bulk.tables import draw_density
+from meanfield.figures.density import draw_density
 from meanfield.figures.scaling import STYLE
 
 PANELS = [

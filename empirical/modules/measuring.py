@@ -40,8 +40,8 @@ from empirical.modules.layers import (
 from empirical.networks.passes import Sums
 from empirical.networks.sampling import describe_inputs
 from empirical.provenance import describe_run
-from empirical.record import Measurement, OrderParameters, Spectrum, Statistics
-from meanfield.spec import Metric, positive_integer
+from empirical.record import Measurement, Spectrum, Statistics
+from meanfield.spec import Metric, OrderParameters, positive_integer
 
 __all__ = ["measure_module"]
 
@@ -367,4 +367,4 @@ def _order_parameters(subject: _Subject) -> OrderParameters:
     q = np.array([overlaps(layer.made, True) for layer in layers])
     forward = np.array([overlaps(layer.given, True) for layer in layers])
     backward = np.array([overlaps(delta, False) for delta in subject.deltas])
-    return OrderParameters(q[:, 0], q[:, 1], forward[:, 0], forward[:, 1], backward[:, 0], backward[:, 1])
+    return OrderParameters.of(dict(zip(OrderParameters.NAMES, (*q.T, *forward.T, *backward.T), strict=True)))

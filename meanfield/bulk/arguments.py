@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from meanfield.bulk.features import Kernels
-from meanfield.spec import Metric, MetricLike, Network, as_metric
+from meanfield.spec import Metric, MetricLike, Network, OrderParameters, as_metric
 
 __all__ = ["check_kernels", "check_spectrum", "input_eigenvalues", "numbers"]
 
@@ -56,15 +55,15 @@ def numbers(field: str, given: ArrayLike, expected: str) -> Floats:
     return values
 
 
-def check_kernels(kernels: Kernels, depth: int) -> None:
+def check_kernels(kernels: OrderParameters, depth: int) -> None:
     """Raises ``ValueError`` unless they are order parameters of a network of this depth."""
+    if not isinstance(kernels, OrderParameters):
+        raise ValueError(f"kernels: expected order parameters (q, q_st, forward, ...), got {kernels!r:.60}")
     for same, other in (("q", "q_st"), ("forward", "forward_st"), ("backward", "backward_st")):
         for name in (same, other):
-            values = getattr(kernels, name, None)
-            if values is None:
-                raise ValueError(f"kernels: expected order parameters (q, q_st, forward, ...), got {kernels!r:.60}")
+            values = getattr(kernels, name)
             if numbers(f"kernels.{name}", values, f"{depth} finite numbers").shape != (depth,):
                 raise ValueError(f"kernels.{name}: expected {depth} values, one a layer, got {len(values)}")
-        pairs = np.array(getattr(kernels, same)), np.array(getattr(kernels, other))
+        pairs = getattr(kernels, same), getattr(kernels, other)
         if not np.all((pairs[0] > 0) & (np.abs(pairs[1]) <= pairs[0] * (1 + 1e-12))):
             raise ValueError(f"kernels.{other}: expected 0 < {same} and |{other}| <= {same} in each layer, got others")

@@ -18,39 +18,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.gaussian.conditional import ConditionalMoments, conditional_moments
 from meanfield.kernels.exchangeable import layer_coefficients
-from meanfield.spec import Metric, Network
+from meanfield.spec import Metric, Network, OrderParameters
 
-__all__ = ["BulkFeatures", "Kernels", "bulk_features"]
+__all__ = ["BulkFeatures", "bulk_features"]
 
 Floats = NDArray[np.float64]
 
 _WINDOW = 1.0  # of z in which neurons count as alike: as many of them share a tail of y²
 _BODY = (0.9, 0.8, 0.7, 0.6, 0.5)  # probabilities above the lower bins of y², from where
 _BIN_RATIO = 1.86  # they fall by this factor
-
-
-class Kernels(Protocol):
-    """Order parameters of theory or of a measured network."""
-
-    @property
-    def q(self) -> Any: ...
-    @property
-    def q_st(self) -> Any: ...
-    @property
-    def forward(self) -> Any: ...
-    @property
-    def forward_st(self) -> Any: ...
-    @property
-    def backward(self) -> Any: ...
-    @property
-    def backward_st(self) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -136,7 +119,7 @@ def bulk_features(
     metric: Metric,
     width: int,
     samples: int,
-    kernels: Kernels,
+    kernels: OrderParameters,
     inputs: tuple[Floats, Floats],
     rarest: float = 0.0,
 ) -> BulkFeatures:
@@ -148,16 +131,14 @@ def bulk_features(
     depth, outputs = network.depth, network.outputs
     widths = np.array(network.widths(width), dtype=np.float64)
     weight, bias = (_from_one(x) for x in layer_coefficients(network, metric, widths))
-    forward, forward_st = (np.asarray(x, dtype=np.float64) for x in (kernels.forward, kernels.forward_st))
+    forward, forward_st = kernels.forward, kernels.forward_st
     backward, backward_st = (_from_one(x) for x in (kernels.backward, kernels.backward_st))
     l, below = slice(1, None), slice(0, depth)
     gap = (backward - backward_st)[l] * (forward - forward_st)[below]
     gradients = np.zeros(depth)
     gradients[1:] = (weight[l] * forward_st[below] + bias[l])[:-1]
-    q = np.asarray(kernels.q, dtype=np.float64)
-    q_gap = np.asarray(getattr(kernels, "q_gap", q - np.asarray(kernels.q_st)), dtype=np.float64)
-    gaps = (np.asarray(kernels.forward) - np.asarray(kernels.forward_st), q_gap[:-1])
-    if not np.all(np.concatenate(gaps) > 0):
+    q, q_gap = kernels.q, kernels.q_gap
+    if not np.all(np.concatenate([forward - forward_st, q_gap[:-1]]) > 0):
         raise ValueError("network: expected one that tells samples apart, got a layer where q = q_st or q̂ = q̂_st")
     layers = zip(network.activation, q[:-1], q_gap[:-1], strict=True)
     moments = [conditional_moments(a, float(v), float(g)) for a, v, g in layers]

@@ -12,11 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from meanfield.bulk.arguments import numbers
 from meanfield.bulk.density import Component
-from meanfield.bulk.features import Kernels
 from meanfield.bulk.fixed_point import at_p
 from meanfield.bulk.giant_outliers import GiantOutliers
 from meanfield.bulk.paths import descend, start
-from meanfield.spec import Metric, Network, positive_integer
+from meanfield.spec import Metric, Network, OrderParameters, positive_integer
 
 __all__ = ["Edge", "SpectralDensity"]
 
@@ -82,7 +81,7 @@ class SpectralDensity:
     status: str
     residual: float
     mass_error: float
-    order_parameters: Kernels = field(repr=False)
+    order_parameters: OrderParameters = field(repr=False)
     warnings: tuple[str, ...] = ()
     _unit: float = field(default=1.0, repr=False)
     _law: Any = field(default=None, repr=False)

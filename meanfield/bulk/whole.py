@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from meanfield.bulk.arguments import check_kernels, check_spectrum, input_eigenvalues
 from meanfield.bulk.density import Component, solve_components
 from meanfield.bulk.edges import Support, atom_at_zero, support
-from meanfield.bulk.features import BulkFeatures, Kernels, bulk_features
+from meanfield.bulk.features import BulkFeatures, bulk_features
 from meanfield.bulk.fixed_point import at_p
 from meanfield.bulk.giant_outliers import NONE, GiantOutliers, giant_outliers
 from meanfield.bulk.law import Edge, SpectralDensity
@@ -20,9 +20,8 @@ from meanfield.bulk.sample_noise import SampleNoise, sample_noise
 from meanfield.bulk.validity import bulk_warnings
 from meanfield.kernels.exchangeable import ExchangeableKernel, exchangeable_kernel
 from meanfield.leading.conditions import outlier_margin
-from meanfield.prediction.arguments import usable
-from meanfield.propagation.recursion import OrderParameters, order_parameters
-from meanfield.spec import Metric, MetricLike, Network, positive_integer
+from meanfield.propagation.recursion import order_parameters, usable
+from meanfield.spec import Metric, MetricLike, Network, OrderParameters, positive_integer
 
 __all__ = ["spectrum"]
 
@@ -46,7 +45,7 @@ def spectrum(
     width: int,
     samples: int,
     finite_size: bool = True,
-    kernels: Kernels | None = None,
+    kernels: OrderParameters | None = None,
     input_spectrum: ArrayLike | None = None,
 ) -> SpectralDensity:
     """Predict the whole spectrum of ``metric``: docs/bulk_spectrum.md.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Annotated, Any
 
 import numpy as np
@@ -13,7 +12,7 @@ import typer
 
 from meanfield.commands.inspection import activations, derive, phase
 from meanfield.commands.shared import Activations, BiasVariances, WeightVariances, WidthRatios, run_app, writable
-from meanfield.spec import Network, as_metric
+from meanfield.spec import Network, OrderParameters, as_metric
 
 __all__ = ["app", "main"]
 
@@ -115,7 +114,7 @@ def spectrum(
     own = None if kernels is None else _kernels(kernels)
     answer = compute(network, question, width=width, samples=samples, finite_size=not limit, kernels=own)
     if plot is not None:
-        from meanfield.bulk.tables import plot_density
+        from meanfield.figures.density import plot_density
 
         plot_density(answer, plot)
     typer.echo(json.dumps(answer.to_dict(), ensure_ascii=False) if as_json else str(answer))
@@ -125,11 +124,11 @@ for command in (derive, phase, activations):
     app.command()(command)
 
 
-def _kernels(path: Path) -> Any:
+def _kernels(path: Path) -> OrderParameters:
     """The order parameters of the first measurement in a file."""
     try:
         records = json.loads(path.read_text(encoding="utf-8"))
-        return SimpleNamespace(**(records[0] if isinstance(records, list) else records)["order_parameters"])
+        return OrderParameters.of((records[0] if isinstance(records, list) else records)["order_parameters"])
     except (OSError, ValueError, LookupError, TypeError):
         raise ValueError(f"kernels: expected the JSON of `empirical measure --json`, got {str(path)!r}") from None
 

@@ -11,8 +11,8 @@ import typer
 from numpy.typing import NDArray
 
 from meanfield.commands.shared import writable
-from meanfield.prediction.tables import format_table
 from meanfield.spec.activations import Activation, activation_names, as_activation
+from meanfield.text import format_table
 
 __all__ = ["activations", "derive", "phase"]
 

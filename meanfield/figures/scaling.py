@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from meanfield.figures.saving import saved_figure
 from meanfield.prediction.answer import Prediction
 
 __all__ = ["plot_predictions"]
@@ -17,8 +17,6 @@ Floats = NDArray[np.float64]
 
 _WIDTH = "width $M$"
 PANELS = {"mean": "mean $m$", "second_moment": "second moment $s$", "largest": r"largest $\lambda_{\max}$"}
-# The same bytes on every run: no date, ids from a fixed salt.
-STYLE: Any = {"svg.hashsalt": "meanfield", "svg.fonttype": "none", "font.size": 9}
 
 
 def plot_predictions(predictions: Sequence[Prediction], path: str | Path) -> None:
@@ -36,11 +34,7 @@ def plot_predictions(predictions: Sequence[Prediction], path: str | Path) -> Non
     """
     if not predictions:
         raise ValueError("predictions: expected at least one, got none")
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(9, 2.8), layout="constrained")
+    with saved_figure(path, (9, 2.8)) as figure:
         for axes, (statistic, title) in zip(figure.subplots(1, 3), PANELS.items(), strict=True):
             lines = _lines(predictions, statistic)
             for label, x, y, spread in lines:
@@ -52,7 +46,6 @@ def plot_predictions(predictions: Sequence[Prediction], path: str | Path) -> Non
         if len(predictions) > 1 and _abscissa(predictions) == _WIDTH:
             axes.legend(fontsize="small")
         figure.suptitle(predictions[0].metric.label)
-        figure.savefig(path, metadata={"Date": None} if str(path).endswith("svg") else None)
 
 
 def _abscissa(predictions: Sequence[Prediction]) -> str:

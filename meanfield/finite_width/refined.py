@@ -19,8 +19,7 @@ from meanfield.finite_width.validity import Validity, judge_refined
 from meanfield.kernels.exchangeable import ROWS, ExchangeableKernel, layer_coefficients
 from meanfield.leading.spectra import Spectrum, spectrum_statistics
 from meanfield.propagation.inputs import GAUSSIAN, Inputs
-from meanfield.propagation.recursion import OrderParameters
-from meanfield.spec import Metric, Network
+from meanfield.spec import Metric, Network, OrderParameters
 
 __all__ = ["kernel_law", "moment_error", "refine", "refined_spectrum", "relative_shift"]
 

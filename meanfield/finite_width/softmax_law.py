@@ -30,8 +30,7 @@ from meanfield.kernels.logits import Ensemble
 from meanfield.kernels.softmax import bulk_edge, outlier_roots
 from meanfield.leading.spectra import Spectrum, collect_networks
 from meanfield.propagation.inputs import GAUSSIAN, Inputs
-from meanfield.propagation.recursion import OrderParameters
-from meanfield.spec import Metric, Network
+from meanfield.spec import Metric, Network, OrderParameters
 
 __all__ = ["refine_softmax"]
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfield.propagation.recursion import OrderParameters
-from meanfield.spec import Metric, Network
+from meanfield.spec import Metric, Network, OrderParameters
 
 __all__ = ["ROWS", "ExchangeableKernel", "exchangeable_kernel", "layer_coefficients"]
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.kernels.softmax import probabilities
-from meanfield.propagation.recursion import OrderParameters
+from meanfield.spec import OrderParameters
 
 __all__ = ["Ensemble", "draw_ensemble", "given_logits"]
 

@@ -15,10 +15,10 @@ from meanfield.kernels.logits import Ensemble, draw_ensemble, given_logits
 from meanfield.leading.asymptotics import asymptotic_exponents
 from meanfield.leading.conditions import judge
 from meanfield.leading.spectra import Spectrum, softmax_spectrum, spectrum_statistics
-from meanfield.prediction.arguments import broadcast_sizes, check_question, layer_widths, sizes, usable, usable_logits
+from meanfield.prediction.arguments import broadcast_sizes, check_question, layer_widths, sizes, usable_logits
 from meanfield.propagation.inputs import Inputs, as_inputs
-from meanfield.propagation.recursion import OrderParameters, order_parameters
-from meanfield.spec import Metric, MetricLike, Network, as_metric
+from meanfield.propagation.recursion import order_parameters, usable
+from meanfield.spec import Metric, MetricLike, Network, OrderParameters, as_metric
 
 if TYPE_CHECKING:
     import pandas
@@ -131,11 +131,6 @@ class Prediction:
         from meanfield.prediction.markup import prediction_html
 
         return prediction_html(self)
-
-    def _repr_latex_(self) -> str:
-        from meanfield.prediction.markup import prediction_latex
-
-        return prediction_latex(self)
 
 
 def predict(

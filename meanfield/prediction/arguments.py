@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from meanfield.propagation.recursion import OrderParameters
 from meanfield.spec import Metric, Network
 
-__all__ = ["broadcast_sizes", "check_question", "layer_widths", "sizes", "usable", "usable_logits"]
+__all__ = ["broadcast_sizes", "check_question", "layer_widths", "sizes", "usable_logits"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -28,17 +27,6 @@ def check_question(network: Network, metric: Metric, order: str, given_logits: b
     if order == "refined" and min(network.weight_variance) == 0:
         raise ValueError("weight_variance: expected positive numbers for the refined order, got 0.0")
     metric.check(network)
-
-
-def usable(parameters: OrderParameters) -> OrderParameters:
-    """Refuse order parameters that are not finite: a prediction from them would mean nothing."""
-    reasons = {
-        "infinite": "activation: expected one without jumps, since E[φ'²] is infinite and with it every gradient",
-        "overflow": "weight_variance: expected order parameters below 1e308, got an overflow",
-    }
-    if parameters.status in reasons:
-        raise ValueError(reasons[parameters.status])
-    return parameters
 
 
 def sizes(field: str, value: ArrayLike) -> Integers:

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from meanfield.text import format_table, plain, power
 
 if TYPE_CHECKING:
     import pandas
 
     from meanfield.prediction.answer import Prediction
 
-__all__ = ["format_table", "plain", "prediction_frame", "prediction_record", "prediction_rows", "prediction_table"]
-
-
-def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns aligned to the right, the first to the left."""
-    widths = [max(len(str(row[i])) for row in (header, *rows)) for i in range(len(header))]
-
-    def line(row: Sequence[str]) -> str:
-        cells = [c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
-        return "  ".join(cells).rstrip()
-
-    return "\n".join([line(header), "  ".join("-" * w for w in widths), *map(line, rows)])
+__all__ = ["prediction_frame", "prediction_record", "prediction_rows", "prediction_table"]
 
 
 def prediction_rows(prediction: Prediction) -> tuple[list[str], list[list[str]]]:
@@ -41,7 +30,7 @@ def prediction_rows(prediction: Prediction) -> tuple[list[str], list[list[str]]]
 
 def prediction_table(prediction: Prediction) -> str:
     """One row for each width and sample number, then exponents and warnings."""
-    exponents = ", ".join(f"{k} M^{_power(m)} N^{_power(n)}" for k, (m, n) in prediction.exponents.items())
+    exponents = ", ".join(f"{k} M^{power(m)} N^{power(n)}" for k, (m, n) in prediction.exponents.items())
     lines = [f"{prediction.metric.label}, {prediction.order} order", format_table(*prediction_rows(prediction))]
     lines += [] if prediction.networks is None else [format_table(*spread_rows(prediction))]
     lines += [f"exponents: {exponents}", *(f"warning: {w}" for w in prediction.warnings)]
@@ -62,10 +51,6 @@ def spread_rows(prediction: Prediction) -> tuple[list[str], list[list[str]]]:
 
 def _ends(interval: Any) -> tuple[Any, Any]:
     return interval[..., 0], interval[..., 1]
-
-
-def _power(exponent: float) -> str:
-    return "?" if np.isnan(exponent) else f"{exponent:g}"
 
 
 def prediction_record(prediction: Prediction) -> dict[str, Any]:
@@ -98,14 +83,3 @@ def prediction_frame(prediction: Prediction) -> pandas.DataFrame:
     columns = {name: getattr(prediction, name) for name in names} | {"bulk": prediction.bulk[0]}
     columns |= {f"outlier_{k + 1}": prediction.outliers[..., k] for k in range(prediction.outliers.shape[-1])}
     return pandas.DataFrame({name: np.ravel(values) for name, values in columns.items()})
-
-
-def plain(values: Any) -> Any:
-    """Numbers for JSON, which has neither NaN nor infinity."""
-    if isinstance(values, dict):
-        return {k: plain(v) for k, v in values.items()}
-    if isinstance(values, list | tuple):
-        return [plain(v) for v in values]
-    if hasattr(values, "tolist"):
-        return plain(values.tolist())
-    return None if isinstance(values, float) and not math.isfinite(values) else values

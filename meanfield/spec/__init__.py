@@ -1,23 +1,15 @@
-"""What is asked: networks, metrics, activations. Frozen, validated, hashed; no theory.
+"""What is asked, and the records that theory and measurement exchange. Frozen, validated, hashed; no theory.
 
 What all three packages speak.
 """
 
-from meanfield.spec.network import (
-    FIM,
-    METRICS,
-    NTK,
-    ActivationLike,
-    InputMetric,
-    Metric,
-    MetricLike,
-    Network,
-    as_metric,
-    digest,
-    positive_integer,
-)
+from meanfield.spec.checks import digest, positive_integer
+from meanfield.spec.layers import Activate, Layer, Linear
+from meanfield.spec.metric import FIM, METRICS, NTK, InputMetric, Loss, Metric, MetricLike, as_metric
+from meanfield.spec.network import ActivationLike, Network
+from meanfield.spec.states import LayerState, OrderParameters
 
 __all__ = [
-    "FIM", "METRICS", "NTK", "ActivationLike", "InputMetric", "Metric", "MetricLike", "Network", "as_metric", "digest",
-    "positive_integer",
+    "FIM", "METRICS", "NTK", "Activate", "ActivationLike", "InputMetric", "Layer", "LayerState", "Linear", "Loss",
+    "Metric", "MetricLike", "Network", "OrderParameters", "as_metric", "digest", "positive_integer",
 ]  # fmt: skip

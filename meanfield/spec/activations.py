@@ -71,6 +71,15 @@ class Activation:
         points = find_breakpoints(self.expression) if self.breakpoints is None else self.breakpoints
         object.__setattr__(self, "breakpoints", tuple(sorted(float(x) for x in points)))
 
+    def to_dict(self) -> dict[str, Any]:
+        """The activation as JSON-ready plain data; :meth:`from_dict` reads it back."""
+        return {"name": self.name, "text": self.text, "breakpoints": list(self.breakpoints or ())}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Activation:
+        """The inverse of :meth:`to_dict`."""
+        return cls(plain["name"], plain["text"], tuple(plain["breakpoints"]))
+
     @property
     def expression(self) -> sympy.Expr:
         """φ as a SymPy expression in the real symbol ``u``."""

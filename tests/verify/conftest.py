@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from meanfield.prediction.answer import Prediction, predict
-from meanfield.spec import Metric
-from verify.asking.records import ORDER_PARAMETERS, Cell, Sample, Trial
+from meanfield.spec import Metric, OrderParameters
+from verify.asking.records import Cell, Sample, Trial
 from verify.asking.sweep import Sweep
 
 TINY = {
@@ -89,10 +89,9 @@ def _predictions(cell: Cell) -> dict[Metric, Prediction]:
     return {m: predict(cell.network, m, width=cell.width, samples=cell.samples) for m in cell.metrics}
 
 
-def _layers(predictions: Mapping[Metric, Prediction]) -> tuple[tuple[float, ...], ...]:
+def _layers(predictions: Mapping[Metric, Prediction]) -> OrderParameters:
     """Theory's own order parameters, as every network of this world has them."""
-    theory = next(iter(predictions.values())).order_parameters
-    return tuple(tuple(map(float, getattr(theory, name))) for name in ORDER_PARAMETERS)
+    return next(iter(predictions.values())).order_parameters
 
 
 def _draw(cell: Cell, factors: Any, bias: float, spread: float, random: Any, predictions: Any) -> dict[str, Sample]:

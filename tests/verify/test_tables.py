@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from empirical import available_backends
+from meanfield.spec import OrderParameters
 from verify.asking.overrides import changed
-from verify.asking.records import ORDER_PARAMETERS, Sample, Trial
+from verify.asking.records import Sample, Trial
 from verify.asking.sweep import Sweep, Verdict
 from verify.cli import main
 from verify.keeping.exporting import export, rows
@@ -28,8 +29,10 @@ def fill(path, sweep, numbers, *, status: str = "done", code: str = "c") -> None
             for n in numbers:
                 sample = Sample(n + 0.5, 1 / 3, np.nan, (2.0, 1.0), 2**40, np.array([2.0, 1.0, 0.25]))
                 samples = {m.label: sample for m in cell.metrics} if status == "done" else {}
-                layers = tuple((n + 1.0, 2.0) for _ in ORDER_PARAMETERS) if status == "done" else ()
-                store.append([Trial(cell.key, n, status, "", 1.0, samples, {"code": code}, layers)])
+                layers = OrderParameters.of({name: [n + 1.0, 2.0] for name in OrderParameters.NAMES})
+                store.append(
+                    [Trial(cell.key, n, status, "", 1.0, samples, {"code": code}, layers if samples else None)]
+                )
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".nc"])

@@ -9,12 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfield.spec import Metric, Network, digest
+from meanfield.spec import Metric, Network, OrderParameters, digest
 
-__all__ = ["ORDER_PARAMETERS", "Cell", "Sample", "Trial"]
-
-ORDER_PARAMETERS = ("q", "q_st", "forward", "forward_st", "backward", "backward_st")
-"""The order parameters of theory.md §2, by the names that theory and measurement give them."""
+__all__ = ["Cell", "Sample", "Trial"]
 
 
 @dataclass(frozen=True)
@@ -51,8 +48,7 @@ class Sample:
 class Trial:
     """One random network of a cell: number ``index``, with a sample for each metric (keyed by ``Metric.label``).
 
-    ``order_parameters`` are those of this network: one row for each of ``ORDER_PARAMETERS``, one number a layer; empty
-    where none were measured.
+    ``order_parameters`` are those of this network; ``None`` where none were measured.
     """
 
     cell: str
@@ -62,4 +58,4 @@ class Trial:
     seconds: float = 0.0
     samples: Mapping[str, Sample] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
-    order_parameters: tuple[tuple[float, ...], ...] = ()
+    order_parameters: OrderParameters | None = None

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfield.spec import Metric
-from verify.asking.records import ORDER_PARAMETERS, Cell
+from meanfield.spec import Metric, OrderParameters
+from verify.asking.records import Cell
 from verify.judging.inference import Estimate, mean_of
 from verify.judging.pairing import Spectrum
 
@@ -80,7 +79,7 @@ def _bulk(spectrum: Spectrum, own: int) -> Bulk:
     return Bulk(spectrum.cell, spectrum.metric, law, "; ".join(law.warnings), networks)
 
 
-def _law(cell: Cell, metric: Metric, kernels: SimpleNamespace | None = None) -> SpectralDensity:
+def _law(cell: Cell, metric: Metric, kernels: OrderParameters | None = None) -> SpectralDensity:
     from meanfield.bulk.whole import spectrum
 
     law = spectrum(cell.network, metric, width=cell.width, samples=cell.samples, kernels=kernels)
@@ -96,7 +95,7 @@ def _distances(law: SpectralDensity, eigenvalues: NDArray[np.float64]) -> tuple[
 
 
 def _own(spectrum: Spectrum, index: int) -> float:
-    if not spectrum.order_parameters[index]:
+    own = spectrum.order_parameters[index]
+    if own is None:
         return math.nan
-    measured = dict(zip(ORDER_PARAMETERS, map(np.array, spectrum.order_parameters[index]), strict=True))
-    return _law(spectrum.cell, spectrum.metric, SimpleNamespace(**measured)).distance(spectrum.eigenvalues[index])
+    return _law(spectrum.cell, spectrum.metric, own).distance(spectrum.eigenvalues[index])

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.asking.records import ORDER_PARAMETERS, Cell, Trial
+from meanfield.spec import OrderParameters
+from verify.asking.records import Cell, Trial
 from verify.judging.inference import Estimate, mean_of
 from verify.judging.pairing import widest
 
@@ -17,7 +18,7 @@ __all__ = ["Layers", "layers"]
 
 @dataclass(frozen=True)
 class Layers:
-    """The order parameters of one cell by name (``ORDER_PARAMETERS``): theory's for M → ∞, and the means over networks.
+    """The order parameters of one cell by name: theory's for M → ∞, and the means over networks.
 
     The arrays of ``predicted`` and the tuples of ``measured`` run over ``numbers(name)``.
     """
@@ -36,7 +37,7 @@ def layers(cells: Iterable[Cell], trials: Iterable[Trial]) -> tuple[Layers, ...]
     """The widest cell of each network law that has measured order parameters."""
     by_cell: dict[str, list[Trial]] = {}
     for trial in sorted(trials, key=lambda t: t.index):
-        if trial.status == "done" and trial.order_parameters:
+        if trial.status == "done" and trial.order_parameters is not None:
             by_cell.setdefault(trial.cell, []).append(trial)
     known = widest((cell for cell in cells if cell.key in by_cell), lambda cell: (cell, cell.network.digest))
     return tuple(_layers(cell, by_cell[cell.key]) for cell in known)
@@ -45,13 +46,11 @@ def layers(cells: Iterable[Cell], trials: Iterable[Trial]) -> tuple[Layers, ...]
 def _layers(cell: Cell, trials: list[Trial]) -> Layers:
     from meanfield.propagation.recursion import order_parameters
 
-    theory = order_parameters(cell.network)
-    measured = np.array([trial.order_parameters for trial in trials])  # networks, quantities, layers
-    return Layers(
-        cell,
-        {name: getattr(theory, name) for name in ORDER_PARAMETERS},
-        {
-            name: tuple(mean_of(values) for values in measured[:, row].T)
-            for row, name in enumerate(ORDER_PARAMETERS)
-        },
-    )  # fmt: skip
+    theory, own = order_parameters(cell.network), [t.order_parameters for t in trials]
+
+    def over_networks(name: str) -> tuple[Estimate, ...]:
+        values = np.array([getattr(parameters, name) for parameters in own])  # networks, layers
+        return tuple(mean_of(of_layer) for of_layer in values.T)
+
+    names = OrderParameters.NAMES
+    return Layers(cell, {n: getattr(theory, n) for n in names}, {n: over_networks(n) for n in names})

@@ -16,13 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.prediction.intervals import central
-from meanfield.spec import Metric
+from meanfield.spec import Metric, OrderParameters
 from verify.asking.records import Cell, Sample, Trial
 
 __all__ = ["LEVEL", "STATISTICS", "Observation", "Pair", "Spectrum", "observations", "pair", "spectra", "widest"]
 
 T = TypeVar("T")
-Layers = tuple[tuple[float, ...], ...]
 
 STATISTICS = ("mean", "second_moment", "largest", "outliers")
 """``outliers`` is the mean of the outliers of one network. Leading order predicts C equal ones; on a real network they
@@ -65,7 +64,7 @@ class Spectrum:
     eigenvalues: tuple[NDArray[np.float64], ...]
     outliers: tuple[float, ...]
     bulk: float
-    order_parameters: tuple[Layers, ...] = ()
+    order_parameters: tuple[OrderParameters | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Pair:
     prediction: Any
     remarks: str
     samples: tuple[Sample, ...]
-    order_parameters: tuple[Layers, ...]
+    order_parameters: tuple[OrderParameters | None, ...]
     order: str
     leading: Any
 
@@ -118,7 +117,7 @@ class Pair:
 
 def pair(cells: Iterable[Cell], trials: Iterable[Trial], theory: str) -> tuple[Pair, ...]:
     """Each cell and metric with its prediction ("leading" or "refined") and its samples, failed trials left out."""
-    samples: defaultdict[tuple[str, str], list[tuple[Sample, Layers]]] = defaultdict(list)
+    samples: defaultdict[tuple[str, str], list[tuple[Sample, OrderParameters | None]]] = defaultdict(list)
     for trial in sorted(trials, key=lambda t: t.index):  # sums must not depend on who finished first
         if trial.status == "done":
             for label, sample in trial.samples.items():
@@ -149,7 +148,7 @@ def spectra(pairs: Iterable[Pair]) -> tuple[Spectrum, ...]:
     return tuple(found)
 
 
-def _pair(cell: Cell, metric: Metric, found: Iterable[tuple[Sample, Layers]], theory: str) -> Pair:
+def _pair(cell: Cell, metric: Metric, found: Iterable[tuple[Sample, OrderParameters | None]], theory: str) -> Pair:
     samples, own = tuple(s for s, _ in found), tuple(layers for _, layers in found)
     leading, remarks = _ask(cell, metric, "leading")
     refined, refined_remarks = _ask(cell, metric, theory) if theory != "leading" else (None, "")

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from meanfield.commands.shared import whole_file
-from meanfield.spec import Metric, Network
-from verify.asking.records import ORDER_PARAMETERS, Cell, Trial
+from meanfield.spec import Metric, Network, OrderParameters
+from verify.asking.records import Cell, Trial
 from verify.keeping.store import Store
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ __all__ = ["export", "rows"]
 _OF_LAYERS = ("weight_variance", "bias_variance", "width_ratios")
 
 # Columns of lists, and what their second axis counts.
-_LISTS = {"outliers": "rank", "eigenvalues": "rank", **dict.fromkeys(ORDER_PARAMETERS, "layer")}
+_LISTS = {"outliers": "rank", "eigenvalues": "rank", **dict.fromkeys(OrderParameters.NAMES, "layer")}
 
 
 def rows(store: Store) -> Iterator[dict[str, Any]]:
@@ -96,7 +96,7 @@ def _metric_columns(metric: Metric) -> dict[str, Any]:
 
 
 def _trial_columns(trial: Trial, metric: Metric) -> dict[str, Any]:
-    sample = trial.samples.get(metric.label)
+    sample, own = trial.samples.get(metric.label), trial.order_parameters
     names = ("mean", "second_moment", "largest", "dimension")
     measured = {name: np.nan if sample is None else getattr(sample, name) for name in names}
     about = {"trial": trial.index, "status": trial.status, "reason": trial.reason, "seconds": trial.seconds}
@@ -104,7 +104,7 @@ def _trial_columns(trial: Trial, metric: Metric) -> dict[str, Any]:
     lists = {
         "outliers": () if sample is None else sample.outliers,
         "eigenvalues": () if sample is None or sample.eigenvalues is None else sample.eigenvalues,
-        **dict(zip(ORDER_PARAMETERS, trial.order_parameters or ((),) * len(ORDER_PARAMETERS), strict=True)),
+        **(dict.fromkeys(OrderParameters.NAMES, ()) if own is None else own.to_dict()),
     }
     return {**about, **origin, **measured, **{name: np.asarray(values, float) for name, values in lists.items()}}
 

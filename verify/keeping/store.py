@@ -21,7 +21,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from verify.asking.records import ORDER_PARAMETERS, Cell, Sample, Trial
+from meanfield.spec import OrderParameters
+from verify.asking.records import Cell, Sample, Trial
 from verify.asking.sweep import Sweep
 from verify.keeping.schema import StoreError, connect, create_tables, journal, plain_errors, readable
 
@@ -275,7 +276,7 @@ def _write(connection: sqlite3.Connection, question: str, trial: Trial) -> None:
     text = json.dumps(dict(trial.provenance), sort_keys=True)
     connection.execute("INSERT OR IGNORE INTO provenance (json) VALUES (?)", (text,))
     (source,) = connection.execute("SELECT id FROM provenance WHERE json = ?", (text,)).fetchone()
-    row = (*key, trial.cell, trial.status, trial.reason, trial.seconds, source, _blob(trial.order_parameters))
+    row = (*key, trial.cell, trial.status, trial.reason, trial.seconds, source, _layers_blob(trial.order_parameters))
     connection.execute("INSERT OR REPLACE INTO trial VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
     connection.execute("DELETE FROM sample WHERE question = ? AND number = ?", key)
     rows = [(*key, metric, *_columns(sample)) for metric, sample in trial.samples.items()]
@@ -302,9 +303,14 @@ def _sample(
     )
 
 
-def _layers(order_parameters: bytes) -> tuple[tuple[float, ...], ...]:
-    rows = np.frombuffer(order_parameters, "<f8").reshape(len(ORDER_PARAMETERS), -1)
-    return tuple(tuple(row.tolist()) for row in rows) if rows.size else ()
+def _layers_blob(parameters: OrderParameters | None) -> bytes:
+    """One row for each of ``OrderParameters.NAMES``, one number a layer; nothing where none were measured."""
+    return b"" if parameters is None else _blob(list(parameters.to_dict().values()))
+
+
+def _layers(stored: bytes) -> OrderParameters | None:
+    rows = np.frombuffer(stored, "<f8").reshape(len(OrderParameters.NAMES), -1)
+    return OrderParameters.of(dict(zip(OrderParameters.NAMES, rows, strict=True))) if rows.size else None
 
 
 def _number(value: float | None) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from empirical.dual.plan import Plan, Size, TooLarge, choose, gibibytes
-from meanfield.prediction.tables import format_table
+from meanfield.text import format_table
 from verify.asking.records import Cell
 from verify.asking.sweep import Sweep
 from verify.running.trials import Task, prepare_worker, run_task

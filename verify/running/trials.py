@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from empirical.provenance import code_hash
-from verify.asking.records import ORDER_PARAMETERS, Cell, Sample, Trial
+from meanfield.spec import OrderParameters
+from verify.asking.records import Cell, Sample, Trial
 from verify.asking.sweep import trial_seed
 from verify.running.facts import host
 
@@ -100,7 +101,7 @@ def _run_trial(task: Task, index: int) -> Trial:
     return failed(task, index, reason, time.perf_counter() - start, host=host())
 
 
-def _measured(task: Task, index: int) -> tuple[dict[str, Sample], Mapping[str, Any], tuple[tuple[float, ...], ...]]:
+def _measured(task: Task, index: int) -> tuple[dict[str, Sample], Mapping[str, Any], OrderParameters | None]:
     """Samples, provenance and order parameters, as :class:`Trial` holds them."""
     cell = task.cell
     seed = trial_seed(task.seed, cell, index)
@@ -110,7 +111,7 @@ def _measured(task: Task, index: int) -> tuple[dict[str, Sample], Mapping[str, A
     pairs = zip(cell.metrics, measurements, strict=True)
     samples = {metric.label: _sample(m) for metric, m in pairs}
     own = {key: value for key, value in measurements[0].provenance.items() if key not in _OF_ONE_TRIAL}
-    return samples, {"code": code_hash(), "host": host(), **own}, _order_parameters(measurements[0])
+    return samples, {"code": code_hash(), "host": host(), **own}, getattr(measurements[0], "order_parameters", None)
 
 
 def _sample(measurement: Any) -> Sample:
@@ -123,12 +124,6 @@ def _sample(measurement: Any) -> Sample:
         dimension=int(measurement.dimension),
         eigenvalues=measurement.eigenvalues,
     )
-
-
-def _order_parameters(measurement: Any) -> tuple[tuple[float, ...], ...]:
-    """Those of the network, the same for all its metrics; a measuring function of the user's may have none."""
-    found = getattr(measurement, "order_parameters", None)
-    return () if found is None else tuple(tuple(map(float, getattr(found, name))) for name in ORDER_PARAMETERS)
 
 
 def _empirical_measure() -> Measure:

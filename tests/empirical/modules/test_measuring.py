@@ -195,7 +195,7 @@ def test_a_plain_network_is_that_of_measure(case):
         close = {"rtol": 1e-10, "atol": a.floor}
         np.testing.assert_allclose([b.mean, b.second_moment, b.largest], [a.mean, a.second_moment, a.largest], **close)
         np.testing.assert_allclose(b.outliers, a.outliers, **close)
-        for name, values in vars(a.order_parameters).items():
+        for name, values in a.order_parameters.to_dict().items():
             np.testing.assert_allclose(getattr(b.order_parameters, name), values, rtol=1e-10, atol=1e-12)
 
 

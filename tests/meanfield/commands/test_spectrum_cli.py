@@ -10,8 +10,9 @@ import pytest
 
 from empirical import measure
 from meanfield import FIM, NTK, Network, spectrum
-from meanfield.bulk.tables import QUANTILES, plot_density
+from meanfield.bulk.tables import QUANTILES
 from meanfield.commands.cli import main
+from meanfield.figures.density import plot_density
 
 ASKED = ["spectrum", "--activation", "tanh", "--weight-variance", "3", "--bias-variance", "0.64", "--depth", "3"]
 SIZES = ["--width", "200", "--samples", "100"]

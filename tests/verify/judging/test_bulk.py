@@ -13,7 +13,7 @@ import meanfield.bulk.whole
 from empirical import measure
 from meanfield import spectrum
 from meanfield.spec import FIM, NTK, InputMetric, Network
-from verify.asking.records import ORDER_PARAMETERS, Cell, Sample, Trial
+from verify.asking.records import Cell, Sample, Trial
 from verify.judging.bulk import Bulk, bulks
 from verify.judging.pairing import pair, spectra
 
@@ -28,8 +28,7 @@ def found_in(trials: list[Trial], cell: Cell = CELL) -> tuple[Bulk, ...]:
 def trial(index: int, metric: FIM | InputMetric = CELL.metrics[0]) -> Trial:
     m = measure(NETWORK, metric, width=60, samples=40, seed=index, spectrum="full")
     sample = Sample(m.mean, m.second_moment, m.largest, tuple(m.outliers), m.dimension, m.eigenvalues)
-    own = tuple(tuple(getattr(m.order_parameters, name)) for name in ORDER_PARAMETERS)
-    return Trial(CELL.key, index, "done", samples={metric.label: sample}, order_parameters=own)
+    return Trial(CELL.key, index, "done", samples={metric.label: sample}, order_parameters=m.order_parameters)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +56,7 @@ def test_the_law_of_ones_own_order_parameters_is_that_of_this_network(found: Bul
 
 
 def test_without_stored_order_parameters_the_own_distance_is_unknown() -> None:
-    (bulk,) = found_in([replace(trial(0), order_parameters=())])
+    (bulk,) = found_in([replace(trial(0), order_parameters=None)])
     assert math.isnan(bulk.networks[0].own)
     assert bulk.networks[0].raw < 0.5
 

@@ -10,6 +10,7 @@ import threading
 import numpy as np
 import pytest
 
+from meanfield.spec import OrderParameters
 from verify.asking.records import Sample, Trial
 from verify.keeping.store import Store, StoreError
 
@@ -20,7 +21,9 @@ def trial_of(cell, index: int, **change) -> Trial:
     sample = Sample(random.normal(), math.nan, math.inf, outliers, 7, spectrum)
     samples = {metric.label: sample for metric in cell.metrics}
     provenance = {"code": "a" * 64, "dtype": "float64"}
-    layers = tuple(map(tuple, random.normal(size=(6, cell.network.depth))))
+    layers = OrderParameters.of(
+        dict(zip(OrderParameters.NAMES, random.normal(size=(6, cell.network.depth)), strict=True))
+    )
     values = {
         "status": "done", "seconds": 0.25, "samples": samples, "provenance": provenance, "order_parameters": layers,
     }  # fmt: skip
@@ -34,14 +37,16 @@ def plain(trial: Trial) -> tuple:
          None if s.eigenvalues is None else s.eigenvalues.tobytes())
         for label, s in trial.samples.items()
     ]  # fmt: skip
-    layers = np.array(trial.order_parameters).tobytes()
+    layers = trial.order_parameters and trial.order_parameters.to_dict()
     return (trial.cell, trial.index, trial.status, trial.reason, trial.seconds, samples, layers, dict(trial.provenance))
 
 
 def test_trials_come_back_as_they_went_in_whatever_the_order(tmp_path, make_sweep) -> None:
     sweep = make_sweep(3)
     trials = [trial_of(cell, n) for cell in sweep.cells() for n in range(3)]
-    trials[4] = trial_of(sweep.cells()[1], 1, status="failed", reason="ValueError: no", samples={}, order_parameters=())
+    trials[4] = trial_of(
+        sweep.cells()[1], 1, status="failed", reason="ValueError: no", samples={}, order_parameters=None
+    )
     with Store.create(tmp_path / "a.sqlite", sweep) as store:
         store.begin({"workers": 2})
         store.append(trials[7:][::-1])

@@ -1,0 +1,80 @@
+"""How the records check their fields: the value in its own type, or a sentence with field, expected and got."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import operator
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = ["POSITIVE", "digest", "integer", "number", "numbers", "per_layer", "positive_integer", "units"]
+
+POSITIVE = sys.float_info.min
+"""The least number above zero, as a ``minimum``."""
+
+
+def digest(plain: Any) -> str:
+    """SHA-256 (hex) of JSON-ready plain data, in a canonical spelling."""
+    spelled = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(spelled.encode()).hexdigest()
+
+
+def positive_integer(field: str, value: object) -> int:
+    """``value`` as an ``int`` of at least 1, or an error that names ``field``."""
+    return integer(field, value, 1)
+
+
+def integer(field: str, value: Any, minimum: int) -> int:
+    """``value`` as an ``int`` of at least ``minimum``, or an error that names ``field``."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        found = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{field}: expected an integer, got {value!r}") from None
+    if found < minimum:
+        raise ValueError(f"{field}: expected an integer of at least {minimum}, got {found}")
+    return found
+
+
+def number(field: str, value: Any, minimum: float) -> float:
+    """``value`` as a finite ``float`` of at least ``minimum``, or an error that names ``field``."""
+    try:
+        if isinstance(value, bool | str):
+            raise TypeError
+        found = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{field}: expected a number, got {value!r}") from None
+    if not (math.isfinite(found) and found >= minimum):
+        wanted = "a positive finite number" if minimum == POSITIVE else f"a finite number of at least {minimum:g}"
+        raise ValueError(f"{field}: expected {wanted}, got {found!r}")
+    return found
+
+
+def numbers(field: str, value: Any, length: int, minimum: float) -> tuple[float, ...]:
+    """Numbers spread over ``length`` layers, each checked as by :func:`number`."""
+    return tuple(number(field, v, minimum) for v in per_layer(field, value, length))
+
+
+def per_layer(field: str, value: Any, length: int) -> tuple[Any, ...]:
+    """One value spread over ``length`` layers, or the given sequence if it has that length."""
+    single = isinstance(value, str) or not isinstance(value, Iterable)
+    values = (value,) * length if single else tuple(value)
+    if len(values) != length:
+        raise ValueError(f"{field}: expected one value or {length} (one per layer), got {len(values)}")
+    return values
+
+
+def units(layer: int, ratio: float, width: int) -> int:
+    """M_l = α_l M, or an error if that is no positive integer."""
+    exact = ratio * width
+    # A ratio such as 1/3 is not a binary fraction: 1/3 * 300 must count as 100.
+    nearest = round(exact)
+    if nearest < 1 or abs(exact - nearest) > 1e-9 * exact:
+        raise ValueError(
+            f"width: expected α_{layer} * width to be a positive integer, got {ratio:g} * {width} = {exact:g}"
+        )
+    return nearest

@@ -1,0 +1,54 @@
+"""The weight layer."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from meanfield.spec.checks import POSITIVE, number
+from meanfield.spec.layers.base import Layer
+
+__all__ = ["Linear"]
+
+
+@dataclass(frozen=True)
+class Linear(Layer):
+    """``u = W h + b`` with ``W_ij ~ N(0, σ_w²/fan_in)`` and ``b_i ~ N(0, σ_b²)``: theory.md §1.
+
+    Parameters
+    ----------
+    weight_variance, bias_variance
+        σ_w² and σ_b².
+    width_ratio
+        α: it has α M units at width M. 1 for a network's last one, whose units are the outputs.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a number that is not finite or negative.
+    """
+
+    weight_variance: float
+    bias_variance: float = 0.0
+    width_ratio: float = 1.0
+
+    kind = "linear"
+
+    def __post_init__(self) -> None:
+        for name, minimum in (("weight_variance", 0.0), ("bias_variance", 0.0), ("width_ratio", POSITIVE)):
+            object.__setattr__(self, name, number(name, getattr(self, name), minimum))
+
+    @property
+    def linear(self) -> tuple[Linear, ...]:
+        return (self,)
+
+    def fan_in(self, entering: int) -> int:
+        """The weights of one unit, where so many units enter."""
+        return entering
+
+    def parameters(self, entering: int, leaving: int) -> int:
+        """Weights and biases of the whole layer."""
+        return leaving * (self.fan_in(entering) + 1)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"kind": self.kind, **asdict(self)}

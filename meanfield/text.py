@@ -1,0 +1,36 @@
+"""Plain data → aligned tables, JSON-ready values, and the spelling of numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["format_table", "plain", "power"]
+
+
+def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns aligned to the right, the first to the left."""
+    widths = [max(len(str(row[i])) for row in (header, *rows)) for i in range(len(header))]
+
+    def line(row: Sequence[str]) -> str:
+        cells = [c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
+        return "  ".join(cells).rstrip()
+
+    return "\n".join([line(header), "  ".join("-" * w for w in widths), *map(line, rows)])
+
+
+def plain(values: Any) -> Any:
+    """Numbers for JSON, which has neither NaN nor infinity."""
+    if isinstance(values, dict):
+        return {k: plain(v) for k, v in values.items()}
+    if isinstance(values, list | tuple):
+        return [plain(v) for v in values]
+    if hasattr(values, "tolist"):
+        return plain(values.tolist())
+    return None if isinstance(values, float) and not math.isfinite(values) else values
+
+
+def power(exponent: float) -> str:
+    """An exponent as people read it; a question mark where there is none."""
+    return "?" if math.isnan(exponent) else f"{exponent:g}"
