@@ -5,11 +5,11 @@ What all three packages speak.
 
 from meanfield.spec.checks import digest, positive_integer
 from meanfield.spec.layers import Activate, Layer, Linear
-from meanfield.spec.metric import FIM, METRICS, NTK, InputMetric, Loss, Metric, MetricLike, as_metric
+from meanfield.spec.metric import FIM, LOSSES, METRICS, NTK, InputMetric, Loss, Metric, MetricLike, as_metric
 from meanfield.spec.network import ActivationLike, Network
 from meanfield.spec.states import LayerState, OrderParameters
 
 __all__ = [
-    "FIM", "METRICS", "NTK", "Activate", "ActivationLike", "InputMetric", "Layer", "LayerState", "Linear", "Loss",
+    "FIM", "LOSSES", "METRICS", "NTK", "Activate", "ActivationLike", "InputMetric", "Layer", "LayerState", "Linear", "Loss",
     "Metric", "MetricLike", "Network", "OrderParameters", "as_metric", "digest", "positive_integer",
 ]  # fmt: skip

@@ -45,7 +45,7 @@ def test_png(tmp_path):
 def test_refuses(tmp_path):
     with pytest.raises(ValueError, match=r"^predictions: expected at least one"):
         plot_predictions([], tmp_path / "figure.svg")
-    with pytest.raises(ValueError, match="not supported"):
+    with pytest.raises(ValueError, match=r"^plot: expected a file name ending in"):
         plot_predictions(predictions([3], [50, 100]), tmp_path / "figure.xyz")
     with pytest.raises(OSError, match="nowhere"):
         plot_predictions(predictions([3], [50, 100]), tmp_path / "nowhere" / "figure.svg")

@@ -195,7 +195,7 @@ def test_a_suspect_runs_again_with_nothing_beside_it(tmp_path, make_sweep, draw)
 def test_a_pool_of_the_callers_breaks_with_a_line_and_one_that_can_be_made_anew_goes_on(tmp_path) -> None:
     """In a process of its own: the measuring function has to be found by pickle."""
     (tmp_path / "deadly.py").write_text(DEADLY)
-    code = CALLERS_POOL.format(folder=str(tmp_path), here=str(Path(__file__).parent))
+    code = CALLERS_POOL.format(folder=str(tmp_path), here=str(Path(__file__).parents[1]))
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     broken, counts, reason = ended.stdout.splitlines()
     told = r"engine: expected an executor that outlives .*, got one that broke while running trial \d+ of cell \w+, or"
