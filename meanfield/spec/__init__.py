@@ -10,6 +10,6 @@ from meanfield.spec.network import ActivationLike, Network
 from meanfield.spec.states import LayerState, OrderParameters
 
 __all__ = [
-    "FIM", "LOSSES", "METRICS", "NTK", "Activate", "ActivationLike", "InputMetric", "Layer", "LayerState", "Linear", "Loss",
-    "Metric", "MetricLike", "Network", "OrderParameters", "as_metric", "digest", "positive_integer",
+    "FIM", "LOSSES", "METRICS", "NTK", "Activate", "ActivationLike", "InputMetric", "Layer", "LayerState", "Linear",
+    "Loss", "Metric", "MetricLike", "Network", "OrderParameters", "as_metric", "digest", "positive_integer",
 ]  # fmt: skip

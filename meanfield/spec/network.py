@@ -147,6 +147,14 @@ class Network:
         turns = all(type(layer) is kinds[i % 2] for i, layer in enumerate(self.layers))
         return turns and len(self.layers) % 2 == 1
 
+    def check_dense(self, theory: str) -> None:
+        """Raise ``ValueError`` unless it is fully connected, as ``theory`` needs it."""
+        if not self.is_dense:
+            kinds = ", ".join(layer.kind for layer in self.layers)
+            raise ValueError(
+                f"network: expected a fully connected one (linear and activate in turn) for {theory}, got {kinds}"
+            )
+
     def widths(self, width: int) -> tuple[int, ...]:
         """``(M_0, ..., M_L)`` at width M.
 

@@ -12,7 +12,7 @@ import torch
 from meanfield.kernels.exchangeable import exchangeable_kernel
 from meanfield.kernels.logits import Ensemble
 from meanfield.leading.spectra import softmax_spectrum
-from meanfield.prediction.answer import predict
+from meanfield.prediction.asking import predict
 from meanfield.spec import FIM, LOSSES, METRICS, NTK, InputMetric, Network
 from meanfield.spec.activations import Activation
 
