@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from html import escape
-from typing import Any
+from typing import TypeAlias, cast
 
-__all__ = ["format_table", "html_table", "plain", "power"]
+__all__ = ["Json", "format_table", "html_table", "plain", "power"]
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -32,7 +34,7 @@ def html_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]
     return f"<table><caption>{escape(caption)}</caption>{line(header, 'th')}{body}</table>{below}"
 
 
-def plain(values: Any) -> Any:
+def plain(values: object) -> Json:
     """Numbers for JSON, which has neither NaN nor infinity."""
     if isinstance(values, dict):
         return {k: plain(v) for k, v in values.items()}
@@ -40,7 +42,7 @@ def plain(values: Any) -> Any:
         return [plain(v) for v in values]
     if hasattr(values, "tolist"):
         return plain(values.tolist())
-    return None if isinstance(values, float) and not math.isfinite(values) else values
+    return None if isinstance(values, float) and not math.isfinite(values) else cast(Json, values)
 
 
 def power(exponent: float) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.finite_width.cells import Numbers, found_in_cells, stacked, stacked_numbers
-from meanfield.finite_width.covariance import Layer, Outputs, dual_law, inputs
+from meanfield.finite_width.covariance import LayerTerms, Outputs, dual_law, inputs
 from meanfield.finite_width.factor_moments import Neurons, neurons
 from meanfield.finite_width.outliers import law_size, log_normal, outlier_law
 from meanfield.finite_width.traces import trace_laws
@@ -109,10 +109,10 @@ def _hidden(cell: Setting) -> list[tuple[Neurons, float]]:
     return [(neurons(activation, float(x.q), float(x.q_gap)), float(n)) for activation, x, n in points]
 
 
-def _layers(cell: Setting) -> list[Layer]:
+def _layers(cell: Setting) -> list[LayerTerms]:
     random = ROWS[cell.metric.family].random
     rows = zip(cell.network.weight_variance, coefficients(cell.network, cell.metric, cell.widths), strict=True)
-    return [Layer(sw2, float(w), float(b), float(random and b > 0)) for sw2, (w, b) in rows]
+    return [LayerTerms(sw2, float(w), float(b), float(random and b > 0)) for sw2, (w, b) in rows]
 
 
 def relative_shift(law: Outputs, samples: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -88,7 +88,7 @@ class Prediction:
         """
         return interval(self.networks, level, networks)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """The prediction as JSON-ready plain data; NaN becomes ``None``."""
         arrays = ("width", "samples", "dimension", "mean", "second_moment", "largest", "outliers")
         optional = ("critical_learning_rate", "condition_number", "std", "bounds")

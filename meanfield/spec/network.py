@@ -166,7 +166,7 @@ class Network:
         width = positive_integer("width", width)
         return (*(units(layer, a, width) for layer, a in enumerate(self.width_ratios)), self.outputs)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """The network as JSON-ready plain data: a fully connected one as the constructor's arguments, activations as
         ``{"name", "text", "breakpoints"}``; another by its ``layers``."""
         if not self.is_dense:
