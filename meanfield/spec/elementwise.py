@@ -27,50 +27,48 @@ def array_functions(xp: Namespace, erf: Elementwise) -> Functions:
 
     ``xp`` is an array-API namespace. ``erf`` is given apart because the array API has none.
     """
-
-    def elementwise(name: str) -> Callable[[Array], Array]:
-        of_scalar, of_array = getattr(math, name), getattr(xp, name)
-        return lambda x: of_scalar(x) if isinstance(x, int | float) else of_array(x)
-
-    def step(x: Array) -> Array:
-        return (xp.sign(x) + 1) / 2
-
-    def largest(*terms: Array) -> Array:
-        return functools.reduce(lambda a, b: _pair(xp.where, a, b, a > b), terms)
-
-    def smallest(*terms: Array) -> Array:
-        return functools.reduce(lambda a, b: _pair(xp.where, a, b, a < b), terms)
-
-    def piecewise(*cases: Array) -> Array:
-        value, _ = cases[-1]
-        for branch, condition in reversed(cases[:-1]):
-            value = _pair(xp.where, branch, value, condition)
-        return value
-
-    def logcosh(x: Array) -> Array:
-        """Exact to rounding at both ends, where cosh overflows and where log cosh x = x²/2 is small."""
-        size = abs(x)
-        near = smallest(size, 1.0)
-        return _pair(xp.where, xp.log1p(2 * xp.sinh(near / 2) ** 2), size + xp.log1p(xp.expm1(-2 * size) / 2), size < 1)
-
     names = ("cos", "cosh", "exp", "expm1", "log", "log1p", "sin", "sinh", "sqrt", "tanh")
+    bound = {"logcosh": _logcosh, "Max": _largest, "Min": _smallest, "Piecewise": _piecewise}
     return {
-        **{name: elementwise(name) for name in names},
+        **{name: _of_scalars_too(getattr(math, name), getattr(xp, name)) for name in names},
+        **{name: functools.partial(function, xp) for name, function in bound.items()},
         **CONSTANTS,
         "True": True,
         "Abs": abs,
         "atan": xp.atan if hasattr(xp, "atan") else xp.arctan,
         "sign": xp.sign,
-        "Heaviside": lambda x, _at_zero=None: step(x),
+        "Heaviside": lambda x, _at_zero=None: (xp.sign(x) + 1) / 2,
         "DiracDelta": lambda x, _order=0: 0.0 * x,
         "softplus": lambda x: xp.logaddexp(x, 0.0 * x),
-        "logcosh": logcosh,
-        "erf": lambda x: math.erf(x) if isinstance(x, int | float) else erf(x),
-        "Max": largest,
-        "Min": smallest,
-        "Piecewise": piecewise,
+        "erf": _of_scalars_too(math.erf, erf),
         "_full": lambda like, value: value if hasattr(value, "shape") else xp.zeros_like(like) + value,
     }
+
+
+def _of_scalars_too(of_scalar: Callable[[float], float], of_array: Elementwise) -> Elementwise:
+    return lambda x: of_scalar(x) if isinstance(x, int | float) else of_array(x)
+
+
+def _largest(xp: Namespace, *terms: Array) -> Array:
+    return functools.reduce(lambda a, b: _pair(xp.where, a, b, a > b), terms)
+
+
+def _smallest(xp: Namespace, *terms: Array) -> Array:
+    return functools.reduce(lambda a, b: _pair(xp.where, a, b, a < b), terms)
+
+
+def _piecewise(xp: Namespace, *cases: Array) -> Array:
+    value, _ = cases[-1]
+    for branch, condition in reversed(cases[:-1]):
+        value = _pair(xp.where, branch, value, condition)
+    return value
+
+
+def _logcosh(xp: Namespace, x: Array) -> Array:
+    """Exact to rounding at both ends, where cosh overflows and where log cosh x = x²/2 is small."""
+    size = abs(x)
+    near = _smallest(xp, size, 1.0)
+    return _pair(xp.where, xp.log1p(2 * xp.sinh(near / 2) ** 2), size + xp.log1p(xp.expm1(-2 * size) / 2), size < 1)
 
 
 def _pair(where: Namespace, a: Array, b: Array, condition: Array) -> Array:
