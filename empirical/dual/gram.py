@@ -1,14 +1,4 @@
-"""The dual matrices of a network's metrics, layer by layer, without a Jacobian: theory.md §7.
-
-A metric ``ν JᵀJ`` has the dual ``ν JJᵀ`` with the same non-zero eigenvalues. Each layer adds
-
-    dual[k n, k' m] += (x_k(n) · x_k'(m)) B(n, m),     B = a h^{l-1}·h^{l-1} + b
-
-where x is a backpropagated signal and B a kernel over samples. The families differ in the signal, a and b:
-
-    FIM           x = δ^l = ∂f/∂u^l     a = 1/N               b = 1/N       (weights, biases)
-    NTK           x = δ^l               a = σ_w² / M_{l-1}    b = σ_b²
-    InputMetric   x = ∂f/∂h^l           a = 0                 b = 1/N
+"""The dual matrices of a network's metrics, layer by layer, without a Jacobian: theory.md §7, and `families`.
 
 Axes of a dual: (C, N, C, N), so that as a CN × CN matrix row k·N + n is output k at sample n (output-major). A block of
 it has the samples of ``rows`` on axis 1 and those of ``columns`` on axis 3.
@@ -23,23 +13,26 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from empirical.backends.base import Array, Backend
-from empirical.networks.passes import ACTIVATION, PREACTIVATION, Forward, Signal, Sums, backward
-from empirical.networks.sampling import Layer
-from meanfield.spec import Metric, Network
+from empirical.dual.families import family_of
+from empirical.networks.layers.base import ACTIVATION, PREACTIVATION, Signal
+from empirical.networks.overlaps import Sums
+from empirical.networks.passes import Forward, backward
+from meanfield.spec import Metric
 
-__all__ = ["Drawn", "Dual", "coefficients", "dimension", "dual_blocks", "signals", "wanted"]
-
-_SIGNALS = {"fim": PREACTIVATION, "ntk": PREACTIVATION, "input_metric": ACTIVATION}
+__all__ = ["Drawn", "Dual", "blocks", "coefficients", "dimension", "dual_blocks", "signals", "wanted"]
 
 
 @dataclass(frozen=True)
 class Drawn:
     """One random network with its samples passed through."""
 
-    network: Network
-    layers: list[Layer]
     passed: Forward
     backend: Backend
+
+    @property
+    def depth(self) -> int:
+        """L."""
+        return len(self.passed.weights)
 
     @property
     def size(self) -> int:
@@ -48,32 +41,25 @@ class Drawn:
 
 
 def blocks(metric: Metric, depth: int) -> Sequence[int]:
-    """The layers whose blocks the metric sums."""
+    """The numbers of the layers whose blocks the metric sums."""
     return metric.layers(depth) if metric.layer is None else (metric.layer,)
 
 
-def wanted(metric: Metric, signal: Signal, depth: int) -> bool:
-    """Whether the metric contracts this signal."""
-    return _SIGNALS[metric.family] == signal.kind and signal.layer in blocks(metric, depth)
+def wanted(metric: Metric, kind: str, layer: int, depth: int) -> bool:
+    """Whether the metric contracts the signal of this kind and number."""
+    return family_of(metric).signal == kind and layer in blocks(metric, depth)
 
 
-def coefficients(metric: Metric, network: Network, l: int, units: int, samples: int) -> tuple[float, float]:
-    """(a, b) of the kernel at layer l, with M_{l-1} = ``units``; the one place where the families' factors are."""
-    if metric.family == "fim":
-        return 1.0 / samples, 1.0 / samples
-    if metric.family == "ntk":
-        return network.weight_variance[l - 1] / units, network.bias_variance[l - 1]
-    return 0.0, 1.0 / samples
+def coefficients(metric: Metric, signal: Signal, samples: int) -> tuple[float, float]:
+    """(a, b) of the kernel where the signal appears."""
+    return family_of(metric).coefficients(signal.at.law, signal.at.given.shape[1], samples)
 
 
 def dimension(metric: Metric, drawn: Drawn) -> int:
     """P, counted from the arrays made: parameters (FIM), outputs × samples (NTK), features (InputMetric)."""
-    if metric.family == "ntk":
-        return drawn.size
-    parameters = [0, *(layer.parameters for layer in drawn.layers)]
-    features = [math.prod(h.shape[1:]) for h in drawn.passed.activations]
-    count = parameters if metric.family == "fim" else features
-    return sum(count[l] for l in blocks(metric, len(drawn.layers)))
+    family, at = family_of(metric), drawn.passed.weights
+    held = [at[l - (family.signal == PREACTIVATION)].held(family.signal) for l in blocks(metric, drawn.depth)]
+    return family.dimension(sum(held), drawn.size)
 
 
 class Dual:
@@ -120,7 +106,7 @@ def dual_blocks(
     left = signals(metrics, drawn, rows)
     right = signals(metrics, drawn, columns)
     for x, y in ((s, s) for s in left) if rows is columns else zip(left, right, strict=True):
-        _add_signal(x, y, duals, drawn, rows, columns)
+        _add_signal(x, y, duals, drawn)
         if sums is not None and x.kind == PREACTIVATION:
             sums.setdefault(x.layer, Sums(drawn.backend)).add(x.value, rows.samples)
     return duals
@@ -132,26 +118,23 @@ def signals(
     """The backpropagated signals these metrics need: down to δ^1, and to ∂f/∂h^0 only for a metric that holds it.
 
     Those of the outputs themselves, or of the cotangents (B, N, C)."""
-    depth = len(drawn.layers)
     start = drawn.backend.eye(passed.logits.shape[1])[:, None, :] if cotangents is None else cotangents
-    inputs = any(wanted(m, Signal(ACTIVATION, 0, None), depth) for m in metrics)
-    return itertools.islice(backward(drawn.layers, passed.slopes, start, drawn.backend), 2 * depth - 1 + inputs)
+    inputs = any(wanted(m, ACTIVATION, 0, drawn.depth) for m in metrics)
+    return itertools.islice(backward(passed, start, drawn.backend), 2 * drawn.depth - 1 + inputs)
 
 
-def _add_signal(x: Signal, y: Signal, duals: Sequence[Dual], drawn: Drawn, rows: Forward, columns: Forward) -> None:
+def _add_signal(x: Signal, y: Signal, duals: Sequence[Dual], drawn: Drawn) -> None:
     """Add what one signal gives to every dual that contracts it."""
-    concerned = [d for d in duals if wanted(d.metric, x, drawn.network.depth)]
+    concerned = [d for d in duals if wanted(d.metric, x.kind, x.layer, drawn.depth)]
     if not concerned:
         return
     xp = drawn.backend.xp
     left = _flat(x.value, drawn.backend)
     product = _product(left, left if x is y else _flat(y.value, drawn.backend), drawn.backend)
     product = xp.reshape(product, (*x.value.shape[:2], *y.value.shape[:2]))
-    l = x.layer - (x.kind == PREACTIVATION)
-    h, g = rows.activations[l], columns.activations[l]
-    overlap = functools.cache(lambda: _product(h, g, drawn.backend))
+    overlap = functools.cache(lambda: x.at.overlap(y.at, drawn.backend))
     for dual in concerned:
-        a, b = coefficients(dual.metric, drawn.network, x.layer, h.shape[1], drawn.passed.samples)
+        a, b = coefficients(dual.metric, x, drawn.passed.samples)
         kernel = overlap() * a + b if a else drawn.backend.zeros((1, 1)) + b
         dual.add(product, kernel)
         if x is y:

@@ -9,8 +9,10 @@ from numpy.random import SeedSequence
 
 from empirical.backends import make_backend
 from empirical.dual.gram import Drawn
+from empirical.networks.layers.linear import DrawnLinear
+from empirical.networks.passes import draw_network as draw_layers
 from empirical.networks.passes import forward
-from empirical.networks.sampling import Source, draw_inputs, draw_layers
+from empirical.networks.streams import Source, draw_inputs
 from meanfield.spec import FIM, NTK, InputMetric, Network
 
 PHI = {"tanh": torch.tanh, "relu": torch.relu, "erf": torch.erf, "linear": lambda u: u}
@@ -28,7 +30,7 @@ class Dense:
     @classmethod
     def draw(cls, network, width, samples, seed):
         source = Source(SeedSequence(seed), make_backend("numpy", "float64"))
-        layers = draw_layers(network, width, source)
+        layers = [layer for layer in draw_layers(network, width, source) if isinstance(layer, DrawnLinear)]
         x = draw_inputs(samples, network.widths(width)[0], source)
         return cls(
             network, [torch.tensor(y.weight) for y in layers], [torch.tensor(y.bias) for y in layers], torch.tensor(x)
@@ -123,8 +125,8 @@ def draw(network, width, samples, seed, backend=None):
     """The same network as `Dense.draw`, passed through by `empirical`."""
     source = Source(SeedSequence(seed), backend or make_backend("numpy", "float64"))
     layers = draw_layers(network, width, source)
-    passed, _ = forward(network, layers, draw_inputs(samples, network.widths(width)[0], source), source.backend)
-    return Drawn(network, layers, passed, source.backend)
+    passed = forward(layers, draw_inputs(samples, network.widths(width)[0], source), source.backend)
+    return Drawn(passed, source.backend)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,8 @@ from empirical.backends import make_backend
 from empirical.dual import plan, routes
 from empirical.dual.lanczos import RitzPairs
 from empirical.dual.plan import Plan, TooLarge
-from empirical.dual.routes import Question, probe_moments, take
+from empirical.dual.routes import probe_moments, take
+from empirical.dual.statistics import Scope
 from meanfield.spec import FIM, NTK, InputMetric, Network
 
 NET = Network(3, "tanh", 3.0, 0.64, outputs=3)
@@ -20,7 +21,7 @@ METRICS = [FIM(), NTK(layer=2), InputMetric(), FIM(loss="cross_entropy", centere
 
 def by_route(drawn, metrics, route, rows, spectrum="extremes", together=9):
     chosen = Plan(route, rows, together, 0, 0.0)
-    return take(chosen, metrics, drawn, Question(spectrum, spectrum != "moments"))
+    return take(chosen, metrics, drawn, Scope(spectrum, spectrum != "moments"))
 
 
 @pytest.mark.parametrize("rows", [1, 4, 6])

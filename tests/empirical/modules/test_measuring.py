@@ -10,8 +10,8 @@ from torch.nn.utils import prune  # noqa: F401 - as nn.utils.prune
 
 from empirical import measure, measure_module
 from empirical.dual.plan import TooLarge
-from empirical.modules.layers import _of_rows as of_rows
-from empirical.modules.layers import _pairwise_is_cheaper
+from empirical.modules.contributions import _of_rows as of_rows
+from empirical.modules.contributions import pairwise_is_cheaper
 from meanfield.spec import FIM, NTK, InputMetric
 
 torch.manual_seed(0)
@@ -209,8 +209,8 @@ class Phi(nn.Module):
 
 
 def test_both_ways_over_positions_are_tried():
-    assert _pairwise_is_cheaper(outputs=3, samples=SAMPLES, positions=2, width=3, units=4)  # the sequence's
-    assert not _pairwise_is_cheaper(outputs=3, samples=SAMPLES, positions=16, width=18, units=4)  # the convolution's
+    assert pairwise_is_cheaper(outputs=3, samples=SAMPLES, positions=2, width=3, units=4)  # the sequence's
+    assert not pairwise_is_cheaper(outputs=3, samples=SAMPLES, positions=16, width=18, units=4)  # the convolution's
 
 
 def test_integer_inputs_are_fine_where_the_model_takes_them():
@@ -243,7 +243,7 @@ def test_float32_is_computed_in_float32_whatever_is_set():
 
 def test_a_layer_that_gives_a_wrong_product_is_told(monkeypatch):
     monkeypatch.setattr(
-        "empirical.modules.layers._of_rows", lambda rows, backend: (of_rows(rows, backend)[0] * 1.01, 1.0)
+        "empirical.modules.contributions._of_rows", lambda rows, backend: (of_rows(rows, backend)[0] * 1.01, 1.0)
     )
     model, x = Tied().eval(), torch.randn(4, 4)
     with pytest.raises(ArithmeticError, match=r"\|Jᵀv\|² of layer 1"):

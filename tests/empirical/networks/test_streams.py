@@ -4,11 +4,18 @@ import numpy as np
 from numpy.random import SeedSequence
 
 from empirical.backends import make_backend
-from empirical.networks.sampling import Source, describe_seed, draw_inputs, draw_layers
+from empirical.networks.layers.linear import DrawnLinear
+from empirical.networks.passes import draw_network
+from empirical.networks.streams import Source, describe_seed, draw_inputs
 from meanfield.spec import Network
 
 HOST = make_backend("numpy", "float64")
 SOURCE = Source(SeedSequence(42), HOST)
+
+
+def draw_layers(network, width, source):
+    """The weight layers."""
+    return [layer for layer in draw_network(network, width, source) if isinstance(layer, DrawnLinear)]
 
 
 def test_layers_depend_only_on_their_own_shape():
