@@ -123,7 +123,7 @@ def _with_implicit_extremes(metric: Metric, drawn: Drawn, moments: PowerSums, sc
         return statistics(metric, dimension(metric, drawn), moments)
     outputs, size, precision = drawn.passed.logits.shape[1], drawn.size, drawn.backend.precision
     pairs = _implicit_pairs(metric, drawn, moments.floor)
-    eigen.check_part("sum of squared eigenvalues", float(pairs.values @ pairs.values), moments.squares, size, precision)
+    eigen.check_part("sum of squared eigenvalues", float(pairs.values @ pairs.values), moments.scale, size, precision)
     found = statistics(metric, dimension(metric, drawn), moments, pairs, outputs)
     return _with_vectors(found, pairs, drawn, scope)
 

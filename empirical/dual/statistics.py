@@ -36,6 +36,11 @@ class PowerSums:
     total_error: float = 0.0
     squares_error: float = 0.0
 
+    @property
+    def scale(self) -> float:
+        """What Σλ² is checked against: itself, or floor² of a metric that is zero but for rounding."""
+        return max(self.squares, self.floor**2)
+
 
 def outlier_count(metric: Metric, outputs: int) -> int:
     """How many of the largest eigenvalues count as outliers: C, C - 1 for cross-entropy, none if centred."""
@@ -71,7 +76,7 @@ def from_dual(
     else:
         pairs = RitzPairs(values[:count], matrix[:, :0], np.zeros(1))
     eigen.check_part(
-        "sum of squared eigenvalues", float(pairs.values @ pairs.values), sums.squares, size, backend.precision
+        "sum of squared eigenvalues", float(pairs.values @ pairs.values), sums.scale, size, backend.precision
     )
     return statistics(metric, dimension, sums, pairs, outputs, values), pairs
 
@@ -80,9 +85,9 @@ def _full(matrix: Array, sums: PowerSums, projection: Projection) -> NDArray[np.
     """All eigenvalues, with their sums checked."""
     values, precision = eigen.spectrum(matrix, projection.backend), projection.backend.precision
     size, squares = len(values), float(values @ values)
-    scale = (size * sums.squares) ** 0.5  # Σ|λ| is at most this
+    scale = (size * sums.scale) ** 0.5  # Σ|λ| is at most this
     eigen.check_close("sum of the eigenvalues", float(values.sum()), sums.total, scale, size, precision)
-    eigen.check_close("sum of the squared eigenvalues", squares, sums.squares, sums.squares, size, precision)
+    eigen.check_close("sum of the squared eigenvalues", squares, sums.squares, sums.scale, size, precision)
     return values
 
 

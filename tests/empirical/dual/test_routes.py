@@ -123,6 +123,16 @@ def test_a_metric_that_is_zero_has_extremes(draw_network, route):
     np.testing.assert_allclose(found.floor, bare.floor, rtol=1 if route == "probes" else 1e-10)
 
 
+def test_a_metric_that_is_zero_has_a_full_spectrum(draw_network):
+    """∂f/∂h^{L-1} is the same for every sample: centred, rounding is all that is left, and no two sums of it agree."""
+    network = Network(2, "erf", (1.3, 0.8), (0.2, 0.5), outputs=2)
+    for seed in range(10):
+        drawn = draw_network(network, 8, 7, seed)
+        (found,), _ = by_route(drawn, [InputMetric(1, "mse", True)], "dense", 7, "full")
+        assert found.eigenvalues.size == 0
+        assert abs(found.largest) < found.floor
+
+
 def test_blocks_check_their_trace(draw_network, monkeypatch):
     drawn = draw_network(NET, 12, 9, 5)
     monkeypatch.setattr(type(drawn.backend), "gram", lambda self, x: (x @ x.T) * (1 + 1e-9))

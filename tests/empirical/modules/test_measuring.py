@@ -12,7 +12,7 @@ from empirical import measure, measure_module
 from empirical.dual.plan import TooLarge
 from empirical.modules.contributions import _of_rows as of_rows
 from empirical.modules.contributions import pairwise_is_cheaper
-from meanfield.spec import FIM, NTK, InputMetric
+from meanfield.spec import FIM, NTK, Activate, InputMetric
 
 torch.manual_seed(0)
 
@@ -176,11 +176,14 @@ def test_blocks_sum_to_the_whole(subject):
 
 def test_a_plain_network_is_that_of_measure(case):
     network, width, samples, seed, dense, _ = case
-    layers = []
-    for l, (w, b) in enumerate(zip(dense.weights, dense.biases, strict=True)):
-        linear = nn.Linear(w.shape[1], w.shape[0], dtype=torch.float64)
-        linear.weight.data, linear.bias.data = w.clone(), b.clone()
-        layers += [linear, Phi(network.activation[l].name)] if l < network.depth - 1 else [linear]
+    layers, arrays = [], zip(dense.weights, dense.biases, strict=True)
+    for layer in network.layers:
+        if isinstance(layer, Activate):
+            layers.append(Phi(layer.activation.name))
+        else:
+            w, b = next(arrays)
+            layers.append(nn.Linear(w.shape[1], w.shape[0], dtype=torch.float64))
+            layers[-1].weight.data, layers[-1].bias.data = w.clone(), b.clone()
     model = nn.Sequential(*layers).eval()
     metrics = [
         FIM(),
