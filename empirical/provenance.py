@@ -6,6 +6,7 @@ import functools
 import hashlib
 import inspect
 import platform
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from importlib.metadata import version
@@ -78,8 +79,8 @@ def _pieces(choice: _Choice) -> Iterator[tuple[str, str]]:
     paths = [_ROOT / name for name in _ALWAYS]
     paths += [path for room in (*_ROOMS, *choice.rooms) for path in sorted((_ROOT / room).glob("*.py"))]
     modules = [BACKENDS[choice.backend][0]] if choice.backend in BACKENDS else []
-    modules += sorted(DRAW[kind].__module__ for kind in choice.layers)
-    paths += [_ROOT.parent / f"{module.replace('.', '/')}.py" for module in modules]
+    modules += sorted({name for kind in choice.layers for name in _with_imports(DRAW[kind].__module__)})
+    paths += [_path(module) for module in modules]
     for path in paths:
         if path.name not in _TABLES:
             yield path.relative_to(_ROOT).as_posix(), path.read_text("utf-8")
@@ -90,6 +91,17 @@ def _pieces(choice: _Choice) -> Iterator[tuple[str, str]]:
     yield "family", inspect.getsource(Family)
     for metric in sorted(choice.metrics, key=lambda kind: kind.__name__):
         yield metric.__name__, inspect.getsource(metric) + inspect.getsource(metric.layers) + _row(family_of(metric))
+
+
+def _with_imports(module: str) -> set[str]:
+    """A layer type's module, and those in its room that it imports but for the one that all have."""
+    text = _path(module).read_text("utf-8")
+    others = re.findall(r"^from (empirical\.networks\.layers\.(?!base\b)\w+) import", text, re.MULTILINE)
+    return {module}.union(*map(_with_imports, others))
+
+
+def _path(module: str) -> Path:
+    return _ROOT.parent / f"{module.replace('.', '/')}.py"
 
 
 def _row(family: Family) -> str:

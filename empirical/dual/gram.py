@@ -6,7 +6,6 @@ it has the samples of ``rows`` on axis 1 and those of ``columns`` on axis 3.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from collections.abc import Iterator, Sequence
@@ -62,6 +61,7 @@ def dimension(metric: Metric, drawn: Drawn) -> int:
     return family.dimension(sum(held), drawn.size)
 
 
+@dataclass
 class Dual:
     """A block of one metric's dual matrix, growing layer by layer.
 
@@ -73,24 +73,9 @@ class Dual:
         For a diagonal block its trace, summed from the squared norms of what is contracted: it never sees the products.
     """
 
-    def __init__(self, metric: Metric, outputs: int, rows: int, columns: int, backend: Backend) -> None:
-        self.metric = metric
-        self.matrix = backend.zeros((outputs, rows, outputs, columns))
-        self.trace = backend.zeros(())
-        self._backend = backend
-
-    def add(self, product: Array, kernel: Array) -> None:
-        """Add one layer: ``product`` x·x (C, i, C, j) and B (I, J) or (1, 1); i is I or 1, j is J or 1."""
-        xp, outputs = self._backend.xp, self.matrix.shape[0]
-        # Side by side C times, and then output by output: long contiguous loops, and a temporary of one slab.
-        wide = xp.reshape(xp.tile(kernel, (1, outputs)), (kernel.shape[0], outputs, kernel.shape[1]))
-        for k in range(outputs):
-            self.matrix[k, ...] += product[k, ...] * wide
-
-    def add_trace(self, squares: Array, kernel: Array) -> None:
-        """Add one layer's part of the trace: ``squares`` |x|² (C, i)."""
-        terms = squares * self._backend.xp.linalg.diagonal(kernel)[None, :]
-        self.trace += self._backend.xp.sum(terms) * (self.matrix.shape[1] / terms.shape[1])
+    metric: Metric
+    matrix: Array
+    trace: Array
 
 
 def dual_blocks(
@@ -102,7 +87,8 @@ def dual_blocks(
     ``sums[l]``.
     """
     outputs = rows.logits.shape[1]
-    duals = [Dual(m, outputs, rows.samples, columns.samples, drawn.backend) for m in metrics]
+    shape, zeros = (outputs, rows.samples, outputs, columns.samples), drawn.backend.zeros
+    duals = [Dual(m, zeros(shape), zeros(())) for m in metrics]
     left = signals(metrics, drawn, rows)
     right = signals(metrics, drawn, columns)
     for x, y in ((s, s) for s in left) if rows is columns else zip(left, right, strict=True):
@@ -128,24 +114,9 @@ def _add_signal(x: Signal, y: Signal, duals: Sequence[Dual], drawn: Drawn) -> No
     concerned = [d for d in duals if wanted(d.metric, x.kind, x.layer, drawn.depth)]
     if not concerned:
         return
-    xp = drawn.backend.xp
-    left = _flat(x.value, drawn.backend)
-    product = _product(left, left if x is y else _flat(y.value, drawn.backend), drawn.backend)
-    product = xp.reshape(product, (*x.value.shape[:2], *y.value.shape[:2]))
-    overlap = functools.cache(lambda: x.at.overlap(y.at, drawn.backend))
+    contraction = x.at.contract(x.value, y.at, y.value, drawn.backend)
     for dual in concerned:
         a, b = coefficients(dual.metric, x, drawn.passed.samples)
-        kernel = overlap() * a + b if a else drawn.backend.zeros((1, 1)) + b
-        dual.add(product, kernel)
+        contraction.add_to(dual.matrix, a, b)
         if x is y:
-            dual.add_trace(xp.linalg.vecdot(x.value, x.value), kernel)
-
-
-def _flat(x: Array, backend: Backend) -> Array:
-    outputs, samples, units = x.shape
-    return backend.xp.reshape(x, (outputs * samples, units))
-
-
-def _product(x: Array, y: Array, backend: Backend) -> Array:
-    """``x yᵀ``, by the symmetric product where both are the same array."""
-    return backend.gram(x) if x is y else x @ y.T
+            dual.trace += contraction.trace(a, b)

@@ -108,6 +108,7 @@ EDITS = {
     "dual matrices": (appended(("empirical/dual/gram.py", "1\n")), "fim ntk torch linear module"),
     "streams": (appended(("empirical/networks/streams.py", "1\n")), "fim ntk torch linear module"),
     "one layer type": (appended((f"{LAYERS}/activate.py", "1\n")), "fim ntk torch"),
+    "what it imports": (appended((f"{LAYERS}/hadamard.py", "1\n")), "fim ntk torch linear"),
     "its record": (
         replaced("meanfield/spec/layers/linear.py", "return entering", "return 2 * entering"), "fim ntk torch linear",
     ),

@@ -13,7 +13,9 @@ from typing import NamedTuple, Self, TypeAlias
 from empirical.backends.base import Array, Backend
 from meanfield.spec import Linear
 
-__all__ = ["ACTIVATION", "PREACTIVATION", "DrawnLayer", "Fed", "PassedLayer", "PassedWeights", "Signal"]
+__all__ = [
+    "ACTIVATION", "PREACTIVATION", "Contraction", "DrawnLayer", "Fed", "PassedLayer", "PassedWeights", "Signal",
+]  # fmt: skip
 
 PREACTIVATION, ACTIVATION = "preactivation", "activation"
 
@@ -81,8 +83,9 @@ class PassedWeights(PassedLayer):
         """How many numbers a signal of this kind is about: parameters (PREACTIVATION) or units that enter."""
 
     @abstractmethod
-    def overlap(self, other: PassedWeights, backend: Backend) -> Array:
-        """``h(n)·h(m)`` with the samples m of ``other``, the same layer: (N, N')."""
+    def contract(self, x: Array, other: PassedWeights, y: Array, backend: Backend) -> Contraction:
+        """The part for signals x at the samples here and y at those of ``other``, the same layer. One array as both
+        means a block on the diagonal."""
 
     @abstractmethod
     def response(self, x: Array, a: float, b: float, backend: Backend) -> Array:
@@ -91,6 +94,18 @@ class PassedWeights(PassedLayer):
     @abstractmethod
     def gradient(self, kind: str, x: Array, backend: Backend) -> list[Array]:
         """``Σ_n`` of the gradients for a signal x (N, ·), flat: W row by row, then b; for ACTIVATION that by h."""
+
+
+class Contraction(ABC):
+    """What a layer gives to the duals of all metrics, but for their (a, b)."""
+
+    @abstractmethod
+    def add_to(self, dual: Array, a: float, b: float) -> None:
+        """Add it to a block (C, I, C, J) of a dual, in place."""
+
+    @abstractmethod
+    def trace(self, a: float, b: float) -> Array:
+        """Its trace on a diagonal block, from the squared norms of what is contracted: without the products."""
 
 
 class Signal(NamedTuple):

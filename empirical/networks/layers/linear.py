@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from empirical.backends.base import Array, Backend
 from empirical.networks.layers.base import ACTIVATION, PREACTIVATION, DrawnLayer, Fed, PassedWeights, Signal
+from empirical.networks.layers.hadamard import Hadamard, product
 from empirical.networks.overlaps import Sums
 from empirical.networks.streams import BIASES, WEIGHTS, Source
 from meanfield.spec import Linear
@@ -83,9 +84,9 @@ class PassedLinear(PassedWeights):
     def held(self, kind: str) -> int:
         return self.drawn.parameters if kind == PREACTIVATION else int(math.prod(self.given.shape[1:]))
 
-    def overlap(self, other: PassedWeights, backend: Backend) -> Array:
-        """By the symmetric product where both are the same."""
-        return backend.gram(self.given) if self is other else self.given @ other.given.T
+    def contract(self, x: Array, other: PassedWeights, y: Array, backend: Backend) -> Hadamard:
+        h = other.given
+        return Hadamard(x, y, self.given.shape[0], lambda: product(self.given, h, backend), backend)
 
     def response(self, x: Array, a: float, b: float, backend: Backend) -> Array:
         everywhere = backend.xp.broadcast_to(backend.xp.sum(x, axis=0, keepdims=True) * b, x.shape)
