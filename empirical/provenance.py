@@ -17,7 +17,7 @@ from empirical.backends import BACKENDS
 from empirical.backends.base import Backend
 from empirical.dual.families import Family, family_of
 from empirical.networks.layers import DRAW
-from meanfield.spec import Layer, Metric, Network, expressions
+from meanfield.spec import Layer, Metric, Network, elementwise, expressions
 
 __all__ = ["code_hash", "describe_run", "module_code_hash"]
 
@@ -87,7 +87,8 @@ def _pieces(choice: _Choice) -> Iterator[tuple[str, str]]:
     for layer in sorted(choice.layers, key=lambda kind: kind.kind):
         yield layer.kind, inspect.getsource(layer)
     if choice.activated:
-        yield "expressions", Path(expressions.__file__).read_text("utf-8")
+        for module in (elementwise, expressions):
+            yield module.__name__, Path(module.__file__ or "").read_text("utf-8")
     yield "family", inspect.getsource(Family)
     for metric in sorted(choice.metrics, key=lambda kind: kind.__name__):
         yield metric.__name__, inspect.getsource(metric) + inspect.getsource(metric.layers) + _row(family_of(metric))

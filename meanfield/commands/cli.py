@@ -5,14 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
 
 from meanfield.commands.inspection import activations, derive, phase
-from meanfield.commands.shared import Activations, BiasVariances, WeightVariances, WidthRatios, run_app, writable
-from meanfield.spec import Network, OrderParameters, as_metric
+from meanfield.commands.shared import (
+    Activations,
+    BiasVariances,
+    WeightVariances,
+    WidthRatios,
+    network_of,
+    one_or_all,
+    run_app,
+    writable,
+)
+from meanfield.spec import OrderParameters, as_metric
 
 __all__ = ["app", "main"]
 
@@ -46,20 +55,13 @@ def predict(
     """
     from meanfield.prediction.asking import predict as compute
 
-    settings = {
-        "activation": _one_or_all(activation),
-        "weight_variance": _one_or_all(weight_variance),
-        "bias_variance": _one_or_all(bias_variance),
-        "outputs": outputs,
-        "width_ratios": width_ratio or None,
-    }
     question = as_metric({"family": metric, "layer": layer, "loss": loss, "centered": centered})
-    networks = [Network(depth=each, **settings) for each in depth]
+    networks = [network_of(each, activation, weight_variance, bias_variance, outputs, width_ratio) for each in depth]
     if plot is not None:
         writable("plot", plot)
         if len(samples) > 1:
             raise ValueError(f"plot: expected one number of samples, got {len(samples)}")
-    sizes = _one_or_all(width), _one_or_all(samples)
+    sizes = one_or_all(width), one_or_all(samples)
     if len(width) > 1 and len(samples) > 1:  # every width with every number of samples
         sizes = np.array(width)[:, None], np.array(samples)
     answers = [compute(network, question, width=sizes[0], samples=sizes[1], order=order) for network in networks]
@@ -70,7 +72,7 @@ def predict(
     records = [answer.to_dict() for answer in answers]
     titled = zip(depth, answers, strict=True)
     texts = [str(a) if len(depth) == 1 else f"depth {d}\n{a}" for d, a in titled]
-    typer.echo(json.dumps(_one_or_all(records), ensure_ascii=False) if as_json else "\n\n".join(texts))
+    typer.echo(json.dumps(one_or_all(records), ensure_ascii=False) if as_json else "\n\n".join(texts))
 
 
 @app.command()
@@ -100,14 +102,7 @@ def spectrum(
     """
     from meanfield.bulk.whole import spectrum as compute
 
-    network = Network(
-        depth=depth,
-        activation=_one_or_all(activation),
-        weight_variance=_one_or_all(weight_variance),
-        bias_variance=_one_or_all(bias_variance),
-        outputs=outputs,
-        width_ratios=width_ratio or None,
-    )
+    network = network_of(depth, activation, weight_variance, bias_variance, outputs, width_ratio)
     question = as_metric({"family": metric, "layer": layer, "centered": centered})
     if plot is not None:
         writable("plot", plot)
@@ -131,10 +126,6 @@ def _kernels(path: Path) -> OrderParameters:
         return OrderParameters.of((records[0] if isinstance(records, list) else records)["order_parameters"])
     except (OSError, ValueError, LookupError, TypeError):
         raise ValueError(f"kernels: expected the JSON of `empirical measure --json`, got {str(path)!r}") from None
-
-
-def _one_or_all(values: Sequence[Any]) -> Any:
-    return values[0] if len(values) == 1 else values
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -112,7 +112,7 @@ EDITS = {
     "its record": (
         replaced("meanfield/spec/layers/linear.py", "return entering", "return 2 * entering"), "fim ntk torch linear",
     ),
-    "how texts are run": (appended(("meanfield/spec/expressions.py", "1\n")), "fim ntk torch"),
+    "how texts are run": (appended(("meanfield/spec/elementwise.py", "1\n")), "fim ntk torch"),
     "one backend": (appended((f"{BACKENDS}/torch.py", "1\n")), "torch module"),
     "a metric's rule": (replaced("empirical/dual/families.py", "return layer.w", "return 2 * layer.w"), "ntk"),
     "its layers": (
