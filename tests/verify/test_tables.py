@@ -12,7 +12,7 @@ from empirical import available_backends
 from meanfield.spec import OrderParameters
 from verify.asking.overrides import changed
 from verify.asking.records import Sample, Trial
-from verify.asking.sweep import Sweep, Verdict
+from verify.asking.sweep import Agreement, Sweep
 from verify.cli import main
 from verify.keeping.exporting import export, rows
 from verify.keeping.store import Store, StoreError
@@ -173,7 +173,7 @@ def test_stores_of_other_settings_or_code_are_not_merged(tmp_path, make_sweep) -
     metric = make_sweep(1).to_json().replace('"family":"ntk","layer":null', '"family":"ntk","layer":1')
     fill(tmp_path / "metric.sqlite", Sweep.from_json(metric), [0])
     fill(tmp_path / "name.sqlite", make_sweep(1).model_copy(update={"name": "other"}), [0])
-    fill(tmp_path / "verdict.sqlite", make_sweep(1).model_copy(update={"verdict": Verdict(alpha=0.01)}), [0])
+    fill(tmp_path / "verdict.sqlite", make_sweep(1).model_copy(update={"verdict": Agreement(alpha=0.01)}), [0])
     for other in ("seed", "code", "metric", "name", "verdict"):
         with pytest.raises(StoreError, match=r"store: expected .*, got"):
             merge([tmp_path / "a.sqlite", tmp_path / f"{other}.sqlite"], tmp_path / "all.sqlite")

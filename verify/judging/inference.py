@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +63,7 @@ def mean_of(values: Sequence[float] | NDArray[np.float64]) -> Estimate:
     return Estimate(float(x.mean()), float(x.std(ddof=1) / math.sqrt(x.size)), x.size - 1.0)
 
 
-def combination(coefficients: Sequence[float] | NDArray[Any], estimates: Sequence[Estimate]) -> Estimate:
+def combination(coefficients: Sequence[float] | NDArray[np.float64], estimates: Sequence[Estimate]) -> Estimate:
     """``Σ_k c_k estimate_k`` of independent estimates, with Satterthwaite's degrees of freedom.
 
     The variances of the terms may differ in any way: none is pooled.

@@ -10,9 +10,10 @@ from typing import Any
 from meanfield.spec import Network
 from verify.judging.difference import Difference
 from verify.judging.inference import Estimate
+from verify.judging.judged import Limit, Row
 from verify.judging.pairing import LEVEL
 from verify.judging.scaling import Series
-from verify.judging.verdict import Comparison, Limit, Row
+from verify.judging.verdict import Comparison
 from verify.reporting.names import (
     ORDER_PARAMETER_TITLES,
     STATISTIC_TITLES,

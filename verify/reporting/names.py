@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from meanfield.spec import Network
-from verify.judging.verdict import Limit, Row
+from verify.judging.judged import Limit, Row
 
 __all__ = [
     "AXES",

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from verify.judging.inference import POWER
+from verify.judging.judged import Limit, Row
 from verify.judging.pairing import LEVEL
-from verify.judging.verdict import Comparison, Limit, Row
+from verify.judging.verdict import Comparison
 from verify.reporting.names import STATISTIC_TITLES, network_names, place
 
 __all__ = ["counts", "headline", "remarks", "rule"]

@@ -1,7 +1,7 @@
 """A store that `verify run` wrote before the packages had rooms still opens, reports, exports, merges and goes on.
 
-``tests/data/store_before_rooms.sql`` is that store as SQL: two networks (width ratios, an expression, unequal layers) at
-three widths, four metrics each, whole spectra, three trials a cell.
+``tests/data/store_before_rooms.sql`` is that store as SQL: two networks (width ratios, an expression, unequal layers)
+at three widths, four metrics each, whole spectra, three trials a cell.
 """
 
 from __future__ import annotations

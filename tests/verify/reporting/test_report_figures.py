@@ -14,7 +14,7 @@ import pytest
 from meanfield.spec import NTK, Network
 from verify.asking.records import Cell, Trial
 from verify.asking.sweep import Sweep
-from verify.judging.pairing import Spectrum
+from verify.judging.spectra import StoredSpectra
 from verify.judging.verdict import Comparison, compare
 from verify.reporting import model
 from verify.reporting.export import as_json
@@ -25,11 +25,11 @@ from verify.reporting.pictures import sections
 from verify.reporting.tables import Table
 
 
-def spectrum(network: Network, width: int, samples: int) -> Spectrum:
-    return Spectrum(Cell(network, width, samples, (NTK(),)), NTK(), (np.ones(5),), (2.0,), 1.0)
+def spectrum(network: Network, width: int, samples: int) -> StoredSpectra:
+    return StoredSpectra(Cell(network, width, samples, (NTK(),)), NTK(), (np.ones(5),), (2.0,), 1.0)
 
 
-def sizes(rows: Iterable[tuple[Spectrum, ...]]) -> list[list[tuple[int, int]]]:
+def sizes(rows: Iterable[tuple[StoredSpectra, ...]]) -> list[list[tuple[int, int]]]:
     return [[(s.cell.width, s.cell.samples) for s in row] for row in rows]
 
 
