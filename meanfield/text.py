@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
-__all__ = ["format_table", "plain", "power"]
+__all__ = ["alike", "format_table", "plain", "power"]
+
+
+T = TypeVar("T")
+
+
+def _slashed(values: Sequence[object]) -> str:
+    return "/".join(map(str, values))
+
+
+def alike(values: Sequence[T], apart: Callable[[Sequence[T]], str] = _slashed) -> T | str:
+    """The value that all are; where they differ, all of them as ``apart`` spells them: with slashes between."""
+    return values[0] if len(set(values)) == 1 else apart(values)
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -22,7 +34,7 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def plain(values: Any) -> Any:
     """Numbers for JSON, which has neither NaN nor infinity."""
-    if isinstance(values, dict):
+    if isinstance(values, Mapping):
         return {k: plain(v) for k, v in values.items()}
     if isinstance(values, list | tuple):
         return [plain(v) for v in values]

@@ -55,6 +55,11 @@ class Row:
         return int(self.observation.values.size)
 
     @property
+    def tolerance(self) -> float:
+        """At this width; NaN where the prediction is void."""
+        return math.nan if self.judgement is None else self.judgement.tolerance
+
+    @property
     def verdict(self) -> str:
         """ "pass", "fail", "unclear" or "void"."""
         return "void" if self.judgement is None else self.judgement.verdict
@@ -90,6 +95,11 @@ class Limit:
     def order(self) -> str:
         """Of the theory compared with: "leading" or "refined"."""
         return self.series.order
+
+    @property
+    def tolerance(self) -> float:
+        """At infinite width."""
+        return self.judgement.tolerance
 
     @property
     def verdict(self) -> Verdict:

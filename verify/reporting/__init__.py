@@ -1,5 +1,6 @@
 """Reports: plain tables and lines first, then HTML, Markdown, JSON, CSV and figures made of them."""
 
-from verify.reporting.export import write_report
+from verify.reporting.document import Document
+from verify.reporting.writing import write_report
 
-__all__ = ["write_report"]
+__all__ = ["Document", "write_report"]

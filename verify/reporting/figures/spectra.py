@@ -12,18 +12,37 @@ from numpy.typing import NDArray
 from verify.judging.bulk import Bulk
 from verify.judging.spectra import StoredSpectra
 from verify.reporting.figures import style
+from verify.reporting.figures.picture import IN_A_ROW, Picture, Section
 from verify.reporting.figures.ticks import log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from meanfield.bulk.law import SpectralDensity
+    from verify.judging.verdict import Comparison
 
-__all__ = ["draw_spectra", "spectra_rows"]
+__all__ = ["draw_spectra", "spectra_rows", "spectra_section"]
 
 BINS = 50
-IN_A_ROW = 4
 FEW = 3  # outliers that are drawn as lines; more would hide what was measured, and are ticks
+
+
+_CAPTION = (
+    "Eigenvalues per bin and network; outlined, the largest of each network, as many as theory has outliers. "
+    "Dashed lines with triangles, or ticks above where they are many: predicted outliers. Small tick left of them: "
+    "predicted mean of the bulk. Line, where there is one: the predicted law of the bulk, its ends ticked below."
+)
+
+
+def spectra_section(comparison: Comparison, names: Mapping[str, str]) -> Section:
+    """The pictures of each metric with stored spectra, a row of panels each."""
+    pictures = []
+    for metric in dict.fromkeys(s.metric for s in comparison.spectra):
+        rows = spectra_rows(s for s in comparison.spectra if s.metric == metric)
+        for number, row in enumerate(rows, start=1):
+            name = style.slug(f"spectra {metric.label} {number}")
+            pictures.append(Picture(name, metric.label, draw_spectra(name, row, comparison.bulks, names)))
+    return Section("Spectra", _CAPTION, tuple(pictures))
 
 
 def spectra_rows(spectra: Iterable[StoredSpectra]) -> list[tuple[StoredSpectra, ...]]:
