@@ -143,11 +143,16 @@ def judge(ratios: Sequence[Estimate], tolerances: Sequence[float], alpha: float)
     critical = float(ndtri(1 - alpha / max(1, len(ratios))) + ndtri(POWER))
     return [
         Judgement(
-            r, d, alpha / len(ratios), p, q, "pass" if p <= alpha else "fail" if q <= alpha else "unclear",
-            d + critical * r.standard_error,
+            ratio=ratio,
+            tolerance=tolerance,
+            level=alpha / len(ratios),
+            p_equivalent=p,
+            p_outside=q,
+            verdict="pass" if p <= alpha else "fail" if q <= alpha else "unclear",
+            detectable=tolerance + critical * ratio.standard_error,
         )
-        for r, d, p, q in zip(ratios, tolerances, equivalent, outside, strict=True)
-    ]  # fmt: skip
+        for ratio, tolerance, p, q in zip(ratios, tolerances, equivalent, outside, strict=True)
+    ]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -165,7 +165,15 @@ class Store:
             for cell, question in self._questions.items():
                 rows = self._rows(query, question, self._sweep.run.trials)
                 for number, status, reason, seconds, source, layers in rows:
-                    yield Trial(cell, number, status, reason, float(seconds), {}, provenance[source], _layers(layers))
+                    yield Trial(
+                        cell=cell,
+                        index=number,
+                        status=status,
+                        reason=reason,
+                        seconds=float(seconds),
+                        provenance=provenance[source],
+                        order_parameters=_layers(layers),
+                    )
 
     def codes(self) -> set[str]:
         """Hashes of the measuring code that made the trials of this store."""

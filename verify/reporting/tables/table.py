@@ -41,7 +41,7 @@ class Table:
     title: str
     caption: str
     columns: tuple[Column[Any], ...]
-    rows: tuple[tuple[Any, ...], ...]
+    rows: tuple[tuple[object, ...], ...]
 
     @classmethod
     def of(cls, title: str, caption: str, columns: Sequence[Column[Told]], told: Iterable[Told]) -> Table:
@@ -71,7 +71,7 @@ class Table:
         """The rows as people read them."""
         return [[c.show(v) for c, v in zip(self.columns, row, strict=True)] for row in self.rows]
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[dict[str, object]]:
         """The rows as programs read them, flat: NaN becomes ``None``."""
         return [
             {c.key + part: plain(v) for c, x in zip(self.columns, row, strict=True) for part, v in c.export(x).items()}
