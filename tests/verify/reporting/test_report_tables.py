@@ -30,6 +30,9 @@ def test_cells_carry_prediction_measurement_and_verdict(agreeing: Comparison) ->
         assert record["measured"] / record["predicted"] == pytest.approx(record["ratio"])
         assert record["ratio_low"] < record["ratio"] < record["ratio_high"]
         assert record["verdict"] == row.verdict
+        assert row.judgement is not None
+        judged = (row.judgement.tolerance, row.judgement.p_equivalent, row.judgement.p_outside)
+        assert (record["tolerance"], record["p_equivalent"], record["p_outside"]) == judged
 
 
 def test_fits_show_exponent_theory_and_limit(agreeing: Comparison) -> None:
@@ -40,6 +43,13 @@ def test_fits_show_exponent_theory_and_limit(agreeing: Comparison) -> None:
     mean_of_fim = next(r for r in along_width if (r["metric"], r["statistic"]) == ("FIM", "mean eigenvalue"))
     assert mean_of_fim["asymptotic"] == -1
     assert mean_of_fim["exponent"] == pytest.approx(mean_of_fim["expected"], abs=0.02)
+
+
+def test_each_fit_shows_what_its_own_limit_detects(agreeing: Comparison) -> None:
+    records = Document(agreeing).tables["series"].records()
+    assert [r["detectable"] for r in records if r["detectable"] is not None] == [
+        limit.judgement.detectable for limit in agreeing.limits
+    ]
 
 
 def test_void_rows_give_their_reason_once(hostile: Comparison) -> None:
