@@ -137,7 +137,7 @@ def _pair(cell: Cell, metric: Metric, found: Iterable[tuple[Sample, OrderParamet
 
 def _ask(cell: Cell, metric: Metric, order: str) -> tuple[Prediction | None, str]:
     """One cell at a time: `predict` refuses and warns for all widths of an array together."""
-    from meanfield.prediction.answer import predict
+    from meanfield.prediction.asking import predict
 
     try:
         prediction = predict(cell.network, metric, width=cell.width, samples=cell.samples, order=order)

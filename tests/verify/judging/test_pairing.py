@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import meanfield.prediction.answer
+import meanfield.prediction.asking
 from meanfield.spec import FIM, NTK, Network
 from verify.asking.records import Cell, Sample, Trial
 from verify.judging.observations import Observation, observations
@@ -40,7 +40,7 @@ def plant(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
     prediction = SimpleNamespace(
         **{**given, "bounds": None, "outliers": np.full(4, 9.0), "networks": None, "validity": None, **fields}
     )
-    monkeypatch.setattr(meanfield.prediction.answer, "predict", lambda *_, **__: prediction)
+    monkeypatch.setattr(meanfield.prediction.asking, "predict", lambda *_, **__: prediction)
 
 
 def test_outliers_that_have_merged_with_the_bulk_are_left_out_on_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +112,7 @@ class Orders:
 
 
 def refined(monkeypatch: pytest.MonkeyPatch, theory: Orders) -> dict[str, Observation]:
-    monkeypatch.setattr(meanfield.prediction.answer, "predict", theory)
+    monkeypatch.setattr(meanfield.prediction.asking, "predict", theory)
     return {o.statistic: o for o in observations(pair([CELL], [trial()], "refined"))}
 
 
