@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from verify import Sweep, compare, report, run
-from verify.reporting.summary import headline, remarks
+from verify.reporting import Document
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,9 +36,9 @@ def main(presets: list[str]) -> None:
         sweep, folder = Sweep.preset(preset, changes), ROOT / "runs" / "gallery" / preset
         with run(sweep, folder.with_suffix(".sqlite")) as store:
             report(store, folder)
-            comparison = compare(sweep, store.trials())
-        print(f"{preset}: {headline(comparison)}")
-        print(*remarks(comparison), sep="\n")
+            told = Document(compare(sweep, store.trials()))
+        print(f"{preset}: {told.headline}")
+        print(*told.remarks, sep="\n")
         for figure in figures:
             on_paper((folder / "figures" / f"{figure}.svg").read_text("utf-8"), f"{preset}-{figure}.svg")
 

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from typing import TypeAlias, cast
+from typing import TypeAlias, TypeVar, cast
 
-__all__ = ["Json", "format_table", "html_table", "plain", "power"]
+__all__ = ["Json", "alike", "format_table", "html_table", "plain", "power"]
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+T = TypeVar("T")
+
+
+def _slashed(values: Sequence[object]) -> str:
+    return "/".join(map(str, values))
+
+
+def alike(values: Sequence[T], apart: Callable[[Sequence[T]], str] = _slashed) -> T | str:
+    """The value that all are; where they differ, all of them as ``apart`` spells them: with slashes between."""
+    return values[0] if len(set(values)) == 1 else apart(values)
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -36,7 +46,7 @@ def html_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]
 
 def plain(values: object) -> Json:
     """Numbers for JSON, which has neither NaN nor infinity."""
-    if isinstance(values, dict):
+    if isinstance(values, Mapping):
         return {k: plain(v) for k, v in values.items()}
     if isinstance(values, list | tuple):
         return [plain(v) for v in values]

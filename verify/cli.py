@@ -17,7 +17,6 @@ from verify.asking.presets import NAME, preset_names
 
 if TYPE_CHECKING:
     from verify.asking.sweep import Sweep
-    from verify.judging.verdict import Comparison
     from verify.keeping.store import Store
 
 __all__ = ["app", "main"]
@@ -182,8 +181,8 @@ def diff(
     """
     from verify.judging.difference import difference
     from verify.keeping.store import Store
-    from verify.reporting.model import difference_table
     from verify.reporting.names import network_names
+    from verify.reporting.tables.difference import difference_table
 
     with Store.open(first) as a, Store.open(second) as b:
         found = difference(a.sweep(), a.trials(), b.sweep(), b.trials())
@@ -219,14 +218,14 @@ def _estimate(sweep: Sweep, jobs: int | None, dask: str | None) -> int:
 def _conclude(store: Store, directory: Path, check: bool) -> int:
     """Print the verdict table and the path of the report; the exit status."""
     from verify.outcome import comparison_of
-    from verify.reporting import write_report
-    from verify.reporting.markdown import verdict_table
+    from verify.reporting import Document, write_report
+    from verify.reporting.terminal import verdict_table
 
-    comparison: Comparison = comparison_of(store)
-    paths = write_report(comparison, store.run_facts(), directory)
-    typer.echo(verdict_table(comparison))
+    document = Document(comparison_of(store), store.run_facts())
+    paths = write_report(document, directory)
+    typer.echo(verdict_table(document))
     typer.echo(f"report: {paths['html']}")
-    return EXIT[comparison.verdict] if check else 0
+    return EXIT[document.comparison.verdict] if check else 0
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

@@ -33,9 +33,9 @@ def report(store: Store | str | Path, directory: str | Path) -> dict[str, Path]:
         If the store can't be read or has no finished trial, or the directory can't be written.
     """
     from verify.keeping.store import Store
-    from verify.reporting import write_report
+    from verify.reporting import Document, write_report
 
     if not isinstance(store, Store):
         with Store.open(store) as opened:
             return report(opened, directory)
-    return write_report(comparison_of(store), store.run_facts(), Path(directory))
+    return write_report(Document(comparison_of(store), store.run_facts()), directory)

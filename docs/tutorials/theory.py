@@ -16,7 +16,7 @@ import numpy as np
 from empirical import measure
 from meanfield import FIM, NTK, Activation, InputMetric, Network, derive, edge_of_chaos, order_parameters, predict
 from verify import Sweep, compare, report, run
-from verify.reporting.summary import headline
+from verify.reporting import Document
 
 print(derive(Activation("mine", "u*exp(-u**2/2)")))
 
@@ -61,5 +61,5 @@ sweep = Sweep(
 )  # fmt: skip
 folder = Path(tempfile.mkdtemp())
 with run(sweep, folder / "mine.sqlite", jobs=1, progress=False) as store:
-    print(headline(compare(sweep, store.trials())))
+    print(Document(compare(sweep, store.trials())).headline)
     print("report:", report(store, folder / "report")["html"])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from meanfield.prediction.asking import predict
 from meanfield.spec import Metric, OrderParameters
 from verify.asking.records import Cell, Sample, Trial
 from verify.asking.sweep import Sweep
+from verify.keeping.store import Store
 
 TINY = {
     "activation": ["tanh", "relu"],
@@ -57,6 +59,27 @@ def draw() -> Callable[..., Any]:
         ]
 
     return measure
+
+
+@pytest.fixture
+def fill() -> Callable[..., None]:
+    """Make a store of a sweep, with trials of these numbers in every cell."""
+
+    def filled(
+        path: Path, sweep: Sweep, numbers: Iterable[int], *, status: Literal["done", "failed"] = "done", code: str = "c"
+    ) -> None:
+        with Store.create(path, sweep) as store:
+            store.begin({"workers": 1})
+            for cell in sweep.cells():
+                for n in numbers:
+                    sample = Sample(n + 0.5, 1 / 3, np.nan, (2.0, 1.0), 2**40, np.array([2.0, 1.0, 0.25]))
+                    samples = {m.label: sample for m in cell.metrics} if status == "done" else {}
+                    layers = OrderParameters.of({name: [n + 1.0, 2.0] for name in OrderParameters.NAMES})
+                    store.append(
+                        [Trial(cell.key, n, status, "", 1.0, samples, {"code": code}, layers if samples else None)]
+                    )
+
+    return filled
 
 
 @pytest.fixture(scope="session")

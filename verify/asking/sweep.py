@@ -23,7 +23,7 @@ from verify.asking.presets import NAME, preset_names
 from verify.asking.records import Cell
 from verify.asking.tolerance import Tolerance
 
-__all__ = ["Engine", "Run", "Sweep", "SweepError", "Verdict", "preset_names", "trial_seed"]
+__all__ = ["Agreement", "Engine", "Run", "Sweep", "SweepError", "preset_names", "trial_seed"]
 
 Whole = Annotated[StrictInt, Field(ge=0)]
 _EXPECTED = {"tuple_type": "a list", "model_type": "a table", "string_pattern_mismatch": "letters, digits, -, _ and ."}
@@ -80,8 +80,8 @@ class Engine(Table):
         return self
 
 
-class Verdict(Table):
-    """What is compared with which tolerance, at the significance level alpha.
+class Agreement(Table):
+    """What counts as agreement, the table ``[verdict]``: which tolerance, at the significance level alpha.
 
     Refined theory is compared where there is any, the leading order elsewhere (or everywhere, if asked). The tolerance
     at width M is ``delta + slope / M`` for the leading order and ``refined_delta + refined_slope / M²`` for the refined
@@ -120,7 +120,7 @@ class Sweep(Table):
     points: tuple[Point, ...] = Field((), alias="cells")
     run: Run = Run()
     engine: Engine = Engine()
-    verdict: Verdict = Verdict()
+    verdict: Agreement = Agreement()
 
     _cells: tuple[Cell, ...] = PrivateAttr()
 
@@ -224,7 +224,7 @@ def _keys(location: tuple[str | int, ...]) -> tuple[str, ...]:
     """The keys that the table at ``location`` may have."""
     tables: dict[tuple[str, ...], type[Table]] = {
         (): Sweep, ("grid",): Grid, ("cells",): Point, ("grid", "network"): NetworkTable, ("run",): Run,
-        ("engine",): Engine, ("verdict",): Verdict,
+        ("engine",): Engine, ("verdict",): Agreement,
     }  # fmt: skip
     table = tables[tuple(part for part in location if isinstance(part, str))]
     return tuple(field.alias or name for name, field in table.model_fields.items())

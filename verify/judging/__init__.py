@@ -1,1 +1,1 @@
-"""Theory and measurement side by side, and the verdict."""
+"""Theory and measurement side by side: pairs, observations, series, ratios judged, the verdict. No text, no figure."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from meanfield.spec import Metric, OrderParameters
 from verify.asking.records import Cell
 from verify.judging.inference import Estimate, mean_of
-from verify.judging.pairing import Spectrum
+from verify.judging.spectra import StoredSpectra
 
 if TYPE_CHECKING:
     from meanfield.bulk.law import SpectralDensity
@@ -56,7 +56,7 @@ class Bulk:
         return mean_of([v for v in values if not math.isnan(v)])
 
 
-def bulks(spectra: Iterable[Spectrum]) -> tuple[Bulk, ...]:
+def bulks(spectra: Iterable[StoredSpectra]) -> tuple[Bulk, ...]:
     """The law of each cell's and metric's spectrum, and the distances of the networks.
 
     The distance from its own law is found for the first networks of each cell, as many as make ``OWN`` altogether, but
@@ -67,16 +67,16 @@ def bulks(spectra: Iterable[Spectrum]) -> tuple[Bulk, ...]:
     return tuple(_bulk(s, own) for s in spectra)
 
 
-def _bulk(spectrum: Spectrum, own: int) -> Bulk:
+def _bulk(stored: StoredSpectra, own: int) -> Bulk:
     try:
-        law = _law(spectrum.cell, spectrum.metric)
-        distances = [_distances(law, eigenvalues) for eigenvalues in spectrum.eigenvalues]
-        nearest = [_own(spectrum, i) for i in range(min(own, len(distances)))]
+        law = _law(stored.cell, stored.metric)
+        networks = tuple(
+            _distances(law, eigenvalues, _own(stored, i) if i < own else math.nan)
+            for i, eigenvalues in enumerate(stored.eigenvalues)
+        )
     except (ValueError, ArithmeticError) as refusal:
-        return Bulk(spectrum.cell, spectrum.metric, None, str(refusal), ())
-    nearest += [math.nan] * (len(distances) - len(nearest))
-    networks = tuple(Distances(*d[:2], o, *d[2:]) for d, o in zip(distances, nearest, strict=True))
-    return Bulk(spectrum.cell, spectrum.metric, law, "; ".join(law.warnings), networks)
+        return Bulk(cell=stored.cell, metric=stored.metric, law=None, reason=str(refusal), networks=())
+    return Bulk(cell=stored.cell, metric=stored.metric, law=law, reason="; ".join(law.warnings), networks=networks)
 
 
 def _law(cell: Cell, metric: Metric, kernels: OrderParameters | None = None) -> SpectralDensity:
@@ -88,14 +88,19 @@ def _law(cell: Cell, metric: Metric, kernels: OrderParameters | None = None) -> 
     return law
 
 
-def _distances(law: SpectralDensity, eigenvalues: NDArray[np.float64]) -> tuple[float, float, float, float]:
+def _distances(law: SpectralDensity, eigenvalues: NDArray[np.float64], own: float) -> Distances:
     bulk = eigenvalues[len(law.outliers.values) :]
-    ends = (float(bulk[-1]), float(bulk[0])) if bulk.size else (math.nan, math.nan)
-    return law.distance(eigenvalues), law.distance(eigenvalues, normalised=True), *ends
+    return Distances(
+        raw=law.distance(eigenvalues),
+        normalised=law.distance(eigenvalues, normalised=True),
+        own=own,
+        lower=float(bulk[-1]) if bulk.size else math.nan,
+        upper=float(bulk[0]) if bulk.size else math.nan,
+    )
 
 
-def _own(spectrum: Spectrum, index: int) -> float:
-    own = spectrum.order_parameters[index]
+def _own(stored: StoredSpectra, index: int) -> float:
+    own = stored.order_parameters[index]
     if own is None:
         return math.nan
-    return _law(spectrum.cell, spectrum.metric, own).distance(spectrum.eigenvalues[index])
+    return _law(stored.cell, stored.metric, own).distance(stored.eigenvalues[index])

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from verify.judging.pairing import LEVEL, STATISTICS, Observation
+from verify.judging.observations import Observation
+from verify.judging.pairing import LEVEL, STATISTICS
 
 __all__ = ["Coverage", "coverage"]
 

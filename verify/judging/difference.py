@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import stdtr
@@ -20,7 +20,7 @@ from verify.judging.inference import Estimate, combination, holm, mean_of
 
 __all__ = ["Difference", "difference"]
 
-STATISTICS = ("mean", "second_moment", "largest")
+COMPARED = ("mean", "second_moment", "largest")
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,13 @@ def difference(a: Sweep, trials_a: Iterable[Trial], b: Sweep, trials_b: Iterable
         _difference(cell, metric, statistic, first[key], second[key], same_networks)
         for cell in a.cells()
         for metric in cell.metrics
-        for statistic in STATISTICS
+        for statistic in COMPARED
         if (key := (cell.key, metric.label, statistic)) in first and key in second
     ]
     if not rows:
         raise ValueError("stores: expected a cell and a metric measured in both, got none")
     adjusted = holm([row.p for row in rows])
-    return tuple(Difference(**{**vars(row), "p": p}) for row, p in zip(rows, adjusted, strict=True))
+    return tuple(replace(row, p=p) for row, p in zip(rows, adjusted, strict=True))
 
 
 def _values(trials: Iterable[Trial]) -> dict[tuple[str, str, str], dict[int, float]]:
@@ -77,7 +77,7 @@ def _values(trials: Iterable[Trial]) -> dict[tuple[str, str, str], dict[int, flo
 
 
 def _statistics(sample: Sample) -> dict[str, float]:
-    values = {name: float(getattr(sample, name)) for name in STATISTICS}
+    values = {name: float(getattr(sample, name)) for name in COMPARED}
     return {name: value for name, value in values.items() if math.isfinite(value)}
 
 
@@ -88,9 +88,16 @@ def _difference(
     common = sorted(a.keys() & b.keys()) if same_networks else []
     x, y = (np.array([values[i] for i in common]) for values in (a, b))
     farthest = float(np.max(np.abs(y - x) / np.abs(x))) if common else math.nan
-    sizes = (len(a), len(b))
     return Difference(
-        cell, metric, statistic, first, second, sizes, _ratio(first, second), _p_equal(first, second), farthest
+        cell=cell,
+        metric=metric,
+        statistic=statistic,
+        first=first,
+        second=second,
+        networks=(len(a), len(b)),
+        ratio=_ratio(first, second),
+        p=_p_equal(first, second),
+        farthest=farthest,
     )
 
 

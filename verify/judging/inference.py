@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +63,7 @@ def mean_of(values: Sequence[float] | NDArray[np.float64]) -> Estimate:
     return Estimate(float(x.mean()), float(x.std(ddof=1) / math.sqrt(x.size)), x.size - 1.0)
 
 
-def combination(coefficients: Sequence[float] | NDArray[Any], estimates: Sequence[Estimate]) -> Estimate:
+def combination(coefficients: Sequence[float] | NDArray[np.float64], estimates: Sequence[Estimate]) -> Estimate:
     """``Σ_k c_k estimate_k`` of independent estimates, with Satterthwaite's degrees of freedom.
 
     The variances of the terms may differ in any way: none is pooled.
@@ -143,11 +143,16 @@ def judge(ratios: Sequence[Estimate], tolerances: Sequence[float], alpha: float)
     critical = float(ndtri(1 - alpha / max(1, len(ratios))) + ndtri(POWER))
     return [
         Judgement(
-            r, d, alpha / len(ratios), p, q, "pass" if p <= alpha else "fail" if q <= alpha else "unclear",
-            d + critical * r.standard_error,
+            ratio=ratio,
+            tolerance=tolerance,
+            level=alpha / len(ratios),
+            p_equivalent=p,
+            p_outside=q,
+            verdict="pass" if p <= alpha else "fail" if q <= alpha else "unclear",
+            detectable=tolerance + critical * ratio.standard_error,
         )
-        for r, d, p, q in zip(ratios, tolerances, equivalent, outside, strict=True)
-    ]  # fmt: skip
+        for ratio, tolerance, p, q in zip(ratios, tolerances, equivalent, outside, strict=True)
+    ]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

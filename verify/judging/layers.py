@@ -53,4 +53,5 @@ def _layers(cell: Cell, trials: list[Trial]) -> Layers:
         return tuple(mean_of(of_layer) for of_layer in values.T)
 
     names = OrderParameters.NAMES
-    return Layers(cell, {n: getattr(theory, n) for n in names}, {n: over_networks(n) for n in names})
+    predicted = {name: getattr(theory, name) for name in names}
+    return Layers(cell=cell, predicted=predicted, measured={name: over_networks(name) for name in names})

@@ -1,4 +1,4 @@
-"""Theory beside measurement: for each cell, metric and statistic, one predicted number and one value per network.
+"""Theory beside measurement: for each cell and metric what `predict` says and the samples of the networks.
 
 Asked for the refined theory, a pair has it wherever there is one; where `predict` refuses it the leading order stands
 in, and ``order`` says which of them it is. What the refined theory says of itself that it doesn't hold is void.
@@ -10,7 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,10 @@ from meanfield.prediction.intervals import central
 from meanfield.spec import Metric, OrderParameters
 from verify.asking.records import Cell, Sample, Trial
 
-__all__ = ["LEVEL", "STATISTICS", "Observation", "Pair", "Spectrum", "observations", "pair", "spectra", "widest"]
+if TYPE_CHECKING:
+    from meanfield.prediction.answer import Prediction
+
+__all__ = ["LEVEL", "STATISTICS", "Pair", "pair", "widest"]
 
 T = TypeVar("T")
 
@@ -28,43 +31,6 @@ STATISTICS = ("mean", "second_moment", "largest", "outliers")
 repel each other, which lifts the largest by a relative order 1/√M and leaves their mean within 1/M."""
 
 LEVEL = 0.95  # of the band in which the refined theory predicts one network
-
-
-@dataclass(frozen=True)
-class Observation:
-    """One statistic of one metric at one cell. ``values``: one per finished network. ``reason``: why the prediction
-    is void (NaN), else empty. ``exponents``: the asymptotic ones (in M, in N), NaN where the theory names none.
-    ``bounds``: lower and upper ones of the largest eigenvalue, where the theory proves any (cross-entropy).
-
-    ``order`` is that of the theory behind ``predicted``, "leading" or "refined", and ``leading`` the leading order's
-    number. ``band`` is where the refined theory expects ``LEVEL`` of all networks."""
-
-    cell: Cell
-    metric: Metric
-    statistic: str
-    predicted: float
-    values: NDArray[np.float64]
-    reason: str
-    exponents: tuple[float, float]
-    bounds: tuple[float, float] | None = None
-    order: str = "leading"
-    leading: float = math.nan
-    band: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True)
-class Spectrum:
-    """The non-zero eigenvalues of the networks of a cell, and where theory puts the outliers and the bulk's mean.
-
-    ``order_parameters`` are those of the same networks, as in :class:`~verify.asking.records.Trial`.
-    """
-
-    cell: Cell
-    metric: Metric
-    eigenvalues: tuple[NDArray[np.float64], ...]
-    outliers: tuple[float, ...]
-    bulk: float
-    order_parameters: tuple[OrderParameters | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,12 +43,12 @@ class Pair:
 
     cell: Cell
     metric: Metric
-    prediction: Any
+    prediction: Prediction | None
     remarks: str
     samples: tuple[Sample, ...]
     order_parameters: tuple[OrderParameters | None, ...]
     order: str
-    leading: Any
+    leading: Prediction | None
 
     @property
     def outliers(self) -> NDArray[np.float64]:
@@ -90,13 +56,22 @@ class Pair:
         says have merged with the bulk (NaN behind the others) are left out."""
         return _outliers(self.prediction)
 
+    @property
+    def bulk(self) -> float:
+        """The predicted mean of the non-zero eigenvalues that are no outliers; NaN where it is void."""
+        return math.nan if self.prediction is None else float(self.prediction.bulk[0])
+
     def predicted(self, statistic: str) -> float:
         """The predicted statistic; NaN where it is void."""
         return _statistic(self.prediction, statistic)
 
+    def predicted_to_leading_order(self, statistic: str) -> float:
+        """The same to leading order, whatever ``order`` is."""
+        return _statistic(self.leading, statistic)
+
     def band(self, statistic: str) -> tuple[float, float] | None:
         """Where the refined theory expects the statistic of ``LEVEL`` of all networks; ``None`` where it is void."""
-        law = getattr(self.prediction, "networks", None)
+        law = None if self.prediction is None else self.prediction.networks
         if self.order != "refined" or law is None or not math.isfinite(self.predicted(statistic)):
             return None
         values = law[statistic] if statistic != "outliers" else np.mean(law["outliers"][..., : self.outliers.size], -1)
@@ -105,12 +80,12 @@ class Pair:
 
     def bounds(self, statistic: str) -> tuple[float, float] | None:
         """The bounds of the largest eigenvalue; ``None`` for another statistic or without any."""
-        found = getattr(self.prediction, "bounds", None)
+        found = None if self.prediction is None else self.prediction.bounds
         return None if found is None or statistic != "largest" else (float(found[0]), float(found[1]))
 
     def exponents(self, statistic: str) -> tuple[float, float]:
         """The asymptotic exponents in M and in N."""
-        known = getattr(self.prediction, "exponents", None) or {}
+        known = {} if self.prediction is None else self.prediction.exponents
         in_width, in_samples = known.get("largest" if statistic == "outliers" else statistic, (math.nan, math.nan))
         return float(in_width), float(in_samples)
 
@@ -127,51 +102,6 @@ def pair(cells: Iterable[Cell], trials: Iterable[Trial], theory: str) -> tuple[P
     )
 
 
-def observations(pairs: Iterable[Pair]) -> tuple[Observation, ...]:
-    """Every statistic that the theory speaks of and that was measured."""
-    return tuple(o for p in pairs for s in STATISTICS for o in _observe(p, s))
-
-
-def spectra(pairs: Iterable[Pair]) -> tuple[Spectrum, ...]:
-    """The stored spectra, where there are any."""
-    found = []
-    for p in pairs:
-        stored = [
-            (s.eigenvalues, own)
-            for s, own in zip(p.samples, p.order_parameters, strict=True)
-            if s.eigenvalues is not None
-        ]
-        if stored:
-            eigenvalues, order_parameters = zip(*stored, strict=True)
-            outliers = tuple(float(x) for x in p.outliers)
-            found.append(Spectrum(p.cell, p.metric, eigenvalues, outliers, _bulk(p), order_parameters))
-    return tuple(found)
-
-
-def _pair(cell: Cell, metric: Metric, found: Iterable[tuple[Sample, OrderParameters | None]], theory: str) -> Pair:
-    samples, own = tuple(s for s, _ in found), tuple(layers for _, layers in found)
-    leading, remarks = _ask(cell, metric, "leading")
-    refined, refined_remarks = _ask(cell, metric, theory) if theory != "leading" else (None, "")
-    if refined is None:
-        return Pair(cell, metric, leading, remarks, samples, own, "leading", leading)
-    return Pair(cell, metric, refined, refined_remarks, samples, own, theory, leading)
-
-
-def _outliers(prediction: Any) -> NDArray[np.float64]:
-    values = np.atleast_1d(np.asarray(getattr(prediction, "outliers", ()), float))
-    return values[np.isfinite(values)] if np.isfinite(values).any() else values
-
-
-def _statistic(prediction: Any, statistic: str) -> float:
-    validity = getattr(prediction, "validity", None)
-    if validity is not None and not validity.moments and statistic in ("mean", "second_moment"):
-        return math.nan
-    if statistic == "outliers":
-        values = _outliers(prediction)
-        return float(np.mean(values)) if values.size else math.nan
-    return float(getattr(prediction, statistic, math.nan))
-
-
 def widest(found: Iterable[T], place: Callable[[T], tuple[Cell, Hashable]]) -> list[T]:
     """Of those with the same mark the one at the largest width (and there at the most samples).
 
@@ -186,7 +116,27 @@ def widest(found: Iterable[T], place: Callable[[T], tuple[Cell, Hashable]]) -> l
     return list(best.values())
 
 
-def _ask(cell: Cell, metric: Metric, order: str) -> tuple[Any, str]:
+def _pair(cell: Cell, metric: Metric, found: Iterable[tuple[Sample, OrderParameters | None]], theory: str) -> Pair:
+    leading, remarks = _ask(cell, metric, "leading")
+    prediction, order = leading, "leading"
+    if theory != "leading":
+        refined, of_refined = _ask(cell, metric, theory)
+        if refined is not None:
+            prediction, remarks, order = refined, of_refined, theory
+    return Pair(
+        cell=cell,
+        metric=metric,
+        prediction=prediction,
+        remarks=remarks,
+        samples=tuple(sample for sample, _ in found),
+        order_parameters=tuple(own for _, own in found),
+        order=order,
+        leading=leading,
+    )
+
+
+def _ask(cell: Cell, metric: Metric, order: str) -> tuple[Prediction | None, str]:
+    """One cell at a time: `predict` refuses and warns for all widths of an array together."""
     from meanfield.prediction.asking import predict
 
     try:
@@ -196,26 +146,17 @@ def _ask(cell: Cell, metric: Metric, order: str) -> tuple[Any, str]:
     return prediction, "; ".join(prediction.warnings)
 
 
-def _observe(pair: Pair, statistic: str) -> Iterable[Observation]:
-    if statistic == "outliers" and pair.outliers.size < 2:
-        return
-    read = _reader(statistic, pair.outliers.size)
-    values = np.array([read(s) for s in pair.samples], float)
-    if values.size and not np.isfinite(values).any():
-        return  # the sweep asked for less: spectrum = "moments" has no eigenvalues
-    predicted = pair.predicted(statistic)
-    reason = "" if math.isfinite(predicted) and predicted != 0 else pair.remarks or f"theory gives {predicted:g}"
-    yield Observation(
-        pair.cell, pair.metric, statistic, predicted, values, reason, pair.exponents(statistic), pair.bounds(statistic),
-        pair.order, _statistic(pair.leading, statistic), pair.band(statistic),
-    )  # fmt: skip
+def _outliers(prediction: Prediction | None) -> NDArray[np.float64]:
+    values = np.empty(0) if prediction is None else np.atleast_1d(np.asarray(prediction.outliers, float))
+    return values[np.isfinite(values)] if np.isfinite(values).any() else values
 
 
-def _reader(statistic: str, outliers: int) -> Callable[[Sample], float]:
-    if statistic != "outliers":
-        return lambda sample: float(getattr(sample, statistic))
-    return lambda s: float(np.mean(s.outliers[:outliers])) if len(s.outliers) >= outliers else math.nan
-
-
-def _bulk(pair: Pair) -> float:
-    return math.nan if pair.prediction is None else float(pair.prediction.bulk[0])
+def _statistic(prediction: Prediction | None, statistic: str) -> float:
+    if prediction is None:
+        return math.nan
+    if prediction.validity is not None and not prediction.validity.moments and statistic in ("mean", "second_moment"):
+        return math.nan
+    if statistic == "outliers":
+        values = _outliers(prediction)
+        return float(np.mean(values)) if values.size else math.nan
+    return float(getattr(prediction, statistic))

@@ -45,4 +45,7 @@ def _ranks(pair: Pair) -> Ranks:
     count = pair.outliers.size
     values = np.array([s.outliers[:count] for s in pair.samples if len(s.outliers) >= count])
     measured = tuple(mean_of(column) for column in values.T) if values.size else ()
-    return Ranks(pair.cell, pair.metric, tuple(map(float, pair.outliers)), measured, pair.bounds("largest"))
+    predicted = tuple(float(x) for x in pair.outliers)
+    return Ranks(
+        cell=pair.cell, metric=pair.metric, predicted=predicted, measured=measured, bounds=pair.bounds("largest")
+    )

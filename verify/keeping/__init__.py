@@ -1,1 +1,1 @@
-"""The store, and what is exported of it."""
+"""The store: its file, its rows, and what is exported of it."""

@@ -20,6 +20,7 @@ import numpy as np
 
 from meanfield.commands.shared import whole_file
 from meanfield.spec import Metric, Network, OrderParameters
+from meanfield.text import alike
 from verify.asking.records import Cell, Trial
 from verify.keeping.store import Store
 
@@ -79,11 +80,11 @@ def _frame(store: Store) -> pd.DataFrame:
 def _cell_columns(cell: Cell) -> dict[str, Any]:
     network: Network = cell.network
     return {
-        "activation": _alike([a.name for a in network.activation]),
+        "activation": _of_layers([a.name for a in network.activation]),
         "depth": network.depth,
-        "weight_variance": _alike(network.weight_variance),
-        "bias_variance": _alike(network.bias_variance),
-        "width_ratios": _alike(network.width_ratios),
+        "weight_variance": _of_layers(network.weight_variance),
+        "bias_variance": _of_layers(network.bias_variance),
+        "width_ratios": _of_layers(network.width_ratios),
         "outputs": network.outputs,
         "width": cell.width,
         "samples": cell.samples,
@@ -109,9 +110,9 @@ def _trial_columns(trial: Trial, metric: Metric) -> dict[str, Any]:
     return {**about, **origin, **measured, **{name: np.asarray(values, float) for name, values in lists.items()}}
 
 
-def _alike(values: Sequence[Any]) -> Any:
+def _of_layers(values: Sequence[float] | Sequence[str]) -> float | str:
     """One value for all layers as it is, different ones as a JSON list."""
-    return values[0] if len(set(values)) == 1 else json.dumps(list(values))
+    return alike(values, lambda different: json.dumps(list(different)))
 
 
 def _csv(frame: pd.DataFrame, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The tables of a store, and opening a file that may or may not be one.
+"""The tables of a store, opening a file that may or may not be one, its journal, lock and transactions.
 
 A store says what it is in SQLite's own header: ``application_id`` and ``user_version`` (the schema).
 """
@@ -11,7 +11,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["APPLICATION", "SCHEMA", "StoreError", "connect", "create_tables", "journal", "plain_errors", "readable"]
+__all__ = [
+    "APPLICATION", "SCHEMA", "StoreError", "connect", "journal", "lock_for_writing", "plain_errors", "prepare",
+    "readable", "transaction",
+]  # fmt: skip
 
 APPLICATION = 0x4D466C64  # "MFld"
 SCHEMA = 2
@@ -78,7 +81,7 @@ def _checked(path: Path, mode: str, write: bool) -> sqlite3.Connection:
     return connection
 
 
-def create_tables(connection: sqlite3.Connection) -> None:
+def _create_tables(connection: sqlite3.Connection) -> None:
     """Make the tables of a new store, all of them or none."""
     header = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA};"
     connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} {header} COMMIT;")
@@ -138,3 +141,43 @@ def _check(connection: sqlite3.Connection, path: Path, write: bool) -> None:
         raise StoreError(f"store: expected a store made by `verify run`, got another file: {path}")
     if schema != SCHEMA:
         raise StoreError(f"store: expected schema {SCHEMA}, got schema {schema}: {path}")
+
+
+def prepare(connection: sqlite3.Connection, wanted: str) -> None:
+    """Journal mode, and the tables of a new store. SQLite's other journal needs a full sync to survive a power cut."""
+    with contextlib.suppress(sqlite3.OperationalError):  # somebody is reading: it stays as it is
+        connection.execute(f"PRAGMA journal_mode = {wanted}")
+    (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    connection.execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' else 'FULL'}")
+    if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        _create_tables(connection)
+
+
+def lock_for_writing(path: Path) -> sqlite3.Connection:
+    """The right to write, held until the connection closes or the process ends, however it ends.
+
+    It is SQLite's exclusive lock on an empty file next to the store, so readers of the store don't notice.
+    """
+    file = path.resolve()  # whatever name leads to it
+    lock = sqlite3.connect(file.with_name(f"{file.name}.lock"), isolation_level=None, timeout=0)
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        lock.close()
+        if "locked" not in str(error):
+            raise
+        raise StoreError(f"store: expected no other run to be writing, got one: {path}") from None
+    return lock
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """All of what is done inside, or none of it."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+    except BaseException:
+        if connection.in_transaction:  # a full disk has rolled it back already
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

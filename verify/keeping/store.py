@@ -19,12 +19,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
-from meanfield.spec import OrderParameters
 from verify.asking.records import Cell, Sample, Trial
 from verify.asking.sweep import Sweep
-from verify.keeping.schema import StoreError, connect, create_tables, journal, plain_errors, readable
+from verify.keeping.rows import read_layers, read_sample, write_trial
+from verify.keeping.schema import (
+    StoreError,
+    connect,
+    journal,
+    lock_for_writing,
+    plain_errors,
+    prepare,
+    readable,
+    transaction,
+)  # fmt: skip
 
 __all__ = ["Store", "StoreError"]
 
@@ -64,9 +71,9 @@ class Store:
         connection = connect(path, write=True)
         with contextlib.ExitStack() as cleanup, plain_errors(path):
             cleanup.callback(connection.close)
-            lock = _lock(path)
+            lock = lock_for_writing(path)
             cleanup.callback(lock.close)
-            _prepare(connection, journal(path.parent))
+            prepare(connection, journal(path.parent))
             _check_name(connection, path, sweep)
             connection.execute("INSERT OR IGNORE INTO sweep VALUES (1, ?)", (sweep.to_json(),))
             cleanup.pop_all()
@@ -124,7 +131,7 @@ class Store:
         """Note that a run of the sweep starts now, with its facts (versions, host, workers)."""
         started = datetime.now(UTC).isoformat(timespec="seconds")
         row = (started, json.dumps(dict(facts), sort_keys=True))
-        with plain_errors(self.path), _transaction(self._connection) as connection:
+        with plain_errors(self.path), transaction(self._connection) as connection:
             self.take()
             cursor = connection.execute("INSERT INTO session (started, seconds, facts) VALUES (?, 0, ?)", row)
         self._session = (int(cursor.lastrowid or 0), time.monotonic())
@@ -135,14 +142,14 @@ class Store:
             (s["started"], s["seconds"], json.dumps({k: v for k, v in s.items() if k not in ("started", "seconds")}))
             for s in sessions
         ]
-        with plain_errors(self.path), _transaction(self._connection) as connection:
+        with plain_errors(self.path), transaction(self._connection) as connection:
             connection.executemany("INSERT INTO session (started, seconds, facts) VALUES (?, ?, ?)", rows)
 
     def append(self, trials: Iterable[Trial]) -> None:
         """Commit finished trials of cells of this sweep in one transaction. A trial that is there is replaced."""
-        with plain_errors(self.path), _transaction(self._connection) as connection:
+        with plain_errors(self.path), transaction(self._connection) as connection:
             for trial in trials:
-                _write(connection, self._questions[trial.cell], trial)
+                write_trial(connection, self._questions[trial.cell], trial)
             if self._session is not None:
                 number, start = self._session
                 connection.execute("UPDATE session SET seconds = ? WHERE id = ?", (time.monotonic() - start, number))
@@ -165,7 +172,15 @@ class Store:
             for cell, question in self._questions.items():
                 rows = self._rows(query, question, self._sweep.run.trials)
                 for number, status, reason, seconds, source, layers in rows:
-                    yield Trial(cell, number, status, reason, float(seconds), {}, provenance[source], _layers(layers))
+                    yield Trial(
+                        cell=cell,
+                        index=number,
+                        status=status,
+                        reason=reason,
+                        seconds=float(seconds),
+                        provenance=provenance[source],
+                        order_parameters=read_layers(layers),
+                    )
 
     def codes(self) -> set[str]:
         """Hashes of the measuring code that made the trials of this store."""
@@ -229,33 +244,11 @@ class Store:
         query = f"SELECT {columns} FROM sample WHERE question = ? AND number = ? ORDER BY rowid"  # noqa: S608
         rows = self._rows(query, self._questions[trial.cell], trial.index)
         with readable(self.path):
-            return {metric: _sample(*values) for metric, *values in rows}
+            return {metric: read_sample(*values) for metric, *values in rows}
 
     def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with plain_errors(self.path):
             return self._connection.execute(query, values).fetchall()
-
-
-@contextlib.contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield connection
-    except BaseException:
-        if connection.in_transaction:  # a full disk has rolled it back already
-            connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
-
-
-def _prepare(connection: sqlite3.Connection, wanted: str) -> None:
-    """Journal mode, and the tables of a new store. SQLite's other journal needs a full sync to survive a power cut."""
-    with contextlib.suppress(sqlite3.OperationalError):  # somebody is reading: it stays as it is
-        connection.execute(f"PRAGMA journal_mode = {wanted}")
-    (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
-    connection.execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' else 'FULL'}")
-    if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        create_tables(connection)
 
 
 def _check_name(connection: sqlite3.Connection, path: Path, sweep: Sweep) -> None:
@@ -265,70 +258,3 @@ def _check_name(connection: sqlite3.Connection, path: Path, sweep: Sweep) -> Non
             name = json.loads(text)["name"]
         if name != sweep.name:
             raise StoreError(f"store: expected one of the sweep {sweep.name!r}, got one of {name!r}: {path}")
-
-
-def _lock(path: Path) -> sqlite3.Connection:
-    """The right to write, held until the connection closes or the process ends, however it ends.
-
-    It is SQLite's exclusive lock on an empty file next to the store, so readers of the store don't notice.
-    """
-    file = path.resolve()  # whatever name leads to it
-    lock = sqlite3.connect(file.with_name(f"{file.name}.lock"), isolation_level=None, timeout=0)
-    try:
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        lock.close()
-        if "locked" not in str(error):
-            raise
-        raise StoreError(f"store: expected no other run to be writing, got one: {path}") from None
-    return lock
-
-
-def _write(connection: sqlite3.Connection, question: str, trial: Trial) -> None:
-    key = (question, trial.index)
-    text = json.dumps(dict(trial.provenance), sort_keys=True)
-    connection.execute("INSERT OR IGNORE INTO provenance (json) VALUES (?)", (text,))
-    (source,) = connection.execute("SELECT id FROM provenance WHERE json = ?", (text,)).fetchone()
-    row = (*key, trial.cell, trial.status, trial.reason, trial.seconds, source, _layers_blob(trial.order_parameters))
-    connection.execute("INSERT OR REPLACE INTO trial VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-    connection.execute("DELETE FROM sample WHERE question = ? AND number = ?", key)
-    rows = [(*key, metric, *_columns(sample)) for metric, sample in trial.samples.items()]
-    connection.executemany("INSERT INTO sample VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-
-
-def _columns(sample: Sample) -> tuple[Any, ...]:
-    numbers = (sample.mean, sample.second_moment, sample.largest)
-    eigenvalues = None if sample.eigenvalues is None else _blob(sample.eigenvalues)
-    return (*numbers, _blob(sample.outliers), sample.dimension, eigenvalues)
-
-
-def _sample(
-    mean: float | None, second_moment: float | None, largest: float | None, outliers: bytes, dimension: int,
-    eigenvalues: bytes | None,
-) -> Sample:  # fmt: skip
-    return Sample(
-        mean=_number(mean),
-        second_moment=_number(second_moment),
-        largest=_number(largest),
-        outliers=tuple(np.frombuffer(outliers, "<f8").tolist()),
-        dimension=int(dimension),
-        eigenvalues=None if eigenvalues is None else np.frombuffer(eigenvalues, "<f8"),
-    )
-
-
-def _layers_blob(parameters: OrderParameters | None) -> bytes:
-    """One row for each of ``OrderParameters.NAMES``, one number a layer; nothing where none were measured."""
-    return b"" if parameters is None else _blob(list(parameters.to_dict().values()))
-
-
-def _layers(stored: bytes) -> OrderParameters | None:
-    rows = np.frombuffer(stored, "<f8").reshape(len(OrderParameters.NAMES), -1)
-    return OrderParameters.of(dict(zip(OrderParameters.NAMES, rows, strict=True))) if rows.size else None
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)  # SQLite keeps NaN as NULL
-
-
-def _blob(values: Any) -> bytes:
-    return np.ascontiguousarray(values, dtype="<f8").tobytes()

@@ -1,5 +1,9 @@
-"""Reports: plain tables and lines first, then HTML, Markdown, JSON, CSV and figures made of them."""
+"""Reports. ``document`` holds what is said: sentences (``summary``), ``tables/``, ``figures/``; each format renders it.
 
-from verify.reporting.export import write_report
+A table column is a row in its table's file; a table or a figure is a file and a row in ``document``.
+"""
 
-__all__ = ["write_report"]
+from verify.reporting.document import Document
+from verify.reporting.writing import write_report
+
+__all__ = ["Document", "write_report"]

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from meanfield.spec import Network
-from verify.judging.verdict import Limit, Row
+from meanfield.text import alike
+from verify.judging.judged import Limit, Row
 
 __all__ = [
-    "AXES",
-    "ORDER_PARAMETER_TITLES",
-    "STATISTIC_TITLES",
-    "VERDICT_TITLES",
-    "Named",
-    "network_names",
-    "place",
-    "sizes",
-]
+    "AXES", "ORDER_PARAMETER_TITLES", "STATISTIC_TITLES", "SYMBOLS", "VERDICT_TITLES", "Named", "brief",
+    "network_names", "place", "sizes",
+]  # fmt: skip
 
 STATISTIC_TITLES = {
     "mean": "mean eigenvalue",
@@ -30,6 +24,12 @@ VERDICT_TITLES = {"pass": "✓ pass", "fail": "✗ fail", "unclear": "? unclear"
 ORDER_PARAMETER_TITLES = {
     "q": "q", "q_st": "q_st", "forward": "q̂", "forward_st": "q̂_st", "backward": "q̃", "backward_st": "q̃_st",
 }  # fmt: skip
+SYMBOLS = {
+    "activation": "activation", "depth": "L", "weight_variance": "σ_w²", "bias_variance": "σ_b²", "outputs": "C",
+    "width_ratios": "α",
+}  # fmt: skip
+"""The fields of a network, as a report's tables and names call them."""
+
 AXES = {"width": "width M", "samples": "samples N"}
 
 
@@ -43,25 +43,28 @@ class Named:
     def __str__(self) -> str:
         return self.name
 
-    def parts(self) -> dict[str, str | int | float]:
-        """The name, and each field for programs: a number (or a name) where all layers have the same."""
+    def fields(self) -> dict[str, str | float]:
+        """Each of ``SYMBOLS`` as a number (or a name) where all layers have the same."""
         network = self.network
         return {
-            "": self.name,
-            "_activation": _same([a.name for a in network.activation] or ["linear"]),
-            "_depth": network.depth,
-            "_weight_variance": _same(network.weight_variance),
-            "_bias_variance": _same(network.bias_variance),
-            "_outputs": network.outputs,
-            "_width_ratios": _same(network.width_ratios),
+            "activation": alike([a.name for a in network.activation] or ["linear"]),
+            "depth": network.depth,
+            "weight_variance": alike(network.weight_variance),
+            "bias_variance": alike(network.bias_variance),
+            "outputs": network.outputs,
+            "width_ratios": alike(network.width_ratios),
         }
+
+    def parts(self) -> dict[str, str | float]:
+        """The name, and each field for programs."""
+        return {"": self.name, **{f"_{field}": value for field, value in self.fields().items()}}
 
 
 def network_names(networks: Iterable[Network]) -> dict[str, str]:
     """A short name for each network, by digest: what tells it from the others."""
     described = {network.digest: _described(network) for network in networks}
     telling: list[str] = []
-    for field in _FIELDS:
+    for field in SYMBOLS:
         if _distinct(described.values(), [*telling, field]) > _distinct(described.values(), telling):
             telling.append(field)
     return {key: _joined(d, telling or ["activation"]) for key, d in described.items()}
@@ -88,25 +91,22 @@ def place(judged: Row | Limit, names: Mapping[str, str]) -> str:
     return f"{title} of {judged.metric.label}, {names[judged.network.digest]}, {sizes(judged)}"
 
 
+def brief(value: str | float) -> str:
+    """A name as it is, a number in few digits."""
+    return value if isinstance(value, str) else f"{value:g}"
+
+
 def _described(network: Network) -> dict[str, str]:
-    ratios = network.width_ratios
-    return {
-        "activation": _brief([a.name for a in network.activation] or ["linear"]),
-        "depth": f"L = {network.depth}",
-        "weight_variance": f"σ_w² = {_brief(network.weight_variance)}",
-        "bias_variance": f"σ_b² = {_brief(network.bias_variance)}",
-        "outputs": f"C = {network.outputs}",
-        "width_ratios": "" if set(ratios) == {1.0} else f"α = {_brief(ratios)}",
+    """The fields that may tell a network from others, as they stand in a name."""
+    per_layer: dict[str, Sequence[str | float]] = {
+        "activation": [a.name for a in network.activation] or ["linear"],
+        "depth": [str(network.depth)],
+        "weight_variance": network.weight_variance,
+        "bias_variance": network.bias_variance,
+        "outputs": [str(network.outputs)],
+        "width_ratios": network.width_ratios,
     }
-
-
-_FIELDS = ("activation", "depth", "weight_variance", "bias_variance", "outputs", "width_ratios")
-
-
-def _same(values: Sequence[Any]) -> Any:
-    return values[0] if len(set(values)) == 1 else "/".join(map(str, values))
-
-
-def _brief(values: Sequence[Any]) -> str:
-    spelled = [v if isinstance(v, str) else f"{v:g}" for v in values]
-    return spelled[0] if len(set(spelled)) == 1 else "/".join(spelled)
+    spelled = {field: alike([brief(v) for v in values]) for field, values in per_layer.items()}
+    described = {field: f"{SYMBOLS[field]} = {value}" for field, value in spelled.items()}
+    described["activation"] = spelled["activation"]
+    return described if set(network.width_ratios) != {1.0} else {**described, "width_ratios": ""}

@@ -7,17 +7,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from verify.judging.inference import POWER
+from verify.judging.judged import Limit, Row
 from verify.judging.pairing import LEVEL
-from verify.judging.verdict import Comparison, Limit, Row
-from verify.reporting.names import STATISTIC_TITLES, network_names, place
+from verify.judging.verdict import Comparison
+from verify.reporting.names import STATISTIC_TITLES, place
 
-__all__ = ["counts", "headline", "remarks", "rule"]
+__all__ = ["counted", "counts", "headline", "remarks", "rule"]
 
 NAMED = 3
 """How many disagreements the first sentence names."""
 
 
-def headline(comparison: Comparison) -> str:
+def headline(comparison: Comparison, names: Mapping[str, str]) -> str:
     """One sentence: do theory and experiment agree, and where not."""
     found = Counter(d.verdict for d in comparison.deciding)
     total = sum(found.values())
@@ -28,7 +29,7 @@ def headline(comparison: Comparison) -> str:
         return "Nothing is decided: no comparison has both a prediction and finished networks."
     if comparison.verdict == "fail":
         failing = f"{found['fail']} of {total} comparisons"
-        return f"{both[0].upper()}{both[1:]} disagree in {failing} {where}: {_worst(comparison)}."
+        return f"{both[0].upper()}{both[1:]} disagree in {failing} {where}: {_worst(comparison, names)}."
     if comparison.verdict == "pass":
         everywhere = "the one comparison" if total == 1 else f"all {total} comparisons"
         return f"{both[0].upper()}{both[1:]} agree in {everywhere} {where}, {within}."
@@ -62,16 +63,16 @@ def rule(comparison: Comparison) -> str:
     )
 
 
-def remarks(comparison: Comparison, facts: Mapping[str, Any] | None = None) -> list[str]:
+def remarks(comparison: Comparison, facts: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
     """What the headline leaves out: how many networks, how the finite widths do, what these trials could have found.
 
     ``facts``: where the figures come from; they tell what was declared when the networks were measured.
     """
     return [
         _trials(comparison),
-        *_redeclared(comparison, facts or {}),
+        *_redeclared(comparison, facts),
         *_fits(comparison),
-        *_finite_widths(comparison),
+        *_finite_widths(comparison, names),
         *_coverage(comparison),
         *_sensitivity(comparison),
     ]
@@ -85,6 +86,12 @@ def counts(comparison: Comparison) -> dict[str, dict[str, int]]:
         "deciding": {k: decides[k] for k in ("pass", "fail", "unclear")},
         "cells": {k: cells[k] for k in ("pass", "fail", "unclear", "void")},
     }
+
+
+def counted(found: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """The counts as lines: ``decides: 3 pass, 0 fail, 1 unclear``."""
+    titles = {"deciding": "decides", "cells": "cells"}
+    return [f"{titles[what]}: " + ", ".join(f"{n} {kind}" for kind, n in c.items()) for what, c in found.items()]
 
 
 def _where(comparison: Comparison) -> str:
@@ -118,9 +125,8 @@ def _within(comparison: Comparison) -> str:
     return _by_order({order: _percent(t.limit) for order, t in comparison.tolerances.items()})
 
 
-def _worst(comparison: Comparison) -> str:
+def _worst(comparison: Comparison, names: Mapping[str, str]) -> str:
     failing = sorted((d for d in comparison.deciding if d.verdict == "fail"), key=lambda d: -_distance(d))
-    names = network_names(comparison.networks)
     named = [f"{place(d, names)}: {d.ratio.value:.3g} of the prediction" for d in failing[:NAMED]]
     return "; ".join([*named, *([f"and {len(failing) - NAMED} more"] if len(failing) > NAMED else [])])
 
@@ -158,7 +164,7 @@ def _fits(comparison: Comparison) -> list[str]:
     ]
 
 
-def _finite_widths(comparison: Comparison) -> list[str]:
+def _finite_widths(comparison: Comparison, names: Mapping[str, str]) -> list[str]:
     informing = [r for r in comparison.rows if r.judgement is not None and not r.decides and r.trials]
     if not informing:
         return []
@@ -167,7 +173,7 @@ def _finite_widths(comparison: Comparison) -> list[str]:
     return [
         f"At the finite widths measured, {_theories(comparison)} is shown to be within tolerance in "
         f"{found['pass']} of {len(informing)} cells and outside in {found['fail']}; farthest is the "
-        f"{place(worst, network_names(comparison.networks))}: {worst.ratio.value:.3g} of the prediction."
+        f"{place(worst, names)}: {worst.ratio.value:.3g} of the prediction."
     ]
 
 

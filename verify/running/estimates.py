@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from empirical.dual.plan import Plan, Size, TooLarge, choose, gibibytes
-from meanfield.text import format_table
+from meanfield.text import alike, format_table
 from verify.asking.records import Cell
 from verify.asking.sweep import Sweep
 from verify.running.trials import Task, prepare_worker, run_task
@@ -70,7 +70,7 @@ def estimate_table(sweep: Sweep, estimates: Sequence[CellEstimate], workers: int
 
 def _line(sweep: Sweep, e: CellEstimate) -> tuple[str, ...]:
     network = e.cell.network
-    name = f"{_alike(network.activation)} ({_alike(network.weight_variance)}, {_alike(network.bias_variance)})"
+    name = f"{alike(network.activation)} ({alike(network.weight_variance)}, {alike(network.bias_variance)})"
     sizes = (network.depth, e.cell.width, e.cell.samples, network.outputs, len(e.cell.metrics), sweep.run.trials)
     memory = "too large" if e.plan is None else gibibytes(e.plan.bytes)
     return (name, *map(str, sizes), memory, f"{e.seconds:.2g}")
@@ -81,10 +81,6 @@ def _duration(seconds: float) -> str:
         return "unknown time"
     size, unit = next((s, u) for s, u in ((3600, "hours"), (60, "minutes"), (0, "seconds")) if seconds >= 2 * s)
     return f"about {seconds / (size or 1):.2g} {unit}"
-
-
-def _alike(values: Sequence[object]) -> str:
-    return str(values[0]) if len(set(values)) == 1 else "/".join(map(str, values))
 
 
 def _plan(sweep: Sweep, cell: Cell) -> tuple[Plan | None, str]:

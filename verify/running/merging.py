@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,6 @@ def _copy(source: Store, target: Store) -> None:
         target.append(group)
 
 
-def _better(trials: Iterable[Trial], have: dict[str, Any]) -> Iterable[Trial]:
+def _better(trials: Iterable[Trial], have: Mapping[str, Mapping[int, str]]) -> Iterable[Trial]:
     """Those that are missing, and finished ones in place of failed ones."""
     return (t for t in trials if (have[t.cell].get(t.index, "missing"), t.status) in _BETTER)

@@ -100,8 +100,16 @@ def _run_trial(task: Task, index: int) -> Trial:
         except Exception as error:  # whatever a backend raises is this trial's result, not the sweep's end
             reason = f"{type(error).__name__}: {error}"
         else:
-            seconds = time.perf_counter() - start
-            return Trial(task.cell.key, index, "done", "", seconds, *found)
+            samples, provenance, own = found
+            return Trial(
+                cell=task.cell.key,
+                index=index,
+                status="done",
+                seconds=time.perf_counter() - start,
+                samples=samples,
+                provenance=provenance,
+                order_parameters=own,
+            )
     return failed(task, index, reason, time.perf_counter() - start, host=host())
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from verify.asking.sweep import Verdict
+from verify.asking.sweep import Agreement
 
 
 def test_each_order_has_its_tolerance_which_shrinks_with_the_order_of_what_is_left_out() -> None:
-    verdict = Verdict(delta=0.05, slope=3.0, refined_delta=0.01, refined_slope=200.0)
+    verdict = Agreement(delta=0.05, slope=3.0, refined_delta=0.01, refined_slope=200.0)
     leading, refined = verdict.tolerance("leading"), verdict.tolerance("refined")
     assert leading.at(1 / 100) == pytest.approx(0.08)
     assert refined.at(1 / 100) == pytest.approx(0.03)

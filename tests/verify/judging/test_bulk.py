@@ -15,14 +15,15 @@ from meanfield import spectrum
 from meanfield.spec import FIM, NTK, InputMetric, Network
 from verify.asking.records import Cell, Sample, Trial
 from verify.judging.bulk import Bulk, bulks
-from verify.judging.pairing import pair, spectra
+from verify.judging.pairing import pair
+from verify.judging.spectra import stored_spectra
 
 NETWORK = Network(3, "tanh", 2.0, 0.3, 1)
 CELL = Cell(NETWORK, 60, 40, (FIM(), InputMetric()))
 
 
 def found_in(trials: list[Trial], cell: Cell = CELL) -> tuple[Bulk, ...]:
-    return bulks(spectra(pair([cell], trials, "leading")))
+    return bulks(stored_spectra(pair([cell], trials, "leading")))
 
 
 def trial(index: int, metric: FIM | InputMetric = CELL.metrics[0]) -> Trial:

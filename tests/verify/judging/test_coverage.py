@@ -9,7 +9,7 @@ import numpy as np
 from meanfield.spec import FIM, Network
 from verify.asking.records import Cell
 from verify.judging.coverage import coverage
-from verify.judging.pairing import Observation
+from verify.judging.observations import Observation
 
 CELL = Cell(Network(2, "linear", 1.5, 0.2, 4), 64, 20, (FIM(),))
 

@@ -12,7 +12,9 @@ import pytest
 import meanfield.prediction.asking
 from meanfield.spec import FIM, NTK, Network
 from verify.asking.records import Cell, Sample, Trial
-from verify.judging.pairing import Observation, observations, pair, spectra
+from verify.judging.observations import Observation, observations
+from verify.judging.pairing import pair
+from verify.judging.spectra import stored_spectra
 
 NETWORK = Network(2, "linear", 1.5, 0.2, 4)
 CELL = Cell(NETWORK, 64, 20, (FIM(),))
@@ -35,7 +37,9 @@ def test_the_outliers_are_compared_by_their_mean() -> None:
 
 def plant(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
     given = {"mean": 1.0, "second_moment": 2.0, "largest": 9.0, "bulk": (0.5, 3), "warnings": (), "exponents": {}}
-    prediction = SimpleNamespace(**{**given, "bounds": None, "outliers": np.full(4, 9.0), **fields})
+    prediction = SimpleNamespace(
+        **{**given, "bounds": None, "outliers": np.full(4, 9.0), "networks": None, "validity": None, **fields}
+    )
     monkeypatch.setattr(meanfield.prediction.asking, "predict", lambda *_, **__: prediction)
 
 
@@ -75,7 +79,7 @@ def test_values_come_in_the_order_of_trial_numbers() -> None:
 
 def test_stored_spectra_come_with_outliers_and_bulk() -> None:
     stored = np.array([3.0, 1.0])
-    (found,) = spectra(pair([CELL], [trial(eigenvalues=stored), trial(1)], "leading"))
+    (found,) = stored_spectra(pair([CELL], [trial(eigenvalues=stored), trial(1)], "leading"))
     assert [e.tolist() for e in found.eigenvalues] == [[3.0, 1.0]]
     assert len(found.outliers) == 4
     assert 0 < found.bulk < found.outliers[0]

@@ -11,9 +11,10 @@ from scipy import stats
 
 from meanfield.spec import FIM, NTK, Network
 from verify.asking.records import Cell
+from verify.judging.extrapolation import fit_limit, lack_of_fit, powers
 from verify.judging.inference import Estimate, mean_of
-from verify.judging.pairing import Observation
-from verify.judging.scaling import fit_limit, lack_of_fit, powers, series
+from verify.judging.observations import Observation
+from verify.judging.scaling import series
 
 WIDTHS = np.array([64.0, 128.0, 256.0, 512.0])
 NETWORK = Network(3, "linear", 1.0, 0.1, 4)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from meanfield.propagation import recursion
 from verify.asking.records import Sample, Trial
 from verify.asking.sweep import Sweep
 from verify.judging.verdict import Comparison, compare
@@ -192,3 +193,13 @@ def test_the_true_theory_is_refuted_in_at_most_alpha_of_all_worlds(world: World)
     small = sweep(trials=5)
     refuted = sum(compare(small, world(small, seed=s)).verdict == "fail" for s in range(200))
     assert refuted / 200 < 0.05 + 4 * math.sqrt(0.05 * 0.95 / 200)
+
+
+def test_the_recursion_of_each_network_is_run_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The preset `quick` has three networks, and asks theory of two orders for three metrics at four widths."""
+    sweep = Sweep.preset("quick", ["run.trials=2"])
+    trials, through, runs = world(sweep), recursion._through, []
+    monkeypatch.setattr(recursion, "_through", lambda *given: runs.append(given) or through(*given))
+    recursion._integrated.cache_clear()
+    compare(sweep, trials)
+    assert len(runs) == 3

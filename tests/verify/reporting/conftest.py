@@ -15,7 +15,7 @@ from meanfield.spec.activations import Activation
 from verify.asking.records import Cell, Sample, Trial
 from verify.asking.sweep import Sweep
 from verify.judging.verdict import Comparison, compare
-from verify.reporting import write_report
+from verify.reporting import Document, write_report
 
 HOSTILE = "<script>alert('ü|$x$')</script>&amp;"
 
@@ -67,7 +67,7 @@ def _sweep() -> Sweep:
 @pytest.fixture(scope="session")
 def written(agreeing: Comparison, facts: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The report of the agreeing comparison, in a folder that had to be made."""
-    return write_report(agreeing, facts, tmp_path_factory.mktemp("report") / "made" / "here")
+    return write_report(Document(agreeing, facts), tmp_path_factory.mktemp("report") / "made" / "here")
 
 
 class Hostile:

@@ -14,8 +14,7 @@ import pytest
 
 from verify.asking.sweep import Sweep
 from verify.judging.verdict import Comparison
-from verify.reporting import write_report
-from verify.reporting.summary import headline
+from verify.reporting import Document, write_report
 
 VOID_ELEMENTS = {"meta", "link"}
 
@@ -54,7 +53,7 @@ class Page(HTMLParser):
 def hostile_files(
     hostile: Comparison, facts: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Path]:
-    return write_report(hostile, facts, tmp_path_factory.mktemp("hostile"))
+    return write_report(Document(hostile, facts), tmp_path_factory.mktemp("hostile"))
 
 
 def test_all_files_are_there_and_nothing_else(written: dict[str, Path]) -> None:
@@ -66,7 +65,7 @@ def test_all_files_are_there_and_nothing_else(written: dict[str, Path]) -> None:
 def test_same_input_same_bytes(
     written: dict[str, Path], agreeing: Comparison, facts: dict[str, Any], tmp_path: Path
 ) -> None:
-    again = write_report(agreeing, facts, tmp_path)
+    again = write_report(Document(agreeing, facts), tmp_path)
     assert {k: p.read_bytes() for k, p in written.items()} == {k: p.read_bytes() for k, p in again.items()}
     figures = sorted((tmp_path / "figures").iterdir())
     assert figures
@@ -79,7 +78,7 @@ def test_the_figures_of_an_earlier_report_go_and_nothing_else(
     (tmp_path / "figures").mkdir()
     for name in ("old.svg", "notes.txt"):
         (tmp_path / "figures" / name).write_text("old")
-    write_report(agreeing, facts, tmp_path)
+    write_report(Document(agreeing, facts), tmp_path)
     left = {p.name for p in (tmp_path / "figures").iterdir()}
     assert "notes.txt" in left
     assert "old.svg" not in left
@@ -142,9 +141,9 @@ def test_figures_have_a_title_and_tables_a_caption_and_scopes(written: dict[str,
 
 def test_the_first_sentence_is_the_headline(written: dict[str, Path], agreeing: Comparison) -> None:
     text = written["html"].read_text("utf-8")
-    assert re.findall(r'<p class="headline">(.*?)</p>', text) == [headline(agreeing)]
-    assert written["markdown"].read_text("utf-8").split("\n\n")[1] == headline(agreeing)
-    assert json.loads(written["json"].read_text("utf-8"))["headline"] == headline(agreeing)
+    assert re.findall(r'<p class="headline">(.*?)</p>', text) == [Document(agreeing).headline]
+    assert written["markdown"].read_text("utf-8").split("\n\n")[1] == Document(agreeing).headline
+    assert json.loads(written["json"].read_text("utf-8"))["headline"] == Document(agreeing).headline
 
 
 def test_names_cannot_break_the_page(hostile_files: dict[str, Path]) -> None:
@@ -176,5 +175,5 @@ def test_a_report_that_cannot_be_written_leaves_nothing(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OSError, match="file"):
-        write_report(agreeing, facts, tmp_path / "file" / "report")
+        write_report(Document(agreeing, facts), tmp_path / "file" / "report")
     assert [p.name for p in tmp_path.iterdir()] == ["file"]

@@ -9,16 +9,20 @@ import math
 
 import numpy as np
 
-from verify.reporting.tables import Column, Table, escaped, plain
+from verify.reporting.tables.table import Column, Table, escaped
 
-TABLE = Table(
-    "caption",
-    (
-        Column("name", "name"),
-        Column("x", "x", lambda x: f"{x[0]:.1f}", number=True, export=lambda x: {"_low": x[0], "_high": x[1]}),
+COLUMNS = (
+    Column("name", "name", lambda told: told[0]),
+    Column(
+        "x",
+        "x",
+        lambda told: told[1],
+        lambda x: f"{x[0]:.1f}",
+        number=True,
+        export=lambda x: {"_low": x[0], "_high": x[1]},
     ),
-    (("a|b\n<i>", (1.0, math.nan)), ("long name", (np.float64(22.25), 3.0))),
 )
+TABLE = Table.of("title", "caption", COLUMNS, [("a|b\n<i>", (1.0, math.nan)), ("long name", (np.float64(22.25), 3.0))])
 
 
 def test_csv_reads_back_with_full_precision_and_nothing_for_nan() -> None:
@@ -49,7 +53,8 @@ def test_markdown_shows_dollars_and_does_not_typeset_them() -> None:
 
 
 def test_text_is_aligned_and_cut_to_the_limit() -> None:
-    table = Table("", (Column("a", "a"), Column("b", "b", number=True)), (("x" * 90, 1), ("y", 22)))
+    columns = (Column("a", "a", lambda told: told[0]), Column("b", "b", lambda told: told[1], number=True))
+    table = Table.of("", "", columns, [("x" * 90, 1), ("y", 22)])
     wide, narrow = table.to_text().splitlines(), table.to_text(40).splitlines()
     assert len(wide[2]) == len(wide[3]) == 94
     assert max(map(len, narrow)) == 40
@@ -58,11 +63,6 @@ def test_text_is_aligned_and_cut_to_the_limit() -> None:
 
 
 def test_an_empty_table_has_a_header() -> None:
-    empty = Table("", TABLE.columns, ())
+    empty = Table.of("", "", COLUMNS, [])
     assert empty.to_csv() == "name,x\n"
     assert empty.to_text().splitlines()[0] == "name  x"
-
-
-def test_plain_data_has_no_numpy_no_nan_and_no_objects() -> None:
-    given = {1: np.float64(2), "b": [np.int64(3), math.inf, None, True], "c": (np.bool_(False), object)}
-    assert plain(given) == {"1": 2.0, "b": [3, None, None, True], "c": [False, "<class 'object'>"]}

@@ -142,10 +142,11 @@ def test_50_random_kills_lose_no_acknowledged_trial(start, tmp_path) -> None:
 
 def table_of(path: Path) -> str:
     from verify.outcome import comparison_of
-    from verify.reporting.markdown import verdict_table
+    from verify.reporting import Document
+    from verify.reporting.terminal import verdict_table
 
     with Store.open(path) as store:
-        return verdict_table(comparison_of(store))
+        return verdict_table(Document(comparison_of(store)))
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])

@@ -4,15 +4,38 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from verify.judging.bulk import Bulk
 from verify.reporting.figures import style
+from verify.reporting.figures.picture import Picture, Section
 from verify.reporting.figures.ticks import log_ticks
 from verify.reporting.names import AXES
 
-__all__ = ["distance_lines", "draw_distances"]
+if TYPE_CHECKING:
+    from verify.judging.verdict import Comparison
+
+__all__ = ["distance_lines", "distances_section", "draw_distances"]
 
 _PANELS = {"raw": "as it is", "normalised": "scaled to its mean", "own": "own order parameters"}
+
+
+_CAPTION = (
+    "Kolmogorov-Smirnov distance of the measured bulk from its predicted law, N/M held: means over networks. As it "
+    "is; scaled to the law's mean, which takes out the network's own fluctuation; from the law with the network's "
+    "own order parameters."
+)
+
+
+def distances_section(comparison: Comparison, names: Mapping[str, str]) -> Section:
+    """A picture for each metric with stored spectra at several widths of one N/M."""
+    pictures = []
+    for metric in dict.fromkeys(b.metric for b in comparison.bulks):
+        lines = distance_lines((b for b in comparison.bulks if b.metric == metric), names)
+        if lines:
+            name = style.slug(f"distances {metric.label}")
+            pictures.append(Picture(name, metric.label, draw_distances(name, metric.label, lines)))
+    return Section("Whole spectra against the width", _CAPTION, tuple(pictures))
 
 
 def distance_lines(bulks: Iterable[Bulk], names: Mapping[str, str]) -> dict[str, list[Bulk]]:

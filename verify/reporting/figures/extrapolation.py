@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from verify.judging.inference import mean_of
 from verify.reporting.figures import style
-from verify.reporting.figures.lines import Block, Line
+from verify.reporting.figures.lines import Block, Line, blocks
+from verify.reporting.figures.picture import Picture, Section
 from verify.reporting.figures.ticks import plain_ticks
 from verify.reporting.names import STATISTIC_TITLES
 
@@ -18,7 +20,22 @@ if TYPE_CHECKING:
     from verify.asking.tolerance import Tolerance
     from verify.judging.verdict import Comparison
 
-__all__ = ["draw_extrapolation"]
+__all__ = ["draw_extrapolation", "extrapolation_section"]
+
+_CAPTION = (
+    "Weighted fits of measured / predicted. Filled markers at the left edge: a₀ with its 95 % interval, which "
+    "tests the theory; how the curves bend is finite-width bias. Grey: tolerance."
+)
+
+
+def extrapolation_section(comparison: Comparison, names: Mapping[str, str]) -> Section:
+    """A picture for each metric with a fit."""
+    pictures = tuple(
+        Picture(style.slug(f"extrapolation {block.metric}"), block.metric, draw_extrapolation(block, comparison))
+        for block in blocks(comparison, names)
+        if any(line.series.fit for panel in block.panels.values() for line in panel)
+    )
+    return Section("Extrapolation to infinite width", _CAPTION, pictures)
 
 
 def draw_extrapolation(block: Block, comparison: Comparison) -> str:

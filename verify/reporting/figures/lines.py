@@ -10,7 +10,6 @@ from verify.judging.pairing import STATISTICS
 from verify.judging.scaling import Series
 from verify.judging.verdict import Comparison
 from verify.reporting.figures.style import PALETTE
-from verify.reporting.names import network_names
 
 __all__ = ["Block", "Line", "blocks"]
 
@@ -41,9 +40,8 @@ class Block:
         return list({line.style: line for panel in self.panels.values() for line in panel}.values())
 
 
-def blocks(comparison: Comparison) -> list[Block]:
+def blocks(comparison: Comparison, names: Mapping[str, str]) -> list[Block]:
     """One block for each axis and metric, in the order of the sweep."""
-    names = network_names(comparison.networks)
     held = {axis: {s.held for s in comparison.series if s.axis == axis} for axis in ("width", "samples")}
     styles: dict[str, dict[str, int]] = {"width": {}, "samples": {}}
     found: dict[tuple[str, str], Block] = {}

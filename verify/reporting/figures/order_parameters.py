@@ -9,16 +9,39 @@ import numpy as np
 
 from verify.judging.layers import Layers
 from verify.reporting.figures import style
+from verify.reporting.figures.picture import Picture, Section
 from verify.reporting.figures.ticks import log_ticks, plain_ticks
 from verify.reporting.names import ORDER_PARAMETER_TITLES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_order_parameters"]
+    from verify.judging.verdict import Comparison
+
+__all__ = ["draw_order_parameters", "order_parameters_section"]
+
+_CAPTION = (
+    "The widest networks of each kind. Lines: theory for M → ∞. Markers: means over networks with 95 % t-interval. "
+    "q: preactivations, q̂: activations, q̃: backpropagated signals; without index for one input, st for two."
+)
+_QUANTITIES = {"One input": ("q", "forward", "backward"), "Two inputs": ("q_st", "forward_st", "backward_st")}
 
 DECADES = 1.5
 """Values that span more than this are drawn on a log axis."""
+
+
+def order_parameters_section(comparison: Comparison, names: Mapping[str, str]) -> Section:
+    """A picture for one input, and one for two."""
+    pictures = tuple(
+        Picture(
+            style.slug(f"order parameters {heading}"),
+            heading,
+            draw_order_parameters(heading.lower(), quantities, comparison.layers, names),
+        )
+        for heading, quantities in _QUANTITIES.items()
+        if comparison.layers
+    )
+    return Section("Order parameters, layer by layer", _CAPTION, pictures)
 
 
 def draw_order_parameters(

@@ -9,12 +9,31 @@ import numpy as np
 
 from verify.judging.ranks import Ranks
 from verify.reporting.figures import style
+from verify.reporting.figures.picture import IN_A_ROW, Picture, Section
 from verify.reporting.figures.ticks import log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_outliers"]
+    from verify.judging.verdict import Comparison
+
+__all__ = ["draw_outliers", "outliers_section"]
+
+_CAPTION = (
+    "The widest networks of each kind. Bars: predicted means over networks. Markers: measured means with 95 % "
+    "t-interval. Shaded: Theorem 3.3's bounds on the largest."
+)
+
+
+def outliers_section(comparison: Comparison, names: Mapping[str, str]) -> Section:
+    """The pictures of each metric whose outliers differ, a panel for each network."""
+    pictures = []
+    for metric in dict.fromkeys(r.metric for r in comparison.ranks):
+        found = [r for r in comparison.ranks if r.metric == metric]
+        for start in range(0, len(found), IN_A_ROW):
+            name = style.slug(f"outliers {metric.label} {start // IN_A_ROW + 1}")
+            pictures.append(Picture(name, metric.label, draw_outliers(name, found[start : start + IN_A_ROW], names)))
+    return Section("Outliers one by one", _CAPTION, tuple(pictures))
 
 
 def draw_outliers(name: str, shown: Sequence[Ranks], names: Mapping[str, str]) -> str:

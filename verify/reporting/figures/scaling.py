@@ -2,20 +2,50 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from verify.judging.inference import mean_of
 from verify.reporting.figures import style
-from verify.reporting.figures.lines import Block, Line
+from verify.reporting.figures.lines import Block, Line, blocks
+from verify.reporting.figures.picture import Picture, Section
 from verify.reporting.figures.ticks import legible, log_ticks
 from verify.reporting.names import AXES, STATISTIC_TITLES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_scaling"]
+    from verify.judging.verdict import Comparison
+
+__all__ = ["draw_scaling", "samples_section", "widths_section"]
+
+_CAPTION = (
+    "Lines: theory; where it is refined, thin dotted lines are its leading order, and shaded is where it expects "
+    "95 % of single networks. Markers: mean over networks with 95 % t-interval. Both axes are logarithmic. Shaded "
+    "for cross-entropy: proven bounds of the largest eigenvalue."
+)
+
+
+def widths_section(comparison: Comparison, names: Mapping[str, str]) -> Section:
+    """A picture for each metric along widths."""
+    return Section("Width scaling", _CAPTION, _pictures(comparison, names, "width"))
+
+
+def samples_section(comparison: Comparison, names: Mapping[str, str]) -> Section:
+    """A picture for each metric along sample numbers."""
+    return Section("Scaling with the number of samples", _CAPTION, _pictures(comparison, names, "samples"))
+
+
+def _pictures(
+    comparison: Comparison, names: Mapping[str, str], axis: Literal["width", "samples"]
+) -> tuple[Picture, ...]:
+    return tuple(
+        Picture(style.slug(f"scaling {axis} {block.metric}"), block.metric, draw_scaling(block))
+        for block in blocks(comparison, names)
+        if block.axis == axis
+    )
 
 
 def draw_scaling(block: Block) -> str:

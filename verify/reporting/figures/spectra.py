@@ -10,29 +10,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify.judging.bulk import Bulk
-from verify.judging.pairing import Spectrum
+from verify.judging.spectra import StoredSpectra
 from verify.reporting.figures import style
+from verify.reporting.figures.picture import IN_A_ROW, Picture, Section
 from verify.reporting.figures.ticks import log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from meanfield.bulk.law import SpectralDensity
+    from verify.judging.verdict import Comparison
 
-__all__ = ["draw_spectra", "spectra_rows"]
+__all__ = ["draw_spectra", "spectra_rows", "spectra_section"]
 
 BINS = 50
-IN_A_ROW = 4
 FEW = 3  # outliers that are drawn as lines; more would hide what was measured, and are ticks
 
 
-def spectra_rows(spectra: Iterable[Spectrum]) -> list[tuple[Spectrum, ...]]:
+_CAPTION = (
+    "Eigenvalues per bin and network; outlined, the largest of each network, as many as theory has outliers. "
+    "Dashed lines with triangles, or ticks above where they are many: predicted outliers. Small tick left of them: "
+    "predicted mean of the bulk. Line, where there is one: the predicted law of the bulk, its ends ticked below."
+)
+
+
+def spectra_section(comparison: Comparison, names: Mapping[str, str]) -> Section:
+    """The pictures of each metric with stored spectra, a row of panels each."""
+    pictures = []
+    for metric in dict.fromkeys(s.metric for s in comparison.spectra):
+        rows = spectra_rows(s for s in comparison.spectra if s.metric == metric)
+        for number, row in enumerate(rows, start=1):
+            name = style.slug(f"spectra {metric.label} {number}")
+            pictures.append(Picture(name, metric.label, draw_spectra(name, row, comparison.bulks, names)))
+    return Section("Spectra", _CAPTION, tuple(pictures))
+
+
+def spectra_rows(spectra: Iterable[StoredSpectra]) -> list[tuple[StoredSpectra, ...]]:
     """The rows of panels for the spectra of one metric.
 
     A law measured at one size shares its row with others. Otherwise it has its own: along the sample numbers at its
     greatest width (along the widths, if there is but one sample number there), and one along N/M held fixed.
     """
-    laws: defaultdict[str, list[Spectrum]] = defaultdict(list)
+    laws: defaultdict[str, list[StoredSpectra]] = defaultdict(list)
     for spectrum in sorted(spectra, key=_size):
         laws[spectrum.cell.network.digest].append(spectrum)
     alone = [law[0] for law in laws.values() if len(law) == 1]
@@ -46,17 +65,17 @@ def spectra_rows(spectra: Iterable[Spectrum]) -> list[tuple[Spectrum, ...]]:
     return rows
 
 
-def _size(spectrum: Spectrum) -> tuple[int, int]:
+def _size(spectrum: StoredSpectra) -> tuple[int, int]:
     return spectrum.cell.width, spectrum.cell.samples
 
 
-def _thinned(line: Sequence[Spectrum]) -> tuple[Spectrum, ...]:
+def _thinned(line: Sequence[StoredSpectra]) -> tuple[StoredSpectra, ...]:
     """At most ``IN_A_ROW`` of them, the first and the last among them."""
     count = min(len(line), IN_A_ROW)
     return tuple(line[i] for i in np.linspace(0, len(line) - 1, count).round().astype(int))
 
 
-def draw_spectra(name: str, shown: Sequence[Spectrum], bulks: Iterable[Bulk], names: Mapping[str, str]) -> str:
+def draw_spectra(name: str, shown: Sequence[StoredSpectra], bulks: Iterable[Bulk], names: Mapping[str, str]) -> str:
     """A row of spectra of one metric on common axes, eigenvalues counted per network, as SVG."""
     titles = [f"{names[s.cell.network.digest]}, M = {s.cell.width}, N = {s.cell.samples}" for s in shown]
     edges = _edges(shown)
@@ -80,14 +99,14 @@ def draw_spectra(name: str, shown: Sequence[Spectrum], bulks: Iterable[Bulk], na
         )
 
 
-def _edges(shown: Sequence[Spectrum]) -> NDArray[np.float64]:
+def _edges(shown: Sequence[StoredSpectra]) -> NDArray[np.float64]:
     """Bins, equal on a log axis, that hold all positive eigenvalues and predictions of a row."""
     values = np.concatenate([x for s in shown for x in (*s.eigenvalues, s.outliers, [s.bulk])])
     positive = values[np.isfinite(values) & (values > 0)]
     return np.geomspace(positive.min() / 1.1, positive.max() * 1.1, BINS + 1)
 
 
-def _draw(ax: Axes, spectrum: Spectrum, edges: NDArray[np.float64], number: int) -> float:
+def _draw(ax: Axes, spectrum: StoredSpectra, edges: NDArray[np.float64], number: int) -> float:
     """Draw one panel; the count of its highest bin."""
     outliers = sorted({x for x in spectrum.outliers if np.isfinite(x)})
     # As many of each network are taken for outliers; eigenvalues are descending.

@@ -117,22 +117,11 @@ def svg(figure: Figure, name: str, description: str) -> str:
     out = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": name}):
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    text = re.sub(r"<metadata>.*?</metadata>", "", out.getvalue(), flags=re.DOTALL)
-    text = re.sub(r'<g id="[^"]*">', "<g>", text)
+    text = re.sub(r'<g id="[^"]*">', "<g>", out.getvalue())  # numbered alike in all figures of a page
     head, tail = text.split("<svg ", 1)
     options, body = tail.split(">", 1)
     title = f'<title id="{slug(name)}">{html.escape(description)}</title>'
-    return f'{head}<svg role="img" aria-labelledby="{slug(name)}" {options}>{title}{_compact(body)}'
-
-
-def _compact(body: str) -> str:
-    """The drawing with coordinates to a hundredth of a point and without indentation: a quarter less. Words stay."""
-    tags = re.sub(r"<[^>]*>", lambda tag: re.sub(r"-?\d+\.\d{3,}", _rounded, tag[0]), body)
-    return re.sub(r"\s*\n\s*", "\n", re.sub(r' transform="rotate\(-0 [^"]*"', "", tags))
-
-
-def _rounded(number: re.Match[str]) -> str:
-    return f"{float(number[0]):z.2f}".rstrip("0").rstrip(".")
+    return f'{head}<svg role="img" aria-labelledby="{slug(name)}" {options}>{title}{body}'
 
 
 def slug(text: str) -> str:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axis import Axis
 
 __all__ = ["legible", "log_ticks", "plain_ticks", "tick_text"]
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def plain_ticks(axis: Any) -> None:
+def plain_ticks(axis: Axis) -> None:
     """Matplotlib's own choice of places, spelled without mathematics markup."""
     from matplotlib.ticker import FuncFormatter
 
     axis.set_major_formatter(FuncFormatter(lambda x, _: tick_text(x)))
 
 
-def log_ticks(axis: Any) -> None:
+def log_ticks(axis: Axis) -> None:
     """Powers of ten on a long log axis, 1-2-5 on a shorter one, round numbers within half a decade."""
     from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 

@@ -4,43 +4,56 @@ from __future__ import annotations
 
 import csv
 import io
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
-__all__ = ["Column", "Table", "escaped", "plain"]
+from meanfield.text import plain
+
+__all__ = ["Column", "Table", "escaped"]
+
+Told_contra = TypeVar("Told_contra", contravariant=True)
+Told = TypeVar("Told")
 
 
 @dataclass(frozen=True)
-class Column:
-    """``heading`` and ``show`` are for people, ``key`` and ``export`` for programs; numbers are set to the right.
+class Column(Generic[Told_contra]):
+    """``value`` is read off each thing that the table tells of.
 
+    ``heading`` and ``show`` are for people, ``key`` and ``export`` for programs; numbers are set to the right.
     ``export`` gives the parts of a value that isn't plain (an estimate, an interval), to be named ``key`` + suffix. A
     ``whole`` column of words is never cut.
     """
 
     key: str
     heading: str
+    value: Callable[[Told_contra], object]
     show: Callable[[Any], str] = str
     number: bool = False
     whole: bool = False
-    export: Callable[[Any], Mapping[str, Any]] = lambda value: {"": value}
+    export: Callable[[Any], Mapping[str, object]] = lambda value: {"": value}
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of values, one for each column."""
+    """Rows of values, one for each column, under a title and a caption."""
 
+    title: str
     caption: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[Any, ...], ...]
+    columns: tuple[Column[Any], ...]
+    rows: tuple[tuple[object, ...], ...]
+
+    @classmethod
+    def of(cls, title: str, caption: str, columns: Sequence[Column[Told]], told: Iterable[Told]) -> Table:
+        """A row for each thing told of."""
+        rows = tuple(tuple(column.value(one) for column in columns) for one in told)
+        return cls(title=title, caption=caption, columns=tuple(columns), rows=rows)
 
     def without(self, key: str) -> Table:
         """The table less the column of this key."""
         kept = [i for i, c in enumerate(self.columns) if c.key != key]
         rows = tuple(tuple(row[i] for i in kept) for row in self.rows)
-        return Table(self.caption, tuple(self.columns[i] for i in kept), rows)
+        return replace(self, columns=tuple(self.columns[i] for i in kept), rows=rows)
 
     def common(self) -> tuple[Table, list[str]]:
         """The table less the columns that are the same in all of several rows, and what these say."""
@@ -58,7 +71,7 @@ class Table:
         """The rows as people read them."""
         return [[c.show(v) for c, v in zip(self.columns, row, strict=True)] for row in self.rows]
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[dict[str, object]]:
         """The rows as programs read them, flat: NaN becomes ``None``."""
         return [
             {c.key + part: plain(v) for c, x in zip(self.columns, row, strict=True) for part, v in c.export(x).items()}
@@ -96,19 +109,6 @@ class Table:
         writer.writeheader()
         writer.writerows(records)
         return out.getvalue()
-
-
-def plain(value: Any) -> Any:
-    """JSON-ready data: NumPy scalars as Python's, ``None`` for what is not finite, its text for an unknown object."""
-    if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
 def escaped(text: str) -> str:

@@ -5,30 +5,21 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from verify.judging.verdict import Comparison
-from verify.reporting import model
+from meanfield.text import plain
+from verify.reporting.document import Document
 from verify.reporting.html import render_html
 from verify.reporting.markdown import render_markdown
-from verify.reporting.pictures import sections
-from verify.reporting.summary import counts, headline, remarks
-from verify.reporting.tables import plain
 
 __all__ = ["as_json", "write_report"]
 
 
-def write_report(
-    comparison: Comparison, facts: Mapping[str, Any], directory: str | os.PathLike[str]
-) -> dict[str, Path]:
+def write_report(document: Document, directory: str | os.PathLike[str]) -> dict[str, Path]:
     """Write ``report.html``, ``report.md``, ``report.json``, ``cells.csv``, ``fits.csv`` and ``figures/*.svg``.
 
-    ``facts`` is where the figures come from (versions, seeds, wall time, failures, ...): any plain data; a date is in
-    the report only if it is in there, so the same input gives the same bytes. Other SVG files in the folder's
-    ``figures`` are those of an earlier report and are removed.
+    Other SVG files in the folder's ``figures`` are those of an earlier report and are removed.
 
     Returns
     -------
@@ -42,15 +33,14 @@ def write_report(
     """
     folder = Path(directory)
     (folder / "figures").mkdir(parents=True, exist_ok=True)
-    drawn = sections(comparison)
     texts = {
-        "html": ("report.html", render_html(comparison, facts, drawn)),
-        "markdown": ("report.md", render_markdown(comparison, facts, drawn)),
-        "json": ("report.json", as_json(comparison, facts)),
-        "csv": ("cells.csv", model.cells_table(comparison).to_csv()),
-        "fits": ("fits.csv", model.fits_table(comparison).to_csv()),
+        "html": ("report.html", render_html(document)),
+        "markdown": ("report.md", render_markdown(document)),
+        "json": ("report.json", as_json(document)),
+        "csv": ("cells.csv", document.tables["cells"].to_csv()),
+        "fits": ("fits.csv", document.tables["series"].to_csv()),
     }
-    pictures = {f"{p.name}.svg": p.svg for section in drawn for p in section.pictures}
+    pictures = {f"{p.name}.svg": p.svg for section in document.sections for p in section.pictures}
     for name, svg in pictures.items():
         _write(folder / "figures" / name, svg)
     for old in (folder / "figures").glob("*.svg"):
@@ -59,36 +49,29 @@ def write_report(
     return {kind: _write(folder / name, text) for kind, (name, text) in texts.items()}
 
 
-def as_json(comparison: Comparison, facts: Mapping[str, Any]) -> str:
-    """The verdict and the tables for programs: NaN is null."""
-    c = comparison
-    document = {
+def as_json(document: Document) -> str:
+    """The verdict and the tables for programs: NaN is null. Failures and facts are there as they came."""
+    c = document.comparison
+    found = {
         "schema": 1,
         "name": c.name,
         "title": c.title,
         "verdict": c.verdict,
-        "headline": headline(c),
-        "remarks": remarks(c, facts),
+        "headline": document.headline,
+        "remarks": document.remarks,
         "settings": {
             "theory": c.theory,
             "alpha": c.alpha,
             "tolerances": {order: asdict(tolerance) for order, tolerance in c.tolerances.items()},
         },
-        "counts": counts(c),
+        "counts": document.counts,
         "sweep": c.asked,
-        "measured": model.measured_table(c).records(),
         "coverage": {statistic: {**asdict(found), "share": found.share} for statistic, found in c.coverage.items()},
-        "deciding": model.deciding_table(c).records(),
-        "series": model.fits_table(c).records(),
-        "cells": model.cells_table(c).records(),
-        "outliers": model.outliers_table(c).records(),
-        "order_parameters": model.order_parameters_table(c).records(),
-        "spectra": model.bulks_table(c).records(),
-        "void": model.void_table(c).records(),
+        **{key: table.records() for key, table in document.tables.items()},
         "failures": c.failures,
-        "provenance": plain(facts),
+        "provenance": plain(document.facts),
     }
-    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False, default=str) + "\n"
 
 
 def _write(path: Path, text: str) -> Path:
