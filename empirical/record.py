@@ -10,7 +10,7 @@ from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
 from meanfield.spec import Metric, OrderParameters
-from meanfield.text import plain
+from meanfield.text import plain_record
 
 __all__ = ["Extent", "Measurement", "Statistics"]
 
@@ -96,4 +96,4 @@ class Measurement(Statistics):
         """JSON-ready plain data: arrays as lists, NaN and infinity as ``None``; the seed is in ``provenance``."""
         records = {"metric": self.metric.to_dict(), "order_parameters": self.order_parameters.to_dict()}
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "seed"}
-        return {**plain({**values, **records}), "provenance": self.provenance}
+        return {**plain_record({**values, **records}), "provenance": self.provenance}

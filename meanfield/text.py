@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import TypeAlias, TypeVar, cast
 
-__all__ = ["Json", "alike", "format_table", "html_table", "plain", "power"]
+__all__ = ["Json", "alike", "format_table", "html_table", "plain", "plain_record", "power"]
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 T = TypeVar("T")
@@ -44,10 +44,15 @@ def html_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]
     return f"<table><caption>{escape(caption)}</caption>{line(header, 'th')}{body}</table>{below}"
 
 
+def plain_record(record: Mapping[str, object]) -> dict[str, Json]:
+    """Each of its values made :func:`plain`."""
+    return {name: plain(value) for name, value in record.items()}
+
+
 def plain(values: object) -> Json:
-    """Numbers for JSON, which has neither NaN nor infinity."""
+    """Numbers for JSON, which has neither NaN nor infinity: they become ``None``."""
     if isinstance(values, Mapping):
-        return {k: plain(v) for k, v in values.items()}
+        return plain_record(values)
     if isinstance(values, list | tuple):
         return [plain(v) for v in values]
     if hasattr(values, "tolist"):

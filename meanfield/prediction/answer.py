@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from meanfield.prediction.intervals import interval
 from meanfield.spec import Metric, Network, OrderParameters
-from meanfield.text import format_table, html_table, plain, power
+from meanfield.text import Json, format_table, html_table, plain_record, power
 
 if TYPE_CHECKING:
     import pandas
@@ -88,7 +88,7 @@ class Prediction:
         """
         return interval(self.networks, level, networks)
 
-    def to_dict(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, Json]:
         """The prediction as JSON-ready plain data; NaN becomes ``None``."""
         arrays = ("width", "samples", "dimension", "mean", "second_moment", "largest", "outliers")
         optional = ("critical_learning_rate", "condition_number", "std", "bounds")
@@ -106,7 +106,7 @@ class Prediction:
             "assumptions": self.assumptions,
             "warnings": self.warnings,
         }
-        return {name: plain(value) for name, value in record.items()}
+        return plain_record(record)
 
     def to_frame(self) -> pandas.DataFrame:
         """One row for each width and sample number. Needs pandas."""
