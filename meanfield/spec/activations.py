@@ -18,7 +18,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -79,9 +79,9 @@ class Activation:
         return {"name": self.name, "text": self.text, "breakpoints": list(self.breakpoints or ())}
 
     @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> Activation:
+    def from_dict(cls, plain: Mapping[str, object]) -> Activation:
         """The inverse of :meth:`to_dict`."""
-        return cls(plain["name"], plain["text"], tuple(plain["breakpoints"]))
+        return cls(str(plain["name"]), str(plain["text"]), tuple(cast("list[float]", plain["breakpoints"])))
 
     @property
     def expression(self) -> sympy.Expr:

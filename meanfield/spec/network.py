@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from meanfield.spec.activations import Activation, as_activation
 from meanfield.spec.checks import POSITIVE, digest, number, numbers, per_layer, positive_integer, units
@@ -182,12 +182,13 @@ class Network:
         }
 
     @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> Network:
+    def from_dict(cls, plain: Mapping[str, object]) -> Network:
         """The inverse of :meth:`to_dict`."""
-        if "layers" in plain:
-            layers = [LAYERS[layer["kind"]].from_dict(layer) for layer in plain["layers"]]
-            return cls.of(layers, plain["outputs"], plain["input_ratio"])
-        return cls(**{**plain, "activation": [Activation.from_dict(a) for a in plain["activation"]]})
+        known = cast("dict[str, Any]", plain)
+        if "layers" in known:
+            layers = [LAYERS[layer["kind"]].from_dict(layer) for layer in known["layers"]]
+            return cls.of(layers, known["outputs"], known["input_ratio"])
+        return cls(**{**known, "activation": [Activation.from_dict(a) for a in known["activation"]]})
 
     @functools.cached_property
     def digest(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 from meanfield.spec.activations import Activation, as_activation
 from meanfield.spec.layers.base import Layer
@@ -42,5 +42,5 @@ class Activate(Layer):
         return {"kind": self.kind, "activation": self.activation.to_dict()}
 
     @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> Activate:
-        return cls(Activation.from_dict(plain["activation"]))
+    def from_dict(cls, plain: Mapping[str, object]) -> Activate:
+        return cls(Activation.from_dict(cast("dict[str, object]", plain["activation"])))

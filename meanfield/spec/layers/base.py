@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from meanfield.spec.activations import Activation
@@ -33,6 +33,6 @@ class Layer:
         raise NotImplementedError
 
     @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> Layer:
+    def from_dict(cls, plain: Mapping[str, object]) -> Layer:
         """The inverse of :meth:`to_dict`."""
         return cls(**{name: value for name, value in plain.items() if name != "kind"})
