@@ -17,19 +17,35 @@ file is all that is compiled: who calls it where is :mod:`meanfield.bulk.paths`.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
+
+from meanfield.bulk.equations import Equations, Ridge
+from meanfield.bulk.unknowns import at_S, at_s, at_T, at_t, count
 
 __all__ = ["CONVERGED", "at_p", "at_z"]
+
+Floats = NDArray[np.float64]
+Complexes = NDArray[np.complex128]
 
 CONVERGED = 1e-8  # of a Newton step, relative: what is left is of the order of its square
 _NOTHING = 1e-14  # what an order parameter is where rounding alone makes it different from 0
 
 
 @njit(cache=True, error_model="numpy")
-def _layer(s: Any, t: Any, p: Any, S: Any, T: Any, rho: Any, C: Any, rows: Any, first: Any, second: Any) -> None:
+def _layer(
+    s: complex,
+    t: complex,
+    p: complex,
+    S: complex,
+    T: complex,
+    rho: float,
+    C: float,
+    rows: Floats,
+    first: Complexes,
+    second: Complexes,
+) -> None:
     """First and second derivatives of E[(C - 1) log a + log D] with respect to (s, t, p, S, T), added up."""
     D1, D2, rS, rT = first.copy(), second.copy(), rho * S, rho * T
     first[:] = 0
@@ -82,41 +98,43 @@ def _layer(s: Any, t: Any, p: Any, S: Any, T: Any, rho: Any, C: Any, rows: Any, 
 
 
 @njit(cache=True, error_model="numpy")
-def _derivatives(y: Any, p: Any, law: Any, gradient: Any, hessian: Any) -> None:
+def _derivatives(y: Complexes, p: complex, law: Equations, gradient: Complexes, hessian: Complexes) -> None:
     """The gradient and Hessian of Ψ with respect to (y, p)."""
-    C, rho, c, d, _, inputs, table, starts = law
+    C, rho, inputs = law.outputs, law.ratio, law.inputs
     L = len(rho)
-    n = 4 * L - 2
+    n = count(L)
     gradient[:] = 0
     hessian[:] = 0
     first, second = np.zeros(5, y.dtype), np.zeros((5, 5), y.dtype)
     place = np.empty(5, np.int64)
     for l in range(L):
-        gradient[l] += y[L + l] - c[l]
-        gradient[L + l] += y[l]
-        hessian[l, L + l] += 1
-        hessian[L + l, l] += 1
+        s, S = at_s(l, L), at_S(l, L)
+        gradient[s] += y[S] - law.features[l]
+        gradient[S] += y[s]
+        hessian[s, S] += 1
+        hessian[S, s] += 1
         if l > 0:
-            t, T = 2 * L + l - 1, 3 * L + l - 2
-            gradient[t] += (y[T] - d[l]) / C
+            t, T = at_t(l, L), at_T(l, L)
+            gradient[t] += (y[T] - law.gradients[l]) / C
             gradient[T] += y[t] / C
             hessian[t, T] += 1 / C
             hessian[T, t] += 1 / C
-    S = y[L]
+    S = at_S(0, L)
     for k in range(inputs.shape[1]):
         x, w = inputs[0, k], inputs[1, k]
-        inverse = 1 / (1 + rho[0] * x * S * p)
-        gradient[L] -= w * x * p * inverse
-        gradient[n] -= w * x * S * inverse
-        hessian[L, L] += w * rho[0] * (x * p * inverse) ** 2
-        hessian[n, n] += w * rho[0] * (x * S * inverse) ** 2
-        hessian[L, n] -= w * x * inverse * inverse
-        hessian[n, L] -= w * x * inverse * inverse
+        inverse = 1 / (1 + rho[0] * x * y[S] * p)
+        gradient[S] -= w * x * p * inverse
+        gradient[n] -= w * x * y[S] * inverse
+        hessian[S, S] += w * rho[0] * (x * p * inverse) ** 2
+        hessian[n, n] += w * rho[0] * (x * y[S] * inverse) ** 2
+        hessian[S, n] -= w * x * inverse * inverse
+        hessian[n, S] -= w * x * inverse * inverse
     for l in range(1, L):
         last = l == L - 1
-        t = y[l - 1] * 0 if last else y[2 * L + l]
-        _layer(y[l - 1], t, p, y[L + l], y[3 * L + l - 2], rho[l], C, table[starts[l] : starts[l + 1]], first, second)
-        place[0], place[1], place[2], place[3], place[4] = l - 1, 2 * L + l, n, L + l, 3 * L + l - 2
+        s, t, S, T = at_s(l - 1, L), at_t(l + 1, L), at_S(l, L), at_T(l, L)
+        rows = law.table[law.starts[l] : law.starts[l + 1]]
+        _layer(y[s], y[s] * 0 if last else y[t], p, y[S], y[T], rho[l], C, rows, first, second)
+        place[0], place[1], place[2], place[3], place[4] = s, t, n, S, T
         factor = 1 / (C * rho[l])
         for i in range(5):
             if last and i == 1:
@@ -128,20 +146,21 @@ def _derivatives(y: Any, p: Any, law: Any, gradient: Any, hessian: Any) -> None:
 
 
 @njit(cache=True, error_model="numpy")
-def _ridge(p: Any, X: Any, r: Any) -> Any:
-    """R with its derivatives with respect to p and to X; ``r`` = (r, v₀, v₁, v₂, X(0))."""
+def _ridge(p: complex, X: complex, ridge: Ridge) -> tuple[complex, complex, complex]:
+    """R with its derivatives with respect to p and to X."""
     zero = 0 * p * X
-    if r[0] <= 0:
+    r = ridge.level
+    if r <= 0:
         return zero, zero, zero
-    k = X / r[4]
-    v = r[1] + r[2] * k + r[3] * k * k
-    below = r[0] + v * p
-    slope = -((r[0] / below) ** 2)
-    return r[0] * r[0] / below + zero, slope * v, slope * p * (r[2] + 2 * r[3] * k) / r[4]
+    k = X / ridge.slope
+    v = ridge.own + ridge.mixed * k + ridge.linear * k * k
+    below = r + v * p
+    slope = -((r / below) ** 2)
+    return r * r / below + zero, slope * v, slope * p * (ridge.mixed + 2 * ridge.linear * k) / ridge.slope
 
 
 @njit(cache=True, error_model="numpy")
-def _solve(matrix: Any, right: Any) -> None:
+def _solve(matrix: Complexes, right: Complexes) -> None:
     """The solution of a small system into ``right`` (a few columns), by elimination; a singular one gives inf or NaN
     instead of an exception."""
     n, columns = right.shape
@@ -171,7 +190,7 @@ def _solve(matrix: Any, right: Any) -> None:
 
 
 @njit(cache=True, error_model="numpy")
-def _largest_step(y: Any, step: Any) -> float:
+def _largest_step(y: Complexes, step: Complexes) -> float:
     change = 0.0
     for i in range(len(y)):
         share = abs(step[i, 0]) / (abs(y[i]) + abs(y[i] - step[i, 0]) + _NOTHING)
@@ -181,7 +200,7 @@ def _largest_step(y: Any, step: Any) -> float:
 
 
 @njit(cache=True, error_model="numpy")
-def at_p(p: Any, y: Any, law: Any, steps: int) -> Any:
+def at_p(p: complex, y: Complexes, law: Equations, steps: int) -> tuple[complex, complex, complex, float]:
     """Newton's method for y at fixed p, in place: z, dz/dp, X and the last relative step."""
     n = len(y)
     gradient, hessian = np.zeros(n + 1, y.dtype), np.zeros((n + 1, n + 1), y.dtype)
@@ -203,12 +222,12 @@ def at_p(p: Any, y: Any, law: Any, steps: int) -> Any:
     right[:, 0] = hessian[:n, n]
     _solve(hessian[:n, :n], right)
     slope += np.sum(hessian[n, :n] * right[:, 0])
-    R, R_p, R_X = _ridge(p, X, law[4])
+    R, R_p, R_X = _ridge(p, X, law.ridge)
     return R + X - 1 / p, (1 + R_X) * slope + R_p + 1 / (p * p), X, change
 
 
 @njit(cache=True, error_model="numpy")
-def at_z(z: Any, p: Any, y: Any, law: Any, steps: int) -> Any:
+def at_z(z: complex, p: complex, y: Complexes, law: Equations, steps: int) -> tuple[complex, Complexes, float]:
     """Newton's method for (y, p) at fixed z; ``y`` in place: p, the tangent d(y, p)/dz and the last relative step."""
     n = len(y)
     gradient, hessian = np.zeros(n + 1, y.dtype), np.zeros((n + 1, n + 1), y.dtype)
@@ -217,7 +236,7 @@ def at_z(z: Any, p: Any, y: Any, law: Any, steps: int) -> Any:
     for _ in range(steps):
         _derivatives(y, p, law, gradient, hessian)
         X = -gradient[n]
-        R, R_p, R_X = _ridge(p, X, law[4])
+        R, R_p, R_X = _ridge(p, X, law.ridge)
         right[:n, 0] = gradient[:n]
         right[n, 0] = R + X - 1 / p - z
         right[:, 1] = 0

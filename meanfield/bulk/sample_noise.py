@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.bulk.features import BulkFeatures
+from meanfield.bulk.unknowns import Unknowns
 from meanfield.gaussian.conditional import ConditionalMoments
 
 __all__ = ["SampleNoise", "sample_noise"]
@@ -40,7 +41,7 @@ class SampleNoise:
     rows: float
 
 
-def sample_noise(x: BulkFeatures, start: Floats) -> SampleNoise:
+def sample_noise(x: BulkFeatures, start: Unknowns) -> SampleNoise:
     """The finite-size terms of a network; ``start`` is the stationary point at p = 0, in units of K."""
     response = _Response(x)
     v, vx = response.ridge(), response.linear(start)
@@ -100,12 +101,12 @@ class _Response:
             v += x.weight[l] * (x.forward[l - 1] - x.forward_st[l - 1]) * self.backward_norm[l]
         return v
 
-    def linear(self, start: Floats) -> Floats:
+    def linear(self, start: Unknowns) -> Floats:
         """A sample's own X(0): the layers' noise, and the rows of the linear parts, which mean × fluctuation scales."""
         x, v = self.x, np.zeros(len(self.covariance))
         for l in range(1, x.depth):
             f = self.slopes[l]
-            S, T = start[x.depth + l], start[3 * x.depth + l - 2]
+            S, T = start.S[l], start.T[l]
             v += S * self._forward(l, f.variance - np.array([f.below * f.z2, 0.0]))
             own = f.y * f.slope_variance + f.theta * f.slope_square - np.array([f.below * f.y * f.b2, 0.0])
             v += T * (self._forward(l, own) + self._from_above(l) - f.above * f.z2 * self.backward_norm[l + 1])

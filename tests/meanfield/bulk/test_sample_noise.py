@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from meanfield import FIM, Network, order_parameters
+from meanfield.bulk.equations import equations
 from meanfield.bulk.features import BulkFeatures, bulk_features
+from meanfield.bulk.neurons import neuron_table
 from meanfield.bulk.paths import start
 from meanfield.bulk.sample_noise import SampleNoise, _Response, sample_noise
-from meanfield.bulk.whole import _law
+from meanfield.bulk.unknowns import split
 from meanfield.spec import as_metric
 from meanfield.spec.activations import as_activation
 
@@ -24,9 +26,10 @@ SINGLE = [r for r in ROWS if r["outputs"] == 1 and r["activation"] == "tanh"]
 
 
 def noise_of(network: Network, metric: Any, width: int, samples: int) -> tuple[BulkFeatures, SampleNoise]:
-    x = bulk_features(network, metric, width, samples, order_parameters(network), (np.ones(1), np.ones(1)))
-    gap = x.same - x.other
-    return x, sample_noise(x, gap * start(_law(x, gap, None)).real)
+    inputs = (np.ones(1), np.ones(1))
+    kernels = order_parameters(network)
+    x = bulk_features(network, metric, width=width, samples=samples, kernels=kernels, inputs=inputs)
+    return x, sample_noise(x, split(x.gap * start(equations(x, neuron_table(x), None)).real))
 
 
 @pytest.mark.parametrize("row", SINGLE, ids=lambda r: f"{r['activation']}-{r['depth']}-{r['samples']}-{r['metric']}")

@@ -24,7 +24,7 @@ from meanfield import (
 )
 from meanfield.bulk.giant_outliers import _ordered, _semicircle
 from meanfield.gaussian.conditional import conditional_moments
-from meanfield.spec import Metric
+from meanfield.spec import Linear, Metric
 from meanfield.spec.activations import as_activation
 
 TANH = Network(3, "tanh", 3.0, 0.64)
@@ -348,6 +348,7 @@ def kernels(**change: Any) -> OrderParameters:
         ({"kernels": kernels(backward_st=[9.0, 9.0, 9.0])}, "kernels.backward_st: expected 0 < backward"),
         ({"network": Network(3, "step", 1.0)}, "activation: expected one without jumps"),
         ({"network": Network(3, "tanh", 0.0, 1.0)}, "network: expected one that tells samples apart"),
+        ({"network": Network.of([Linear(2.0), Linear(1.0)])}, "for the whole spectrum, got Linear, Linear"),
     ],
 )
 def test_refusals(change: dict[str, Any], message: str) -> None:
