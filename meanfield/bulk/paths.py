@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.bulk.equations import Equations
-from meanfield.bulk.fixed_point import CONVERGED, at_p, at_z
-from meanfield.bulk.unknowns import Unknowns, joined, split
+from meanfield.bulk.fixed_point import CONVERGED, at_p, at_z, regular
+from meanfield.bulk.unknowns import Unknowns, joined
 
 __all__ = ["descend", "fold", "solve_between", "start", "trace"]
 
@@ -25,11 +25,10 @@ def start(law: Equations) -> Complexes:
     """y at p = 0, where s = t = 0, and S and T follow from the top layer down and from the bottom layer up."""
     depth = len(law.ratio)
     S, T = law.features.copy(), law.gradients.copy()
-    for l in range(1, depth - 1):
-        n = law.neurons(l)
+    hidden = [law.neurons(l) for l in range(1, depth)]
+    for l, n in enumerate(hidden[:-1], 1):
         T[l + 1] += T[l] * (n.weight @ n.Gt)
-    for l in range(depth - 1, 0, -1):
-        n = law.neurons(l)
+    for l, n in zip(range(depth - 1, 0, -1), reversed(hidden), strict=True):
         S[l - 1] += S[l] * (n.weight @ n.As) + T[l] * (n.weight @ n.Gs) / law.outputs
     zeros = np.zeros(depth)
     return joined(Unknowns(s=zeros, S=S, t=zeros, T=T)).astype(np.complex128)
@@ -54,7 +53,7 @@ def fold(p: float, y: Complexes, factor: float, limit: float, law: Equations) ->
         outside = inside.copy()
         z_there, slope, change = slope_at(p * factor, outside)
         # On the way out from p = 0 no logarithm may have become singular; from infinity there is no such guide.
-        if not change < _ROUGH or (factor > 1 and not _regular(p * factor, outside.real, law)):
+        if not change < _ROUGH or (factor > 1 and not regular(p * factor, outside, law)):
             factor = math.sqrt(factor)
             if abs(factor - 1) < 1e-6:
                 return p, math.nan, inside
@@ -74,22 +73,6 @@ def fold(p: float, y: Complexes, factor: float, limit: float, law: Equations) ->
         if abs(beyond - p) < 1e-10 * abs(p) or abs(slope) < 1e-10:
             break
     return middle, z, trial
-
-
-def _regular(p: float, y: NDArray[np.float64], law: Equations) -> bool:
-    """Whether a real solution lies where it is connected to p = 0: before any logarithm of Ψ has become singular."""
-    rho, at = law.ratio, split(y)
-    depth = len(rho)
-    if not np.all(1 + rho[0] * law.inputs[0] * at.S[0] * p > 0):
-        return False
-    for l in range(1, depth):
-        s, S, T = at.s[l - 1], rho[l] * at.S[l], rho[l] * at.T[l]
-        t = 0.0 if l == depth - 1 else at.t[l + 1]
-        n = law.neurons(l)
-        a, g = 1 + S * (n.As * s + n.Ap * p), 1 + T * (n.Gs * s + n.Gt * t + n.Gp * p)
-        if not (np.all(a > 0) and np.all(a * g > S * T * (n.Bs * s + n.Bp * p) ** 2)):
-            return False
-    return True
 
 
 def descend(z: complex, law: Equations) -> tuple[complex, Complexes, float]:

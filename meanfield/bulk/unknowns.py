@@ -7,7 +7,7 @@ who changes this one touches :mod:`meanfield.bulk.fixed_point`, too.
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numba.extending import register_jitable
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 __all__ = ["Unknowns", "at_S", "at_T", "at_s", "at_t", "count", "joined", "split"]
 
 Floats = NDArray[np.float64]
-Place = TypeVar("Place", int, NDArray[np.int64])
 
 
 @register_jitable
@@ -26,25 +25,25 @@ def count(depth: int) -> int:
 
 
 @register_jitable
-def at_s(l: Place, depth: int) -> Place:
+def at_s(l: int, depth: int) -> int:
     """Of s_l, l = 0..L-1."""
     return l
 
 
 @register_jitable
-def at_S(l: Place, depth: int) -> Place:
+def at_S(l: int, depth: int) -> int:
     """Of S_l, l = 0..L-1."""
     return depth + l
 
 
 @register_jitable
-def at_t(l: Place, depth: int) -> Place:
+def at_t(l: int, depth: int) -> int:
     """Of t_l, l = 1..L-1."""
     return 2 * depth + l - 1
 
 
 @register_jitable
-def at_T(l: Place, depth: int) -> Place:
+def at_T(l: int, depth: int) -> int:
     """Of T_l, l = 1..L-1."""
     return 3 * depth + l - 2
 
@@ -61,17 +60,17 @@ class Unknowns(NamedTuple):
 def split(y: Floats) -> Unknowns:
     """The order parameters of y by layer."""
     depth = (len(y) + 2) // 4
-    layers, hidden = np.arange(depth), np.arange(1, depth)
     t, T = np.zeros((2, depth))
-    t[1:], T[1:] = y[at_t(hidden, depth)], y[at_T(hidden, depth)]
-    return Unknowns(y[at_s(layers, depth)], y[at_S(layers, depth)], t, T)
+    t[1:], T[1:] = y[at_t(1, depth) : at_t(depth, depth)], y[at_T(1, depth) : at_T(depth, depth)]
+    return Unknowns(y[at_s(0, depth) : at_s(depth, depth)], y[at_S(0, depth) : at_S(depth, depth)], t, T)
 
 
 def joined(unknowns: Unknowns) -> Floats:
     """:func:`split` back."""
     depth = len(unknowns.s)
     y = np.empty(count(depth))
-    layers, hidden = np.arange(depth), np.arange(1, depth)
-    y[at_s(layers, depth)], y[at_S(layers, depth)] = unknowns.s, unknowns.S
-    y[at_t(hidden, depth)], y[at_T(hidden, depth)] = unknowns.t[1:], unknowns.T[1:]
+    y[at_s(0, depth) : at_s(depth, depth)] = unknowns.s
+    y[at_S(0, depth) : at_S(depth, depth)] = unknowns.S
+    y[at_t(1, depth) : at_t(depth, depth)] = unknowns.t[1:]
+    y[at_T(1, depth) : at_T(depth, depth)] = unknowns.T[1:]
     return y

@@ -15,7 +15,8 @@ from meanfield.bulk.equations import equations
 from meanfield.bulk.features import BulkFeatures, bulk_features
 from meanfield.bulk.neurons import neuron_table
 from meanfield.bulk.paths import start
-from meanfield.bulk.sample_noise import SampleNoise, _Response, sample_noise
+from meanfield.bulk.sample_levels import SampleLevels
+from meanfield.bulk.sample_noise import SampleNoise, sample_noise
 from meanfield.bulk.unknowns import split
 from meanfield.spec import as_metric
 from meanfield.spec.activations import as_activation
@@ -58,8 +59,8 @@ def test_diagonal_of_random_networks(name: str) -> None:
         delta = slope(u) * rng.standard_normal(width) * math.sqrt(2.0 / width)
         own = ((delta - delta.mean(axis=0)) ** 2).sum(axis=1)
         found.append(np.var(width * (inputs**2).mean(axis=1) * own))
-    response = _Response(noise_of(network, FIM(), width, samples)[0])
-    expected = float(response.ridge() @ response.covariance @ response.ridge())
+    levels = SampleLevels(noise_of(network, FIM(), width, samples)[0])
+    expected = levels.response.variance(levels.ridge())
     error = 4 * np.std(found) / math.sqrt(networks) + 20 / width * expected
     assert abs(np.mean(found) - expected) < error
     assert error < 0.25 * expected
