@@ -1,12 +1,20 @@
-"""Plain data → aligned tables, JSON-ready values, and the spelling of numbers."""
+"""Plain data → aligned tables, JSON-ready values, the sentences that apply, and the spelling of numbers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["format_table", "plain", "power"]
+import numpy as np
+from numpy.typing import ArrayLike
+
+__all__ = ["applying", "format_table", "plain", "power"]
+
+
+def applying(reasons: Mapping[str, ArrayLike]) -> tuple[str, ...]:
+    """The sentences that hold: those with a true value, or with one among an array's."""
+    return tuple(reason for reason, applies in reasons.items() if np.any(applies))
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -8,6 +8,7 @@ from meanfield.bulk.features import BulkFeatures
 from meanfield.bulk.giant_outliers import GiantOutliers
 from meanfield.bulk.sample_noise import SampleNoise
 from meanfield.spec import Metric
+from meanfield.text import applying
 
 __all__ = ["bulk_warnings"]
 
@@ -27,7 +28,7 @@ def bulk_warnings(metric: Metric, x: BulkFeatures, noise: SampleNoise, outliers:
         _NOISE: spread > _LOUD,
         _MERGED: len(outliers.values) == 0 and not metric.centered and x.other > 1e-14 * x.same,
     }
-    return tuple(reason for reason, applies in reasons.items() if applies)
+    return applying(reasons)
 
 
 _INPUTS = (
