@@ -29,14 +29,9 @@ def check_spectrum(
 
 def _served(network: Network, metric: MetricLike) -> Metric:
     """The metric, if this law describes its dual for the network."""
-    if not network.is_dense:
-        kinds = ", ".join(type(layer).__name__ for layer in network.layers)
-        raise ValueError(
-            "network: expected a fully connected one (a Linear and an Activate in turn) for the whole spectrum, "
-            f"got {kinds}"
-        )
     asked = as_metric(metric)
     asked.check(network)
+    network.check_dense("the whole spectrum")
     if asked.family not in ("fim", "ntk"):
         raise ValueError(
             "metric: expected fim or ntk, got input_metric: its dual has a random matrix Wᵀ more in every layer, which "

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from meanfield.gaussian.conditional import ConditionalMoments, conditional_moments
-from meanfield.kernels.exchangeable import layer_coefficients
+from meanfield.kernels.exchangeable import coefficients
 from meanfield.spec import Metric, Network, OrderParameters
 
 __all__ = ["BulkFeatures", "bulk_features"]
@@ -116,7 +116,7 @@ def bulk_features(
         If two samples are one in some layer.
     """
     widths = np.array(network.widths(width), dtype=np.float64)
-    weight, bias = layer_coefficients(network, metric, widths)
+    weight, bias = np.array(coefficients(network, metric, widths)).T
     forward, forward_st, backward, backward_st = (
         kernels.forward, kernels.forward_st, kernels.backward, kernels.backward_st
     )  # fmt: skip

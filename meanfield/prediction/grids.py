@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from meanfield.prediction.answer import predict
+from meanfield.prediction.asking import predict
 from meanfield.spec import Metric, Network
 
 if TYPE_CHECKING:

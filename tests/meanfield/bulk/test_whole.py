@@ -348,7 +348,7 @@ def kernels(**change: Any) -> OrderParameters:
         ({"kernels": kernels(backward_st=[9.0, 9.0, 9.0])}, "kernels.backward_st: expected 0 < backward"),
         ({"network": Network(3, "step", 1.0)}, "activation: expected one without jumps"),
         ({"network": Network(3, "tanh", 0.0, 1.0)}, "network: expected one that tells samples apart"),
-        ({"network": Network.of([Linear(2.0), Linear(1.0)])}, "for the whole spectrum, got Linear, Linear"),
+        ({"network": Network.of([Linear(2.0), Linear(1.0)])}, "for the whole spectrum, got linear, linear"),
     ],
 )
 def test_refusals(change: dict[str, Any], message: str) -> None:

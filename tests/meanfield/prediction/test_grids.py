@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from meanfield.prediction.answer import predict
+from meanfield.prediction.asking import predict
 from meanfield.prediction.grids import predict_grid
 from meanfield.spec import NTK, Network
 
