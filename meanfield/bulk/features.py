@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from meanfield.gaussian.conditional import ConditionalMoments, conditional_moments
 from meanfield.kernels.exchangeable import coefficients
-from meanfield.spec import Metric, Network, OrderParameters
+from meanfield.kernels.setting import Setting
+from meanfield.spec import Network, OrderParameters
 
 __all__ = ["BulkFeatures", "bulk_features"]
 
@@ -96,27 +97,19 @@ class BulkFeatures:
         return float(self.weight_variance[layer + 1] * max(gap, 0.0))
 
 
-def bulk_features(
-    network: Network,
-    metric: Metric,
-    *,
-    width: int,
-    samples: int,
-    kernels: OrderParameters,
-    inputs: tuple[Floats, Floats],
-) -> BulkFeatures:
-    """The features of ``network`` for one metric of the families "fim" and "ntk".
+def bulk_features(setting: Setting, inputs: tuple[Floats, Floats]) -> BulkFeatures:
+    """The features of a network at one width and sample number, for a metric of the families "fim" and "ntk".
 
-    ``kernels`` are the mean-field order parameters, or those of one network; ``inputs`` the eigenvalues of the inputs'
-    covariance and their weights.
+    The ``setting``'s order parameters are those of mean-field theory, or of one network; ``inputs``: the eigenvalues of
+    the inputs' covariance and their weights.
 
     Raises
     ------
     ValueError
         If two samples are one in some layer.
     """
-    widths = np.array(network.widths(width), dtype=np.float64)
-    weight, bias = np.array(coefficients(network, metric, widths)).T
+    network, kernels, widths = setting.network, setting.parameters, setting.widths
+    weight, bias = np.array(coefficients(network, setting.metric, widths)).T
     forward, forward_st, backward, backward_st = (
         kernels.forward, kernels.forward_st, kernels.backward, kernels.backward_st
     )  # fmt: skip
@@ -125,7 +118,7 @@ def bulk_features(
     return BulkFeatures(
         widths=widths[:-1],
         outputs=network.outputs,
-        samples=samples,
+        samples=int(setting.samples),
         weight=_from_one(weight),
         bias=_from_one(bias),
         weight_variance=_from_one(network.weight_variance),

@@ -3,7 +3,9 @@
     λ_k = λ (1 + g common + eig_k(S) split),   λ = N κ₂ + (κ₁ - κ₂) + N Var(rows)/κ₂
 
 with g ~ N(0, 1) and a symmetric Gaussian C × C matrix S (variance 1 off the diagonal, 2 on it). The order parameters of
-one network fluctuate by a relative 1/√M: far more than the shifts of λ's second and third term.
+one network fluctuate by a relative 1/√M: far more than the shifts of λ's second and third term. Corrections of relative
+order C/M are missing: the splitting is skewed (it is a Wishart matrix's), and the bulk pushes the outliers up; so is
+what few samples (N << M) add to the splitting. With them: :mod:`meanfield.finite_width.outliers`.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from numpy.typing import NDArray
 from meanfield.bulk.features import BulkFeatures
 from meanfield.bulk.response import Gains, propagate
 
-__all__ = ["NONE", "GiantOutliers", "giant_outliers"]
+__all__ = ["GiantOutliers", "Outliers", "giant_outliers"]
 
 Floats = NDArray[np.float64]
 
@@ -28,21 +30,26 @@ _LARGEST = 300  # C above which they lie where the semicircle's quantiles do, ne
 
 
 @dataclass(frozen=True)
-class GiantOutliers:
-    """The outliers' law over networks.
+class Outliers:
+    """``values`` and ``std``: means and standard deviations over networks of the C outliers, descending. None where
+    they are part of the bulk; NaN where they are void."""
+
+    values: Floats
+    std: Floats
+
+
+@dataclass(frozen=True)
+class GiantOutliers(Outliers):
+    """The law above.
 
     Attributes
     ----------
-    values, std
-        Means and standard deviations of the C outliers, descending.
     centre
         λ, the mean of all of them.
     common, split
         The relative spreads of their common factor and of their C × C splitting.
     """
 
-    values: Floats
-    std: Floats
     centre: float
     common: float
     split: float
@@ -50,9 +57,6 @@ class GiantOutliers:
     def scaled(self, unit: float) -> GiantOutliers:
         """In units of 1/``unit``."""
         return replace(self, values=unit * self.values, std=unit * self.std, centre=unit * self.centre)
-
-
-NONE = GiantOutliers(np.zeros(0), np.zeros(0), math.nan, math.nan, math.nan)
 
 
 def giant_outliers(x: BulkFeatures, row_variance: float) -> GiantOutliers:

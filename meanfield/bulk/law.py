@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from meanfield.bulk.arguments import numbers
 from meanfield.bulk.fixed_point import at_p
-from meanfield.bulk.giant_outliers import GiantOutliers
+from meanfield.bulk.giant_outliers import Outliers
 from meanfield.bulk.paths import descend, start
 from meanfield.bulk.solution import Solution
 from meanfield.bulk.tables import density_table
@@ -62,7 +62,10 @@ class SpectralDensity:
     multiplicity
         How many eigenvalues the bulk has.
     outliers
-        ``outliers.values`` (descending, C of them or none), ``outliers.std`` over networks.
+        ``outliers.values`` (descending), ``outliers.std`` over networks: those of ``predict(order="refined")`` for the
+        mean network with standard inputs, else by linear response. C of them; none where centred, or where they have
+        merged with the bulk (``warnings`` says so), which then counts them; NaN where refined theory voids them
+        otherwise.
     mean
         The law's first moment: K₁ - K₂ in the metric's normalisation, exactly; with ``kernels`` within a few percent,
         as the law takes the averages of its neurons' slopes and features from the variances alone.
@@ -80,7 +83,7 @@ class SpectralDensity:
     atom: float
     zeros: int
     multiplicity: int
-    outliers: GiantOutliers
+    outliers: Outliers
     mean: float
     status: str
     residual: float

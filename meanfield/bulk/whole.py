@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from dataclasses import replace
+
+from numpy.typing import ArrayLike
 
 from meanfield.bulk.arguments import check_kernels, check_spectrum, input_eigenvalues
 from meanfield.bulk.edges import atom_at_zero
 from meanfield.bulk.equations import equations
 from meanfield.bulk.features import BulkFeatures, bulk_features
-from meanfield.bulk.giant_outliers import NONE, GiantOutliers, giant_outliers
 from meanfield.bulk.law import Edge, SpectralDensity
 from meanfield.bulk.neurons import neuron_table
+from meanfield.bulk.outliers import mean_outliers, other_outliers
 from meanfield.bulk.paths import start
-from meanfield.bulk.sample_noise import SampleNoise, sample_noise
+from meanfield.bulk.sample_noise import sample_noise
 from meanfield.bulk.solution import RAREST, Solution, solve
 from meanfield.bulk.unknowns import split
 from meanfield.bulk.validity import bulk_warnings
-from meanfield.kernels.exchangeable import ExchangeableKernel, exchangeable_kernel
-from meanfield.leading.conditions import outlier_margin
+from meanfield.kernels.setting import Setting
 from meanfield.propagation.recursion import order_parameters, usable
-from meanfield.spec import Metric, MetricLike, Network, OrderParameters
+from meanfield.spec import MetricLike, Network, OrderParameters
 
 __all__ = ["spectrum"]
-
-Floats = NDArray[np.float64]
 
 _FEW = 5  # eigenvalues
 
@@ -53,7 +51,8 @@ def spectrum(
         Whether the terms of relative order 1/M are added (they are for a positive ridge r).
     kernels
         The order parameters of one network (``empirical.measure(...).order_parameters``): its spectrum is predicted
-        instead of that of the mean network.
+        instead of that of the mean network. Its outliers then come from linear response, without the corrections of
+        relative order C/M that those of the mean network have (they are those of ``predict(order="refined")``).
     input_spectrum
         Eigenvalues of the inputs' covariance, mean 1, instead of the identity's.
 
@@ -63,11 +62,10 @@ def spectrum(
         For a metric whose spectrum is not known, or bad input as in :func:`meanfield.predict`.
     """
     metric, width, samples = check_spectrum(network, metric, width, samples, finite_size)
-    parameters = usable(order_parameters(network))
+    setting = Setting.of(network, metric, usable(order_parameters(network)), width, samples)
     inputs = input_eigenvalues(input_spectrum, network.widths(width)[0])
-    given = parameters if kernels is None else check_kernels(kernels, network.depth)
-    x = bulk_features(network, metric, width=width, samples=samples, kernels=given, inputs=inputs)
-    kernel = _kernel(network, metric, parameters, width, samples)
+    given = setting.parameters if kernels is None else check_kernels(kernels, network.depth)
+    x = bulk_features(replace(setting, parameters=given), inputs)
     neurons = neuron_table(x, RAREST)
     # s = t = 0 at p = 0, and S and T scale like K.
     noise = sample_noise(x, split(x.gap * start(equations(x, neurons, None)).real))
@@ -78,8 +76,9 @@ def spectrum(
         atom=atom_at_zero(x, metric.layer),
         mean_network=kernels is None,
     )
-    unit = float(kernel.normaliser) * x.gap
-    outliers = _outliers(metric, kernel, x, noise)
+    unit = float(setting.kernel.normaliser) * x.gap
+    standard = kernels is None and input_spectrum is None
+    outliers, reasons = mean_outliers(setting) if standard else other_outliers(setting, x, noise.rows)
     return SpectralDensity(
         network=network,
         metric=metric,
@@ -87,7 +86,7 @@ def spectrum(
         samples=samples,
         edges=_edges(x, solution, unit),
         atom=solution.atom,
-        zeros=max(int(kernel.dimension) - network.outputs * samples, 0),
+        zeros=max(int(setting.kernel.dimension) - network.outputs * samples, 0),
         multiplicity=network.outputs * samples - (network.outputs if metric.centered else len(outliers.values)),
         outliers=outliers,
         mean=unit * solution.first,
@@ -95,23 +94,10 @@ def spectrum(
         residual=solution.residual,
         mass_error=solution.mass_error,
         order_parameters=given,
-        warnings=bulk_warnings(metric, x, noise, outliers),
+        warnings=(*bulk_warnings(metric, x, noise, outliers), *reasons),
         _unit=unit,
         _solution=solution,
     )
-
-
-def _kernel(
-    network: Network, metric: Metric, parameters: OrderParameters, width: int, samples: int
-) -> ExchangeableKernel:
-    widths = np.array(network.widths(width), dtype=np.float64)
-    return exchangeable_kernel(network, metric, parameters, widths, np.array(float(samples)))
-
-
-def _outliers(metric: Metric, kernel: ExchangeableKernel, x: BulkFeatures, noise: SampleNoise) -> GiantOutliers:
-    if metric.centered or not outlier_margin(kernel) > 1:
-        return NONE
-    return giant_outliers(x, noise.rows).scaled(float(kernel.normaliser))
 
 
 def _edges(x: BulkFeatures, solution: Solution, unit: float) -> tuple[Edge, ...]:

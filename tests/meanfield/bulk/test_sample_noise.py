@@ -18,6 +18,7 @@ from meanfield.bulk.paths import start
 from meanfield.bulk.sample_levels import SampleLevels
 from meanfield.bulk.sample_noise import SampleNoise, sample_noise
 from meanfield.bulk.unknowns import split
+from meanfield.kernels.setting import Setting
 from meanfield.spec import as_metric
 from meanfield.spec.activations import as_activation
 
@@ -27,9 +28,8 @@ SINGLE = [r for r in ROWS if r["outputs"] == 1 and r["activation"] == "tanh"]
 
 
 def noise_of(network: Network, metric: Any, width: int, samples: int) -> tuple[BulkFeatures, SampleNoise]:
-    inputs = (np.ones(1), np.ones(1))
-    kernels = order_parameters(network)
-    x = bulk_features(network, metric, width=width, samples=samples, kernels=kernels, inputs=inputs)
+    setting = Setting.of(network, metric, order_parameters(network), width, samples)
+    x = bulk_features(setting, (np.ones(1), np.ones(1)))
     return x, sample_noise(x, split(x.gap * start(equations(x, neuron_table(x), None)).real))
 
 
