@@ -76,9 +76,10 @@ def cost():
             network, samples = Network(4, activation, 2.0, 0.1), int(ratio * width)
             law = spectrum(network, FIM(), width=width, samples=samples)
             x = np.linspace(max(law.lower, 1e-3 * law.upper), law.upper, 302)[1:-1]
+            rows = len(law._solution.law.table)
             both = seconds(lambda: spectrum(network, FIM(), width=width, samples=samples))  # noqa: B023
             points = seconds(lambda: law.density(x))  # noqa: B023
-            print(f"{activation:8} M = {width:<8} N/M = {ratio:<4} {both:6.3f} | {points:6.3f} | {len(law._law[6])}")
+            print(f"{activation:8} M = {width:<8} N/M = {ratio:<4} {both:6.3f} | {points:6.3f} | {rows}")
 
 
 def main():

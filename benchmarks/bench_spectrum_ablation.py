@@ -17,6 +17,7 @@ from empirical import measure
 from meanfield import FIM, Network, spectrum
 from meanfield.bulk import whole as bulk
 from meanfield.bulk.features import bulk_features
+from meanfield.bulk.neurons import NeuronTable, neuron_table
 
 CASES = [("tanh", 2, 1.0), ("tanh", 3, 1.0), ("tanh", 4, 1.0), ("relu", 3, 1.0), ("relu", 4, 0.5)]
 LAWS = {"tanh": (3.0, 0.64), "relu": (2.0, 0.1)}
@@ -29,21 +30,24 @@ def mean_gradients(x):
     return replace(x, gradients=np.zeros(x.depth), ridge=x.ridge + float(np.sum(x.gradients * gap)))
 
 
-def average_neurons(x):
+def average_neurons(table):
     """One neuron a layer, with the mean of all coefficients, features and gradients uncorrelated."""
-    rows = [x.table[a:b] for a, b in zip(x.starts[:-1], x.starts[1:], strict=True)]
-    means = [np.concatenate([[1.0], r[:, 0] @ r[:, 1:]])[None] for r in rows if len(r)]
-    table = np.concatenate(means)
-    table[:, 3:5] = 0
-    return replace(x, table=table, starts=np.concatenate([[0, 0], np.arange(1, x.depth)]))
+    rows = [table.rows[a:b] for a, b in zip(table.starts[:-1], table.starts[1:], strict=True)]
+    means = np.concatenate([np.concatenate([[1.0], r[:, 0] @ r[:, 1:]])[None] for r in rows if len(r)])
+    means[:, 3:5] = 0
+    return NeuronTable(means, np.concatenate([[0, 0], np.arange(1, len(rows))]))
+
+
+def same(given):
+    return given
 
 
 VARIANTS = {
-    "full": (lambda x: x, True),
-    "no finite-size terms": (lambda x: x, False),
-    "D only as its mean": (mean_gradients, False),
-    "average neurons": (average_neurons, False),
-    "both: Fan-Wang form": (lambda x: average_neurons(mean_gradients(x)), False),
+    "full": (same, same, True),
+    "no finite-size terms": (same, same, False),
+    "D only as its mean": (mean_gradients, same, False),
+    "average neurons": (same, average_neurons, False),
+    "both: Fan-Wang form": (mean_gradients, average_neurons, False),
 }
 
 
@@ -55,8 +59,11 @@ def main():
         network, samples = Network(depth, activation, *LAWS[activation]), int(ratio * WIDTH)
         m = measure(network, FIM(), width=WIDTH, samples=samples, seed=seed, spectrum="full")
         cells = []
-        for change, finite in VARIANTS.values():
-            with mock.patch.object(bulk, "bulk_features", lambda *a, f=change: f(bulk_features(*a))):
+        for change, merge, finite in VARIANTS.values():
+            with (
+                mock.patch.object(bulk, "bulk_features", lambda *a, f=change, **k: f(bulk_features(*a, **k))),
+                mock.patch.object(bulk, "neuron_table", lambda *a, f=merge: f(neuron_table(*a))),
+            ):
                 law = spectrum(
                     network, FIM(), width=WIDTH, samples=samples, kernels=m.order_parameters, finite_size=finite
                 )

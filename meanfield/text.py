@@ -1,4 +1,4 @@
-"""Plain data → aligned tables, JSON-ready values, and the spelling of numbers."""
+"""Plain data → aligned tables, JSON-ready values, the sentences that apply, and the spelling of numbers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import TypeAlias, TypeVar, cast
 
-__all__ = ["Json", "alike", "format_table", "html_table", "plain", "plain_record", "power"]
+import numpy as np
+from numpy.typing import ArrayLike
+
+__all__ = ["Json", "alike", "applying", "format_table", "html_table", "plain", "plain_record", "power"]
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 T = TypeVar("T")
@@ -20,6 +23,11 @@ def _slashed(values: Sequence[object]) -> str:
 def alike(values: Sequence[T], apart: Callable[[Sequence[T]], str] = _slashed) -> T | str:
     """The value that all are; where they differ, all of them as ``apart`` spells them: with slashes between."""
     return values[0] if len(set(values)) == 1 else apart(values)
+
+
+def applying(reasons: Mapping[str, ArrayLike]) -> tuple[str, ...]:
+    """The sentences that hold: those with a true value, or with one among an array's."""
+    return tuple(reason for reason, applies in reasons.items() if np.any(applies))
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

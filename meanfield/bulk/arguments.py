@@ -5,16 +5,30 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from meanfield.spec import Metric, MetricLike, Network, OrderParameters, as_metric
+from meanfield.spec import Metric, MetricLike, Network, OrderParameters, as_metric, positive_integer
 
 __all__ = ["check_kernels", "check_spectrum", "input_eigenvalues", "numbers"]
 
 Floats = NDArray[np.float64]
 
 
-def check_spectrum(network: Network, metric: MetricLike) -> Metric:
+def check_spectrum(
+    network: Network, metric: MetricLike, width: int, samples: int, finite_size: bool
+) -> tuple[Metric, int, int]:
+    """The metric, width and samples asked for."""
     if not isinstance(network, Network):
         raise TypeError(f"network: expected a Network, got {network!r}")
+    asked = _served(network, metric)
+    width, samples = positive_integer("width", width), positive_integer("samples", samples)
+    if samples < 2:
+        raise ValueError(f"samples: expected at least 2 (one sample has no bulk), got {samples}")
+    if not isinstance(finite_size, bool):
+        raise TypeError(f"finite_size: expected True or False, got {finite_size!r}")
+    return asked, width, samples
+
+
+def _served(network: Network, metric: MetricLike) -> Metric:
+    """The metric, if this law describes its dual for the network."""
     asked = as_metric(metric)
     asked.check(network)
     network.check_dense("the whole spectrum")
@@ -56,8 +70,8 @@ def numbers(field: str, given: ArrayLike, expected: str) -> Floats:
     return values
 
 
-def check_kernels(kernels: OrderParameters, depth: int) -> None:
-    """Raises ``ValueError`` unless they are order parameters of a network of this depth."""
+def check_kernels(kernels: OrderParameters, depth: int) -> OrderParameters:
+    """``kernels``. Raises ``ValueError`` unless they are order parameters of a network of this depth."""
     if not isinstance(kernels, OrderParameters):
         raise ValueError(f"kernels: expected order parameters (q, q_st, forward, ...), got {kernels!r:.60}")
     for same, other in (("q", "q_st"), ("forward", "forward_st"), ("backward", "backward_st")):
@@ -68,3 +82,4 @@ def check_kernels(kernels: OrderParameters, depth: int) -> None:
         pairs = getattr(kernels, same), getattr(kernels, other)
         if not np.all((pairs[0] > 0) & (np.abs(pairs[1]) <= pairs[0] * (1 + 1e-12))):
             raise ValueError(f"kernels.{other}: expected 0 < {same} and |{other}| <= {same} in each layer, got others")
+    return kernels

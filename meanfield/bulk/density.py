@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline, PPoly
 
+from meanfield.bulk.equations import Equations
 from meanfield.bulk.paths import descend, solve_between, trace
 
 __all__ = ["Component", "solve_components"]
 
 Floats = NDArray[np.float64]
+Complexes = NDArray[np.complex128]
 
 _NODES = 192  # intervals in θ
 _ABOVE = 1 + 1e-10j  # the upper half-plane's side of the real axis is meant
@@ -39,8 +40,8 @@ class Component:
 
     lower: float
     upper: float
-    p: NDArray[np.complex128]
-    y: NDArray[np.complex128]
+    p: Complexes
+    y: Complexes
     cumulative: PPoly  # of θ: the mass between the lower edge and x
     change: float
 
@@ -48,7 +49,7 @@ class Component:
     def mass(self) -> float:
         return float(self.cumulative(np.pi / 2))
 
-    def density(self, x: Floats, law: Any) -> Floats:
+    def density(self, x: Floats, law: Equations) -> Floats:
         """At x inside the interval; NaN where no solution was reached."""
         place = _angle(x, self.lower, self.upper) / (np.pi / 2) * _NODES
         # Nodes are kept from the top, without the two ends.
@@ -75,7 +76,7 @@ class Component:
         return _position(first, self.lower, self.upper)
 
 
-def solve_components(lower: float, upper: float, law: Any) -> tuple[Component, ...]:
+def solve_components(lower: float, upper: float, law: Equations) -> tuple[Component, ...]:
     """The intervals of the support between its outermost ends, ascending: one, or more where the grid of the whole saw
     gaps."""
     whole = _solve_component(lower, upper, law)
@@ -94,7 +95,7 @@ def solve_components(lower: float, upper: float, law: Any) -> tuple[Component, .
     return tuple(_solve_component(a, b, law) for a, b in reversed(list(parts)) if b > a)
 
 
-def _end_of_gap(full: float, empty: float, law: Any) -> float:
+def _end_of_gap(full: float, empty: float, law: Equations) -> float:
     """Where the density ends between a point of the support (or an end of it) and one in a gap."""
     heights: list[tuple[float, float]] = []  # of two points of the support: x and (Im p)², linear in x near the end
     seen = False  # whether the last point was one of the support, so that there is something new to go by
@@ -108,7 +109,7 @@ def _end_of_gap(full: float, empty: float, law: Any) -> float:
         if abs(middle - full) < _END * abs(full):
             return middle
         p = descend(middle * _NEAREST, law)[0]
-        seen = not _is_empty(p)
+        seen = not _is_empty(np.array(p))
         if seen:
             full = middle
             heights = [*heights[-1:], (middle, p.imag**2)]
@@ -117,14 +118,15 @@ def _end_of_gap(full: float, empty: float, law: Any) -> float:
     return empty
 
 
-def _is_empty(p: Any) -> Any:
-    return np.imag(p) < _EMPTY * np.abs(p)
+def _is_empty(p: Complexes) -> NDArray[np.bool_]:
+    empty: NDArray[np.bool_] = p.imag < _EMPTY * np.abs(p)
+    return empty
 
 
-def _solve_component(lower: float, upper: float, law: Any) -> Component:
+def _solve_component(lower: float, upper: float, law: Equations) -> Component:
     """Solve on the grid of [lower, upper], from the upper edge down."""
     theta = np.linspace(0, np.pi / 2, _NODES + 1)
-    zs: NDArray[np.complex128] = (_inner_nodes(lower, upper) * _ABOVE).astype(np.complex128)
+    zs: Complexes = (_inner_nodes(lower, upper) * _ABOVE).astype(np.complex128)
     ps, ys, changes = trace(zs, law)
     density = np.concatenate([[0.0], ps.imag[::-1] / np.pi, [0.0]])
     flow = density * _stretch(theta, lower, upper)

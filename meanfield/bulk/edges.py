@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from meanfield.bulk.equations import Equations
 from meanfield.bulk.features import BulkFeatures
 from meanfield.bulk.fixed_point import at_p
 from meanfield.bulk.paths import fold, start
@@ -34,20 +34,20 @@ class Support:
     p_upper: float
 
 
-def support(law: Any, atom: float) -> Support:
+def support(law: Equations, atom: float) -> Support:
     """The outermost edges, in the law's units (K₁ - K₂ = 1)."""
     first = _FIRST * (1 - atom)  # the bulk without its atom lies at 1/(1 - atom)
     p_upper, upper, _ = fold(-first, start(law), _FACTOR, _FAR, law)
     if atom == 0:
         p, lower, _ = fold(_FIRST, start(law), _FACTOR, _FAR, law)
         if abs(p) > _FAR / 2:  # no end: the bulk reaches 0, or its own atom at the ridge
-            lower = 0.0 if law[4][0] < _NO_RIDGE else math.nan
+            lower = 0.0 if law.ridge.level < _NO_RIDGE else math.nan
         return Support(float(lower), float(upper), float(p_upper))
     lower = _above_atom(law, 1 - atom)
     return Support(lower if lower < upper else math.nan, float(upper), float(p_upper))
 
 
-def _above_atom(law: Any, rest: float) -> float:
+def _above_atom(law: Equations, rest: float) -> float:
     """The edge above an atom at zero: from 0⁺ to large p, round infinity to large -p, and on.
 
     With the mass ``rest`` the bulk is as narrow as √rest relative to its place, which the steps must not jump over.

@@ -3,7 +3,9 @@
     λ_k = λ (1 + g common + eig_k(S) split),   λ = N κ₂ + (κ₁ - κ₂) + N Var(rows)/κ₂
 
 with g ~ N(0, 1) and a symmetric Gaussian C × C matrix S (variance 1 off the diagonal, 2 on it). The order parameters of
-one network fluctuate by a relative 1/√M: far more than the shifts of λ's second and third term.
+one network fluctuate by a relative 1/√M: far more than the shifts of λ's second and third term. Corrections of relative
+order C/M are missing: the splitting is skewed (it is a Wishart matrix's), and the bulk pushes the outliers up; so is
+what few samples (N << M) add to the splitting. With them: :mod:`meanfield.finite_width.outliers`.
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.bulk.features import BulkFeatures
+from meanfield.bulk.response import Gains, propagate
 
-__all__ = ["NONE", "GiantOutliers", "giant_outliers"]
+__all__ = ["GiantOutliers", "Outliers", "giant_outliers"]
 
 Floats = NDArray[np.float64]
 
@@ -27,21 +30,26 @@ _LARGEST = 300  # C above which they lie where the semicircle's quantiles do, ne
 
 
 @dataclass(frozen=True)
-class GiantOutliers:
-    """The outliers' law over networks.
+class Outliers:
+    """``values`` and ``std``: means and standard deviations over networks of the C outliers, descending. None where
+    they are part of the bulk; NaN where they are void."""
+
+    values: Floats
+    std: Floats
+
+
+@dataclass(frozen=True)
+class GiantOutliers(Outliers):
+    """The law above.
 
     Attributes
     ----------
-    values, std
-        Means and standard deviations of the C outliers, descending.
     centre
         λ, the mean of all of them.
     common, split
         The relative spreads of their common factor and of their C × C splitting.
     """
 
-    values: Floats
-    std: Floats
     centre: float
     common: float
     split: float
@@ -49,9 +57,6 @@ class GiantOutliers:
     def scaled(self, unit: float) -> GiantOutliers:
         """In units of 1/``unit``."""
         return replace(self, values=unit * self.values, std=unit * self.std, centre=unit * self.centre)
-
-
-NONE = GiantOutliers(np.zeros(0), np.zeros(0), math.nan, math.nan, math.nan)
 
 
 def giant_outliers(x: BulkFeatures, row_variance: float) -> GiantOutliers:
@@ -65,42 +70,43 @@ def giant_outliers(x: BulkFeatures, row_variance: float) -> GiantOutliers:
 
 def _spreads(x: BulkFeatures) -> tuple[float, float]:
     """Relative spreads from linear response of (q̂, q̂_st, q̃_st) to the fresh noise of every layer."""
-    depth = x.depth
-    size = 3 * depth
-    noise, apart = np.zeros((size, size)), np.zeros(depth + 1)
-    forward, backward = np.zeros((depth, 2, size)), np.zeros((depth + 1, size))
-    from_above = np.zeros(depth + 1)  # q̃_st^l per q̃_st^{l+1}
-    for l in range(1, depth):
-        f, y, below, i = x.hidden(l), x.common_gradient(l), x.weight_variance[l], 3 * l
-        at_z = np.array([f.square, f.mean**2, f.slope**2])
-        centred = at_z - (at_z @ f.weights)[:, None]
-        units = np.array([1.0, 1.0, y])
-        noise[i : i + 3, i : i + 3] = (centred * f.weights) @ centred.T * np.outer(units, units) / x.widths[l]
-        apart[l] = y**2 * f.average(f.slope**4) / x.widths[l]
-        # At fixed q_st, then (Price's theorem) at fixed q.
-        by_q = [f.by_tau[0], 2 * f.mean * f.by_tau[1], 2 * f.slope * f.by_tau[3]]
-        by_q_st = np.array([0.0, f.average(f.slope**2), f.average(f.bend**2)])
-        response = below * np.outer([f.average(v) for v in by_q], forward[l - 1, 0])
-        response += below * np.outer(by_q_st, forward[l - 1, 1])
-        forward[l] = response[:2]
-        forward[l, 0, i] += 1
-        forward[l, 1, i + 1] += 1
-        backward[l] = y * response[2]
-        backward[l, i + 2] += 1
-        from_above[l] = x.weight_variance[l + 1] * f.average(f.slope**2)
-    v = np.zeros(size)
-    split, carried = 0.0, np.zeros(depth + 1)
-    for l in range(depth - 1, 0, -1):
-        backward[l] += from_above[l] * backward[l + 1]
-    for l in range(1, depth + 1):
-        v += x.weight[l] * x.backward_st[l] * forward[l - 1, 1]
-        if l < depth:
-            level = x.weight[l] * x.forward_st[l - 1] + x.bias[l]
-            v += level * backward[l]
-            # What a source in layer l adds to the levels of the layers below it.
-            carried[l] = level + from_above[l - 1] * carried[l - 1]
-            split += carried[l] ** 2 * apart[l]
-    return math.sqrt(v @ noise @ v) / x.other, math.sqrt(split) / x.other
+    hidden = range(1, x.depth)
+    means = propagate([_gains(x, l) for l in hidden], [_sources(x, l) for l in hidden], (2, 1))
+    handed_down = [Gains.downwards([[_from_above(x, l)]]) for l in hidden]
+    outputs = propagate(handed_down, [_apart(x, l) for l in hidden], (0, 1))
+    common = x.features @ means.forward[:, 1] + x.gradients[1:] @ means.backward[1 : x.depth, 0]
+    split = x.gradients[1:] @ outputs.backward[1 : x.depth, 0]
+    return math.sqrt(means.variance(common)) / x.other, math.sqrt(outputs.variance(split)) / x.other
+
+
+def _from_above(x: BulkFeatures, layer: int) -> float:
+    """q̃_st^l per q̃_st^{l+1}."""
+    f = x.hidden(layer)
+    return float(x.weight_variance[layer + 1] * f.average(f.slope**2))
+
+
+def _gains(x: BulkFeatures, layer: int) -> Gains:
+    """How (q̂, q̂_st) pass a layer and bend q̃_st: at fixed q_st, then (Price's theorem) at fixed q."""
+    f, y, below = x.hidden(layer), x.common_gradient(layer), x.weight_variance[layer]
+    by_q = [f.average(v) for v in (f.by_tau[0], 2 * f.mean * f.by_tau[1], 2 * f.slope * f.by_tau[3])]
+    by_q_st = [0.0, f.average(f.slope**2), f.average(f.bend**2)]
+    gains = below * np.array([by_q, by_q_st]).T
+    return Gains(forward=gains[:2], across=y * gains[2:], backward=np.array([[_from_above(x, layer)]]))
+
+
+def _sources(x: BulkFeatures, layer: int) -> Floats:
+    """Covariance of what a layer's own neurons add to (q̂, q̂_st, q̃_st)."""
+    f, y = x.hidden(layer), x.common_gradient(layer)
+    at_z = np.array([f.square, f.mean**2, f.slope**2])
+    centred = at_z - (at_z @ f.weights)[:, None]
+    units = np.array([1.0, 1.0, y])
+    return np.asarray((centred * f.weights) @ centred.T * np.outer(units, units) / x.widths[layer])
+
+
+def _apart(x: BulkFeatures, layer: int) -> Floats:
+    """Variance of q̃_st between two outputs."""
+    f, y = x.hidden(layer), x.common_gradient(layer)
+    return np.array([[y**2 * f.average(f.slope**4) / x.widths[layer]]])
 
 
 @functools.cache

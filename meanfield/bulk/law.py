@@ -5,22 +5,26 @@ from __future__ import annotations
 import cmath
 import math
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from meanfield.bulk.arguments import numbers
-from meanfield.bulk.density import Component
 from meanfield.bulk.fixed_point import at_p
-from meanfield.bulk.giant_outliers import GiantOutliers
+from meanfield.bulk.giant_outliers import Outliers
 from meanfield.bulk.paths import descend, start
+from meanfield.bulk.solution import Solution
+from meanfield.bulk.tables import density_table
 from meanfield.spec import Metric, Network, OrderParameters, positive_integer
+from meanfield.text import plain
 
-__all__ = ["Edge", "SpectralDensity"]
+__all__ = ["QUANTILES", "Edge", "SpectralDensity"]
 
 Floats = NDArray[np.float64]
 
+QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+"""What tables and records give."""
+_MOMENTS = 4
 _FAR = 1e20  # |z| in units of the mean from where p = -1/z to all digits
 _HEIGHT = 1e-10  # a real z means its limit from the upper half-plane
 _CIRCLE = 128  # nodes of a contour integral, and its radius in units of the distance to the nearest singularity
@@ -58,7 +62,10 @@ class SpectralDensity:
     multiplicity
         How many eigenvalues the bulk has.
     outliers
-        ``outliers.values`` (descending, C of them or none), ``outliers.std`` over networks.
+        ``outliers.values`` (descending), ``outliers.std`` over networks: those of ``predict(order="refined")`` for the
+        mean network with standard inputs, else by linear response. C of them; none where centred, or where they have
+        merged with the bulk (``warnings`` says so), which then counts them; NaN where refined theory voids them
+        otherwise.
     mean
         The law's first moment: K₁ - K₂ in the metric's normalisation, exactly; with ``kernels`` within a few percent,
         as the law takes the averages of its neurons' slopes and features from the variances alone.
@@ -76,17 +83,15 @@ class SpectralDensity:
     atom: float
     zeros: int
     multiplicity: int
-    outliers: GiantOutliers
+    outliers: Outliers
     mean: float
     status: str
     residual: float
     mass_error: float
     order_parameters: OrderParameters = field(repr=False)
-    warnings: tuple[str, ...] = ()
-    _unit: float = field(default=1.0, repr=False)
-    _law: Any = field(default=None, repr=False)
-    _parts: tuple[Component, ...] = field(default=(), repr=False)
-    _p_upper: float = field(default=0.0, repr=False)
+    warnings: tuple[str, ...]
+    _unit: float = field(repr=False)
+    _solution: Solution = field(repr=False)
 
     @property
     def lower(self) -> float:
@@ -105,17 +110,17 @@ class SpectralDensity:
         """
         points = np.asarray(x, dtype=np.float64) / self._unit
         flat = points.ravel()
-        result = np.where(np.isnan(flat) | (not self._parts), np.nan, 0.0)
-        for part in self._parts:
+        result = np.where(np.isnan(flat) | (not self._solution.parts), np.nan, 0.0)
+        for part in self._solution.parts:
             inside = (flat > part.lower) & (flat < part.upper)
             if np.any(inside):
-                result[inside] = part.density(flat[inside], self._law) / self._unit
+                result[inside] = part.density(flat[inside], self._solution.law) / self._unit
         return result.reshape(points.shape)[()]
 
     def cdf(self, x: ArrayLike) -> Floats:
         """The bulk's mass in (-∞, x]."""
         points = np.asarray(x, dtype=np.float64) / self._unit
-        below = self._share * sum(part.mass_below(points) for part in self._parts) + self.atom
+        below = self._share * sum(part.mass_below(points) for part in self._solution.parts) + self.atom
         return np.where(points < 0, 0.0 * self._share, below)[()]
 
     def quantile(self, p: ArrayLike) -> Floats:
@@ -130,9 +135,9 @@ class SpectralDensity:
         if not np.all((shares >= 0) & (shares <= 1)):
             raise ValueError(f"p: expected probabilities between 0 and 1, got {p!r}")
         mass = np.maximum(shares - self.atom, 0.0) / self._share
-        found = np.full(shares.shape, self.upper if self._parts else np.nan)
-        for part in reversed(self._parts):
-            below = sum((other.mass for other in self._parts if other.upper <= part.lower), 0.0)
+        found = np.full(shares.shape, self.upper if self._solution.parts else np.nan)
+        for part in reversed(self._solution.parts):
+            below = sum((other.mass for other in self._solution.parts if other.upper <= part.lower), 0.0)
             inside = np.clip(mass - below, 0.0, part.mass)
             found = np.where(mass <= below + part.mass, self._unit * part.quantile(inside), found)
         return np.where(shares < self.atom, 0.0, found)[()]
@@ -150,7 +155,7 @@ class SpectralDensity:
         if not abs(z) < _FAR:  # NaN stays
             return -1 / z if cmath.isfinite(z) else complex(np.nan, np.nan)
         height = max(abs(z.imag), _HEIGHT * max(abs(z), 1.0))
-        p, _, change = descend(complex(z.real, height), self._law)
+        p, _, change = descend(complex(z.real, height), self._solution.law)
         value = complex(p) if np.isfinite(change) else complex(np.nan, np.nan)
         return value.conjugate() if z.imag < 0 else value
 
@@ -158,9 +163,9 @@ class SpectralDensity:
         """∫ λ^j dμ(λ) for j = 1..k, from the expansion of z(p) at p = 0: -Res z^{j+1}/(j + 1)."""
         count = positive_integer("k", k)
         angles = 2 * np.pi * (np.arange(_CIRCLE) + 0.5) / _CIRCLE
-        circle = _RADIUS * abs(self._p_upper) * np.exp(1j * angles)
-        y = start(self._law)
-        z = np.array([at_p(p, y, self._law, 40)[0] for p in circle])
+        circle = _RADIUS * abs(self._solution.ends.p_upper) * np.exp(1j * angles)
+        y = start(self._solution.law)
+        z = np.array([at_p(p, y, self._solution.law, 40)[0] for p in circle])
         residues = np.array([np.mean(z ** (j + 1) * circle).real for j in range(1, count + 1)])
         orders = np.arange(1, count + 1)
         return -residues / (orders + 1) * self._unit**orders
@@ -196,15 +201,39 @@ class SpectralDensity:
     @property
     def _share(self) -> float:
         """What the intervals' masses are multiplied by to make the whole 1; NaN where there are none."""
-        return (1 - self.atom) / sum(part.mass for part in self._parts) if self._parts else math.nan
+        return (1 - self.atom) / sum(part.mass for part in self._solution.parts) if self._solution.parts else math.nan
 
     def __str__(self) -> str:
-        from meanfield.bulk.tables import density_table
-
-        return density_table(self)
+        notes = [f"atom at zero: {self.atom:.5g} of the bulk"] if self.atom else []
+        notes += [f"and {self.zeros} zeros of the metric, exactly"] if self.zeros else []
+        notes += [] if self.status == "ok" else [f"status: {self.status}"]
+        return density_table(
+            f"{self.metric.label}, width {self.width}, samples {self.samples}: {self.multiplicity} eigenvalues in the "
+            "bulk",
+            edges=[(e.kind, e.position) for e in self.edges],
+            quantiles=list(zip(QUANTILES, self.quantile(QUANTILES), strict=True)),
+            mean=self.mean,
+            outliers=list(zip(self.outliers.values, self.outliers.std, strict=True)),
+            notes=[*notes, *(f"warning: {w}" for w in self.warnings)],
+        )
 
     def to_dict(self) -> dict[str, object]:
         """Edges, outliers, quantiles and moments as JSON-ready plain data; NaN becomes ``None``."""
-        from meanfield.bulk.tables import density_record
-
-        return density_record(self)
+        return {
+            "network": self.network.to_dict(),
+            "metric": self.metric.to_dict(),
+            "width": self.width,
+            "samples": self.samples,
+            "edges": [{"position": plain(e.position), "kind": e.kind} for e in self.edges],
+            "atom": self.atom,
+            "zeros": self.zeros,
+            "multiplicity": self.multiplicity,
+            "mean": self.mean,
+            "moments": plain(self.moments(_MOMENTS)),
+            "quantiles": {f"{p:g}": plain(x) for p, x in zip(QUANTILES, self.quantile(QUANTILES), strict=True)},
+            "outliers": {"mean": plain(self.outliers.values), "std": plain(self.outliers.std)},
+            "status": self.status,
+            "residual": plain(self.residual),
+            "mass_error": plain(self.mass_error),
+            "warnings": list(self.warnings),
+        }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import cmath
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfield.bulk.fixed_point import CONVERGED, at_p, at_z
+from meanfield.bulk.equations import Equations
+from meanfield.bulk.fixed_point import CONVERGED, at_p, at_z, regular
+from meanfield.bulk.unknowns import Unknowns, joined
 
 __all__ = ["descend", "fold", "solve_between", "start", "trace"]
 
@@ -20,22 +21,20 @@ _REAL = 1e-6  # of |p|: a guess with a smaller imaginary part has no memory of t
 _FAR_ABOVE = 100.0  # Im z where the solution is that of a point mass at 1, nearly
 
 
-def start(law: Any) -> Complexes:
+def start(law: Equations) -> Complexes:
     """y at p = 0, where s = t = 0, and S and T follow from the top layer down and from the bottom layer up."""
-    outputs, rho, c, d, _, _, table, starts = law
-    depth = len(rho)
-    weights = [table[starts[l] : starts[l + 1], 0] for l in range(depth)]
-    means = [w @ table[starts[l] : starts[l + 1]] for l, w in enumerate(weights)]
-    S, T = np.array(c), np.array(d)
-    for l in range(2, depth):
-        T[l] += T[l - 1] * means[l - 1][6]
-    for l in range(depth - 1, 0, -1):
-        S[l - 1] += S[l] * means[l][1] + T[l] * means[l][5] / outputs
+    depth = len(law.ratio)
+    S, T = law.features.copy(), law.gradients.copy()
+    hidden = [law.neurons(l) for l in range(1, depth)]
+    for l, n in enumerate(hidden[:-1], 1):
+        T[l + 1] += T[l] * (n.weight @ n.Gt)
+    for l, n in zip(range(depth - 1, 0, -1), reversed(hidden), strict=True):
+        S[l - 1] += S[l] * (n.weight @ n.As) + T[l] * (n.weight @ n.Gs) / law.outputs
     zeros = np.zeros(depth)
-    return np.concatenate([zeros, S, zeros[1:], T[1:]]).astype(np.complex128)
+    return joined(Unknowns(s=zeros, S=S, t=zeros, T=T)).astype(np.complex128)
 
 
-def fold(p: float, y: Complexes, factor: float, limit: float, law: Any) -> tuple[float, float, Complexes]:
+def fold(p: float, y: Complexes, factor: float, limit: float, law: Equations) -> tuple[float, float, Complexes]:
     """Walk on the real axis from p by powers of ``factor`` until dz/dp > 0 ends, then find where: (p, z, y).
 
     Without such a place: (p, z, y) at |p| = ``limit``; NaN for z where Newton's method no longer arrives.
@@ -54,7 +53,7 @@ def fold(p: float, y: Complexes, factor: float, limit: float, law: Any) -> tuple
         outside = inside.copy()
         z_there, slope, change = slope_at(p * factor, outside)
         # On the way out from p = 0 no logarithm may have become singular; from infinity there is no such guide.
-        if not change < _ROUGH or (factor > 1 and not _regular(p * factor, outside.real, law)):
+        if not change < _ROUGH or (factor > 1 and not regular(p * factor, outside, law)):
             factor = math.sqrt(factor)
             if abs(factor - 1) < 1e-6:
                 return p, math.nan, inside
@@ -76,23 +75,7 @@ def fold(p: float, y: Complexes, factor: float, limit: float, law: Any) -> tuple
     return middle, z, trial
 
 
-def _regular(p: float, y: NDArray[np.float64], law: Any) -> bool:
-    """Whether a real solution lies where it is connected to p = 0: before any logarithm of Ψ has become singular."""
-    _, rho, _, _, _, inputs, table, starts = law
-    depth = len(rho)
-    if not np.all(1 + rho[0] * inputs[0] * y[depth] * p > 0):
-        return False
-    for l in range(1, depth):
-        s, S, T = y[l - 1], rho[l] * y[depth + l], rho[l] * y[3 * depth + l - 2]
-        t = 0.0 if l == depth - 1 else y[2 * depth + l]
-        _, As, Ap, Bs, Bp, Gs, Gt, Gp = table[starts[l] : starts[l + 1]].T
-        a, g = 1 + S * (As * s + Ap * p), 1 + T * (Gs * s + Gt * t + Gp * p)
-        if not (np.all(a > 0) and np.all(a * g > S * T * (Bs * s + Bp * p) ** 2)):
-            return False
-    return True
-
-
-def descend(z: complex, law: Any) -> tuple[complex, Complexes, float]:
+def descend(z: complex, law: Equations) -> tuple[complex, Complexes, float]:
     """The solution at z, Im z > 0, reached from far above: p, y, and the last relative step (inf: not reached)."""
     y = start(law)
     here = complex(z.real, max(_FAR_ABOVE, 10 * abs(z)))
@@ -105,7 +88,7 @@ def descend(z: complex, law: Any) -> tuple[complex, Complexes, float]:
 
 
 def _follow(
-    z: complex, p: complex, y: Complexes, tangent: Complexes, goal: complex, law: Any
+    z: complex, p: complex, y: Complexes, tangent: Complexes, goal: complex, law: Equations
 ) -> tuple[complex, Complexes, float]:
     """Walk from a solution at z to one at ``goal`` on a straight line, in steps as long as Newton's method bears.
 
@@ -129,7 +112,7 @@ def _follow(
     return p, tangent, math.inf
 
 
-def trace(zs: Complexes, law: Any) -> tuple[Complexes, Complexes, NDArray[np.float64]]:
+def trace(zs: Complexes, law: Equations) -> tuple[Complexes, Complexes, NDArray[np.float64]]:
     """Solutions at each of ``zs``, neighbours near each other: p, y, and the last relative steps.
 
     The first is reached from afar, the others from their two predecessors (from afar where that fails).
@@ -146,7 +129,7 @@ def trace(zs: Complexes, law: Any) -> tuple[Complexes, Complexes, NDArray[np.flo
 
 
 def solve_between(
-    zs: Complexes, left: NDArray[np.int64], share: NDArray[np.float64], ps: Complexes, ys: Complexes, law: Any
+    zs: Complexes, left: NDArray[np.int64], share: NDArray[np.float64], ps: Complexes, ys: Complexes, law: Equations
 ) -> tuple[Complexes, NDArray[np.float64]]:
     """p at each of ``zs`` and the last relative steps, from known solutions: the first guess takes (1 - share) of
     ``left`` and share of its neighbour."""
@@ -157,7 +140,7 @@ def solve_between(
     return found, changes
 
 
-def _solved(z: complex, p: complex, y: Complexes, law: Any) -> tuple[complex, Complexes, float]:
+def _solved(z: complex, p: complex, y: Complexes, law: Equations) -> tuple[complex, Complexes, float]:
     """The solution at z from a guess, or from afar: where that fails, or where the guess is (nearly) real.
 
     Newton's method stays on the real axis, and beyond an end of a gap the real solution is the wrong one.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from meanfield.bulk.features import BulkFeatures
-from meanfield.bulk.giant_outliers import GiantOutliers
+from meanfield.bulk.giant_outliers import Outliers
 from meanfield.bulk.sample_noise import SampleNoise
 from meanfield.spec import Metric
+from meanfield.text import applying
 
 __all__ = ["bulk_warnings"]
 
@@ -16,7 +17,7 @@ _DEEP = 0.02  # L/M above which one network differs visibly from the mean one
 _LOUD = 0.3  # relative spread of the ridge above which its semicircle is no longer a correction
 
 
-def bulk_warnings(metric: Metric, x: BulkFeatures, noise: SampleNoise, outliers: GiantOutliers) -> tuple[str, ...]:
+def bulk_warnings(metric: Metric, x: BulkFeatures, noise: SampleNoise, outliers: Outliers) -> tuple[str, ...]:
     """The reasons to be careful, in sentences."""
     spread = np.sqrt(noise.ridge) / x.ridge if x.ridge > 0 else 0.0
     hidden = x.widths[1:] if x.depth > 1 else x.widths
@@ -27,7 +28,7 @@ def bulk_warnings(metric: Metric, x: BulkFeatures, noise: SampleNoise, outliers:
         _NOISE: spread > _LOUD,
         _MERGED: len(outliers.values) == 0 and not metric.centered and x.other > 1e-14 * x.same,
     }
-    return tuple(reason for reason, applies in reasons.items() if applies)
+    return applying(reasons)
 
 
 _INPUTS = (

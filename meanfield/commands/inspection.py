@@ -118,7 +118,7 @@ _MOST_ROWS = 60
 
 def _described(activation: Activation) -> dict[str, Any]:
     from meanfield.gaussian.closed import closed_form
-    from meanfield.gaussian.moments import activation_mean
+    from meanfield.gaussian.mean import activation_mean
 
     return {
         "name": activation.name,

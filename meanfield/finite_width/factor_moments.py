@@ -23,19 +23,15 @@ from numpy.typing import NDArray
 
 from meanfield.finite_width.classes import CLASSES
 from meanfield.finite_width.derivatives import PairFunction, pair_function
-from meanfield.gaussian.lattice import lattice_grid
-from meanfield.gaussian.moments import moment_reach
-from meanfield.gaussian.panels import panel_grid
+from meanfield.gaussian.rules import grid_rules
 from meanfield.spec.activations import Activation
 
 __all__ = ["Neurons", "neurons"]
 
 Floats = NDArray[np.float64]
-Rule = tuple[Floats, Floats, Floats, Floats]
 
 _GOAL = 1e-9  # of the moments' relative error; the theory's own is 1/M²
 _FINEST = 4  # halvings of the step
-_WIDE = 1e3  # variance above which the lattice is given up, as in meanfield.gaussian.moments
 _LARGEST_GRID = 4e6
 _NEARLY_ONE = 1e-3  # g/q below which Hermite weights lose digits to a smooth φ's own derivatives
 _DERIVATIVES = 6  # A_0..A_5: two derivatives more than two in each argument of χ
@@ -72,7 +68,7 @@ def neurons(activation: Activation, q: float, gap: float) -> Neurons:
         raise ValueError(f"q_st: expected 0 <= q_st < q = {q:g} for finite-width moments, got {q - gap:g}")
     found: list[tuple[Floats, float]] = []
     for level in range(_FINEST):
-        rules = _rules(activation, q, min(gap, q), level)
+        rules = grid_rules(activation, q, min(gap, q), level, _LARGEST_GRID)
         if rules is None:
             break
         fine, coarse = (_moments(activation, q, gap, *rule) for rule in rules)
@@ -81,15 +77,6 @@ def neurons(activation: Activation, q: float, gap: float) -> Neurons:
             break
     values, error = min(found, key=lambda x: x[1])
     return _named(values, error + (_rounding(values, q, gap) if _by_weights(activation, q, gap) else 0.0))
-
-
-def _rules(activation: Activation, q: float, gap: float, level: int) -> list[Rule] | None:
-    """Nodes x and weights, deviations √g z and weights, by the fine and by the coarse rule."""
-    wide, narrow = math.sqrt(q - gap), math.sqrt(gap)
-    reach = moment_reach(activation, math.sqrt(q), power=4)
-    if activation.breakpoints or q > _WIDE:
-        return panel_grid(activation.breakpoints or (0.0,), wide, narrow, reach, level, _LARGEST_GRID)
-    return lattice_grid(wide, narrow, reach, level, _LARGEST_GRID)
 
 
 # Which powers (a, b) of φ and φ' may meet at one sample.

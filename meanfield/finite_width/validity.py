@@ -11,6 +11,7 @@ from meanfield.finite_width.cells import Numbers
 from meanfield.kernels.exchangeable import ExchangeableKernel
 from meanfield.leading.conditions import CENTERED, outlier_margin
 from meanfield.leading.spectra import Spectrum
+from meanfield.text import applying
 
 __all__ = ["MERGED", "Validity", "judge_refined", "judge_softmax"]
 
@@ -61,7 +62,7 @@ def judge_refined(
         _LOST: lost,
     }
     found = _without_digits(_as_bulk(spectrum, kernel, ~validity.outliers), lost)
-    return found, validity, tuple(reason for reason, applies in reasons.items() if np.any(applies))
+    return found, validity, applying(reasons)
 
 
 def _as_bulk(spectrum: Spectrum, kernel: ExchangeableKernel, void: Booleans) -> Spectrum:
@@ -94,7 +95,7 @@ def judge_softmax(spectrum: Spectrum, numbers: Numbers) -> tuple[Spectrum, Valid
     second_moment = np.where(wide, np.nan, spectrum.second_moment)
     reasons = {_LOW: np.isnan(spectrum.outliers) & ~lost[..., None], _CROWDS: crowded, _WIDE: wide, _LOST: lost}
     outliers = np.where(validity.outliers[..., None], spectrum.outliers, np.nan)
-    warnings = tuple(reason for reason, applies in reasons.items() if np.any(applies))
+    warnings = applying(reasons)
     found = _without_digits(replace(spectrum, second_moment=second_moment, outliers=outliers), lost)
     return found, validity, warnings
 

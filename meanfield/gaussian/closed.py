@@ -14,10 +14,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from meanfield.spec.activations import Activation
 
@@ -28,7 +28,7 @@ __all__ = ["ClosedForm", "closed_form"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Estimate: TypeAlias = tuple[Floats, Floats]  # value, absolute error
-Kernel: TypeAlias = Callable[[Any, Any, Any, Any], tuple[Any, Any]]
+Kernel: TypeAlias = Callable[[Floats, Floats, Floats, Floats], tuple[Floats, Floats]]
 
 _ULPS = 4 * np.finfo(np.float64).eps
 _TINY = np.finfo(np.float64).tiny  # what underflow may have taken
@@ -56,42 +56,21 @@ class ClosedForm:
         """How many of the orders 0 and 1 have a finite E[φ^(k)(u)²]: one if φ jumps, else both."""
         return len(self.kernels) - 1
 
-    def expectation(self, order: int, q: Any, c: Any, one_minus_c: Any = None) -> Estimate:
-        """E[φ(u)φ(v)] (``order=0``) or E[φ'(u)φ'(v)] (``order=1``), and a bound of its rounding error.
-
-        Parameters
-        ----------
-        order
-            Less than ``orders``.
-        q, c, one_minus_c
-            Variance, correlation and 1 - c, which near c = 1 has digits that c has lost. Numbers or arrays that
-            broadcast against each other.
-
-        The value is NaN and the bound infinite where the formula overflows: at large q, if φ grows exponentially.
-
-        Raises
-        ------
-        ValueError
-            If ``order`` has no closed form.
-        """
-        self._check(order)
-        with np.errstate(all="ignore"):
-            g = q * (1 - c if one_minus_c is None else one_minus_c)
-            return _bounded(*self.kernels[order](q, q * c, g, q * (1 + c)))
-
-    def moments(self, order: int, q: Any, gap: Any) -> tuple[Estimate, Estimate, Estimate]:
+    def moments(self, order: int, q: ArrayLike, gap: ArrayLike) -> tuple[Estimate, Estimate, Estimate]:
         """E[F(u)²], E[F(u)F(v)] and their difference for F = φ or φ', each with an error estimate.
 
         ``gap`` is q minus the covariance, 0..2q: a number or an array. The difference has digits that a subtraction
         loses: by Price's theorem it is ∫_0^gap E[F'(u)F'(v)] dx over the covariance q - x, smooth in √x. That integral
-        or the subtraction is taken, whichever has the smaller error.
+        or the subtraction is taken, whichever has the smaller error. A value is NaN and its estimate infinite where
+        the formula overflows: at large q, if φ grows exponentially.
 
         Raises
         ------
         ValueError
             If ``order`` has no closed form.
         """
-        self._check(order)
+        if not 0 <= order < self.orders:
+            raise ValueError(f"order: expected one of {list(range(self.orders))}, got {order!r}")
         q, gap = (np.asarray(x, dtype=np.float64)[..., None] for x in (q, gap))
         with np.errstate(all="ignore"):
             ends, nodes = gap * np.array([0.0, 1.0]), gap * _NODES**2
@@ -108,12 +87,8 @@ class ClosedForm:
             (difference, np.fmin(integral_error, loss)),
         )
 
-    def _check(self, order: int) -> None:
-        if not 0 <= order < self.orders:
-            raise ValueError(f"order: expected one of {list(range(self.orders))}, got {order!r}")
 
-
-def _bounded(value: Any, size: Any) -> Estimate:
+def _bounded(value: Floats, size: Floats) -> Estimate:
     finite = np.isfinite(value + size)
     return np.where(finite, value, np.nan), np.where(finite, _ULPS * size + _TINY, np.inf)
 
@@ -144,14 +119,14 @@ def _compiled(expression: sympy.Expr) -> Kernel:
     from meanfield.symbolic.stable import b, g, h, magnitude, stable
 
     spelled = stable(expression)
-    names: dict[str, Any] = {"atan2": np.arctan2, "Abs": np.abs}
+    names: dict[str, Callable[..., Floats]] = {"atan2": np.arctan2, "Abs": np.abs}
     if spelled.has(sympy.erf, sympy.erfi):
         import scipy.special
 
         names |= {"erf": scipy.special.erf, "erfi": scipy.special.erfi}
     function = sympy.lambdify((q, b, g, h), (spelled, magnitude(spelled)), modules=[names, "numpy"], cse=True)
 
-    def kernel(q: Any, b: Any, g: Any, h: Any) -> tuple[Any, Any]:
+    def kernel(q: Floats, b: Floats, g: Floats, h: Floats) -> tuple[Floats, Floats]:
         value, size = function(q, b, g, h)
         return value + 0.0 * g, size + 0.0 * g  # a constant, too, in the shape of the arguments
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfield.gaussian.moments import conditional_rules
+from meanfield.gaussian.rules import deviation_rules
 from meanfield.spec.activations import Activation
 
 __all__ = ["ConditionalMoments", "conditional_moments"]
@@ -82,7 +82,7 @@ def conditional_moments(activation: Activation, q: float, gap: float) -> Conditi
     """The moments of ``activation`` at variance ``q`` and covariance ``q - gap`` of two samples, ``0 < gap <= q``.
 
     z is integrated by the trapezoidal rule at the first step whose refinement changes nothing, ξ by the rules of
-    :mod:`meanfield.gaussian.moments`.
+    :mod:`meanfield.gaussian.rules`.
     """
     covariance, level = max(q - gap, 0.0), 0
     if covariance <= 1e-14 * q:
@@ -141,12 +141,12 @@ def _moments(
     """At the first level of refinement in ξ that two rules agree on."""
     for refinement in range(level, _FINEST):
         with np.errstate(under="ignore"):
-            rules = conditional_rules(activation, common * z, gap, refinement)
+            rules = deviation_rules(activation, common * z, gap, refinement)
             fine, coarse = (_by_rule(activation, z, weights, common, gap, *rule) for rule in rules)
         error = _difference(fine, coarse)
         if error <= _GOAL:
             break
-    return ConditionalMoments(**{**vars(fine), "error": error})
+    return replace(fine, error=error)
 
 
 def _by_rule(

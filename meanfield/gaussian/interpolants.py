@@ -22,7 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfield.gaussian.moments import activation_mean, gaussian_moments
+from meanfield.gaussian.mean import activation_mean
+from meanfield.gaussian.moments import gaussian_moments
 from meanfield.spec.activations import Activation
 
 __all__ = ["MomentTable", "moment_table"]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from meanfield.kernels.exchangeable import ExchangeableKernel
 from meanfield.leading.spectra import Spectrum
 from meanfield.spec import Metric
+from meanfield.text import applying
 
 __all__ = ["CENTERED", "judge", "outlier_margin"]
 
@@ -45,7 +46,7 @@ def judge(metric: Metric, kernel: ExchangeableKernel, spectrum: Spectrum) -> tup
         np.where(noisy | crowded, np.nan, spectrum.bounds[1]),
     )
     judged = replace(_with_bulk(spectrum, low), outliers=outliers, second_moment=second_moment, bounds=bounds)
-    return judged, tuple(reason for reason, applies in reasons.items() if applies)
+    return judged, applying(reasons)
 
 
 def outlier_margin(kernel: ExchangeableKernel) -> Floats:

@@ -7,7 +7,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from meanfield.gaussian.moments import Moments, gaussian_moments, variance_slope
+from meanfield.gaussian.mean import variance_slope
+from meanfield.gaussian.moments import Moments, gaussian_moments
 from meanfield.propagation.state import Covariance
 from meanfield.spec.activations import Activation
 

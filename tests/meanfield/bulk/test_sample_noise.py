@@ -11,10 +11,14 @@ import numpy as np
 import pytest
 
 from meanfield import FIM, Network, order_parameters
+from meanfield.bulk.equations import equations
 from meanfield.bulk.features import BulkFeatures, bulk_features
+from meanfield.bulk.neurons import neuron_table
 from meanfield.bulk.paths import start
-from meanfield.bulk.sample_noise import SampleNoise, _Response, sample_noise
-from meanfield.bulk.whole import _law
+from meanfield.bulk.sample_levels import SampleLevels
+from meanfield.bulk.sample_noise import SampleNoise, _between_outputs, _split, sample_noise
+from meanfield.bulk.unknowns import split
+from meanfield.kernels.setting import Setting
 from meanfield.spec import as_metric
 from meanfield.spec.activations import as_activation
 
@@ -24,9 +28,9 @@ SINGLE = [r for r in ROWS if r["outputs"] == 1 and r["activation"] == "tanh"]
 
 
 def noise_of(network: Network, metric: Any, width: int, samples: int) -> tuple[BulkFeatures, SampleNoise]:
-    x = bulk_features(network, metric, width, samples, order_parameters(network), (np.ones(1), np.ones(1)))
-    gap = x.same - x.other
-    return x, sample_noise(x, gap * start(_law(x, gap, None)).real)
+    setting = Setting.of(network, metric, order_parameters(network), width, samples)
+    x = bulk_features(setting, (np.ones(1), np.ones(1)))
+    return x, sample_noise(x, split(x.gap * start(equations(x, neuron_table(x), None)).real))
 
 
 @pytest.mark.parametrize("row", SINGLE, ids=lambda r: f"{r['activation']}-{r['depth']}-{r['samples']}-{r['metric']}")
@@ -55,11 +59,41 @@ def test_diagonal_of_random_networks(name: str) -> None:
         delta = slope(u) * rng.standard_normal(width) * math.sqrt(2.0 / width)
         own = ((delta - delta.mean(axis=0)) ** 2).sum(axis=1)
         found.append(np.var(width * (inputs**2).mean(axis=1) * own))
-    response = _Response(noise_of(network, FIM(), width, samples)[0])
-    expected = float(response.ridge() @ response.covariance @ response.ridge())
+    levels = SampleLevels(noise_of(network, FIM(), width, samples)[0])
+    expected = levels.response.variance(levels.ridge())
     error = 4 * np.std(found) / math.sqrt(networks) + 20 / width * expected
     assert abs(np.mean(found) - expected) < error
     assert error < 0.25 * expected
+
+
+@pytest.mark.parametrize("name", ["tanh", "relu"])
+def test_blocks_of_two_outputs_of_random_networks(name: str) -> None:
+    """A sample's level between two outputs, Σ_l w_l (q̂ - q̂_st) δ̃_1·δ̃_2, of 300 networks of three layers: its variance
+    over samples, and that of its mean over networks. The theory has an error of order 1/M."""
+    sw2, sb2, width, samples, networks = 2.0, 0.2, 200, 100, 300
+    network = Network(3, name, sw2, sb2, outputs=2)
+    x, _ = noise_of(network, FIM(), width, samples)
+    phi, slope = as_activation(name).function(), as_activation(name).function(order=1)
+    rng = np.random.default_rng(12)
+    own, mean = [], []
+    for _ in range(networks):
+        w1, w2 = (rng.standard_normal((width, width)) * math.sqrt(sw2 / width) for _ in range(2))
+        u1 = rng.standard_normal((samples, width)) @ w1 + math.sqrt(sb2) * rng.standard_normal(width)
+        u2 = phi(u1) @ w2 + math.sqrt(sb2) * rng.standard_normal(width)
+        above = [slope(u2) * rng.standard_normal(width) * math.sqrt(sw2 / width) for _ in range(2)]
+        below = [slope(u1) * (d @ w2.T) for d in above]
+        levels = np.zeros(samples)
+        for l, pair in ((1, below), (2, above)):
+            a, b = (d - d.mean(axis=0) for d in pair)
+            levels += x.weight[l] * (x.forward[l - 1] - x.forward_st[l - 1]) * np.sum(a * b, axis=1)
+        own.append(levels.var(ddof=1))
+        mean.append(levels.mean())
+    error = 4 * np.std(own) / math.sqrt(networks) / np.mean(own) + 20 / width
+    assert np.mean(own) == pytest.approx(_between_outputs(x), rel=error)
+    assert error < 0.25
+    # The mean of 100 samples has a hundredth of the variance over samples, too; C + 1 - 2/C is 2.
+    expected = _split(x)[0] / 2 + np.mean(own) / samples
+    assert np.var(mean, ddof=1) == pytest.approx(expected, rel=4 * math.sqrt(2 / networks) + 20 / width)
 
 
 def test_vanishes_with_the_width() -> None:

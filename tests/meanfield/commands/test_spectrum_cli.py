@@ -10,7 +10,7 @@ import pytest
 
 from empirical import measure
 from meanfield import FIM, NTK, Network, spectrum
-from meanfield.bulk.tables import QUANTILES
+from meanfield.bulk.law import QUANTILES
 from meanfield.commands.cli import main
 from meanfield.figures.density import plot_density
 

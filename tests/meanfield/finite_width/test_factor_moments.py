@@ -10,8 +10,9 @@ import sympy
 
 from meanfield import derive
 from meanfield.finite_width.classes import CLASSES, OTHER, SAME, class_of
-from meanfield.finite_width.factor_moments import _difference, _moments, _named, _rules, neurons
+from meanfield.finite_width.factor_moments import _difference, _moments, _named, neurons
 from meanfield.gaussian.moments import gaussian_moments
+from meanfield.gaussian.rules import grid_rules
 from meanfield.spec.activations import activation_names, as_activation
 
 SMOOTH = ("erf", "gelu", "sin", "exp")
@@ -146,7 +147,7 @@ def test_errors_are_honest():
 
 
 def _at_level(activation, level):
-    found = [_moments(activation, 9.0, 4.0, *rule) for rule in _rules(activation, 9.0, 4.0, level)]
+    found = [_moments(activation, 9.0, 4.0, *rule) for rule in grid_rules(activation, 9.0, 4.0, level, 4e6)]
     return _named(found[0], _difference(*found))
 
 

@@ -13,7 +13,8 @@ import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meanfield.gaussian.moments import gaussian_mean, gaussian_moments, variance_slope
+from meanfield.gaussian.mean import gaussian_mean, variance_slope
+from meanfield.gaussian.moments import gaussian_moments
 from meanfield.spec.activations import as_activation
 
 TRUTH = json.loads((Path(__file__).parents[2] / "data" / "gaussian_expectations.json").read_text())["activations"]

@@ -1,0 +1,105 @@
+"""Which quadrature rule serves an activation: decided here, for integrals over one preactivation and over two.
+
+* analytic φ: the trapezoidal rule on a lattice (:mod:`meanfield.gaussian.lattice`);
+* φ with breakpoints, or an analytic one at very large variance, where it bends near 0 only: Gauss-Legendre panels
+  graded towards the breakpoints, or towards 0 (:mod:`meanfield.gaussian.panels`).
+
+Every rule comes at two resolutions, the fine one first: their difference is the error estimate. A ``level`` of
+refinement halves all steps that many times.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meanfield.gaussian.lattice import lattice_grid, lattice_lines, lattice_sums
+from meanfield.gaussian.panels import panel_deviations, panel_grid, panel_lines, panel_sums
+from meanfield.spec.activations import Activation
+
+__all__ = ["deviation_rules", "grid_rules", "line_rules", "pair_rule"]
+
+Floats = NDArray[np.float64]
+
+_WIDE = 1e3  # variance above which the lattice, whose size grows with it, is given up
+_REACH = 9.0  # standard deviations: exp(-40.5) = 3e-18
+
+
+def _cuts(activation: Activation, variance: float) -> tuple[float, ...]:
+    """Where panels are graded towards; none: the lattice serves."""
+    return activation.breakpoints or ((0.0,) if variance > _WIDE else ())
+
+
+def line_rules(activation: Activation, q: float, level: int) -> list[tuple[Floats, Floats]]:
+    """Nodes and weights for E[g(u)], u ~ N(0, q)."""
+    reach, cuts = _reach(activation, math.sqrt(q)), _cuts(activation, q)
+    return panel_lines(cuts, q, reach, level) if cuts else lattice_lines(math.sqrt(q), reach, level)
+
+
+def deviation_rules(
+    activation: Activation, means: Floats, variance: float, level: int
+) -> list[tuple[Floats, Floats, Floats]]:
+    """Nodes for E[g(u)], u ~ N(mean, variance) at each of ``means``: u, its deviation from the mean in standard
+    deviations, weights; (len(means), nodes) each."""
+    deviation = math.sqrt(variance)
+    reach = _reach(activation, math.hypot(deviation, float(np.max(np.abs(means))) / _REACH))
+    cuts = _cuts(activation, variance)
+    if cuts:
+        rules = panel_deviations(means, cuts, deviation, reach, level)
+    else:
+        rules = [(t[None, :], w[None, :]) for t, w in lattice_lines(deviation, reach, level)]
+    scale = deviation or 1.0
+    u, xi, weights = zip(*(np.broadcast_arrays(means[:, None] + t, t / scale, w) for t, w in rules), strict=True)
+    return list(zip(u, xi, weights, strict=True))
+
+
+def grid_rules(
+    activation: Activation, q: float, gap: float, level: int, largest: float
+) -> list[tuple[Floats, Floats, Floats, Floats]] | None:
+    """Nodes x ~ N(0, q - gap) and weights, and for each of them a row of y ~ N(0, gap) and weights, for means of up to
+    four factors φ(x + y). ``None`` if more than ``largest`` nodes would do it."""
+    wide, narrow = math.sqrt(q - gap), math.sqrt(gap)
+    reach, cuts = _reach(activation, math.sqrt(q), power=4), _cuts(activation, q)
+    if cuts:
+        return panel_grid(cuts, wide, narrow, reach, level, largest)
+    return lattice_grid(wide, narrow, reach, level, largest)
+
+
+def pair_rule(
+    activation: Activation, order: int, q: float, gap: float
+) -> Callable[[int], tuple[Floats, Floats] | None]:
+    """A function of the level: (square, product, gap, magnitude of the product's terms) of φ^(order) for two
+    preactivations of variance q and covariance q - gap, by both rules; ``None`` where the grid would be too large."""
+    function, reach, cuts = (
+        activation.function(order=order),
+        _reach(activation, math.sqrt(q), order),
+        _cuts(activation, q),
+    )
+    if cuts:
+        return functools.partial(panel_sums, function, cuts, q, gap, reach)
+    return functools.partial(lattice_sums, function, math.sqrt(q - gap / 2), math.sqrt(gap / 2), reach)
+
+
+def _reach(activation: Activation, deviation: float, order: int = 0, power: int = 2) -> float:
+    """How many standard deviations count in E[φ^power]: more than 9 for a φ that grows faster than linearly."""
+    if _grows_linearly(activation, order):
+        return _REACH
+    function = activation.function(order=order)
+    for reach in (_REACH, 13.0, 18.0, 25.0, 35.0):
+        z = np.linspace(-reach, reach, 65)
+        terms = np.abs(function(deviation * z)) ** power * np.exp(-0.5 * z**2)
+        if not max(terms[0], terms[-1]) > 1e-16 * terms.max():
+            return reach
+    return reach
+
+
+@functools.cache
+def _grows_linearly(activation: Activation, order: int) -> bool:
+    u = np.array([1e1, 1e2, 1e3])
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = np.abs(np.stack([activation.function(order=order)(x) for x in (u, -u)]))
+    return bool(np.all(values <= 10 * (values[:, :1] + 1) * u / u[0]))
