@@ -13,6 +13,7 @@ import meanfield.spec
 import meanfield.spec.activations
 import meanfield.spec.expressions
 from empirical.backends.base import Backend
+from meanfield.spec.distribution import distribution_version
 
 __all__ = ["code_hash", "describe_run"]
 
@@ -35,7 +36,7 @@ def describe_run(backend: Backend, seconds: float, **more: Any) -> dict[str, Any
         **described,
         "versions": {
             "python": platform.python_version(),
-            "meanfield": version("meanfield"),
+            "meanfield": distribution_version(),
             "array-api-compat": version("array-api-compat"),
             **described["versions"],
         },
