@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from meanfield.finite_width.validity import Validity
 
-__all__ = ["Prediction", "predict"]
+__all__ = ["Prediction", "critical_learning_rate", "predict"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -196,7 +196,7 @@ def predict(
         bulk=(spectrum.bulk[()], spectrum.multiplicity.astype(np.int64)[()]),
         dimension=kernel.dimension.astype(np.int64)[()],
         exponents=asymptotic_exponents(network, metric, kernel_at, counts),
-        critical_learning_rate=_critical_learning_rate(metric, largest, counts),
+        critical_learning_rate=critical_learning_rate(metric, largest, counts),
         condition_number=_condition_number(metric, kernel, largest) if order == "leading" else None,
         order_parameters=parameters,
         error=max(parameters.error, spectrum.error),
@@ -255,7 +255,7 @@ def _law(spectrum: Spectrum) -> dict[str, Floats] | None:
     return {**law, "largest": largest}
 
 
-def _critical_learning_rate(metric: Metric, largest: Floats, samples: Integers) -> Floats | None:
+def critical_learning_rate(metric: Metric, largest: Floats, samples: Integers) -> Floats | None:
     """Of gradient descent on (1/2N) Σ |f - y|²: 2/λ_max in the parameterisation whose metric is asked."""
     scales = {"fim": np.ones(()), "ntk": samples.astype(np.float64)}
     if metric.family not in scales or metric.loss != "mse" or metric.layer is not None or metric.centered:
