@@ -21,7 +21,7 @@ from meanfield.spec.distribution import installing
 
 __all__ = ["Cluster", "Given", "Local", "Source", "processors"]
 
-# Two BLAS threads in each of two workers on two processors were ten times slower than one (design.md §4).
+# Two BLAS threads in each of two workers on two processors were ten times slower than one.
 _ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")}
 
 PATIENCE = 20.0  # seconds to wait for a scheduler
