@@ -16,7 +16,7 @@ import numpy as np
 from empirical import measure
 from meanfield import FIM, NTK, InputMetric, Network, order_parameters, predict
 from meanfield.finite_width.refined import refined_spectrum
-from meanfield.kernels.exchangeable import exchangeable_kernel
+from meanfield.kernels.setting import Setting
 
 # activation, σ_w², σ_b², depth, outputs, width
 FEW = [
@@ -45,10 +45,9 @@ def compare(law, samples: int, metrics: list, networks: int, seed: int) -> None:
         measure(network, metrics, width=width, samples=samples, seed=seed + n, spectrum="extremes")
         for n in range(networks)
     ]
-    parameters, widths = order_parameters(network), np.array(network.widths(width), float)
     for index, metric in enumerate(metrics):
-        kernel = exchangeable_kernel(network, metric, parameters, widths, np.array(float(samples)))
-        formula = refined_spectrum(network, metric, parameters, kernel, widths)[0].outliers
+        setting = Setting.of(network, metric, order_parameters(network), width, samples)
+        formula = refined_spectrum(setting)[0].outliers
         validity = predict(network, metric, width=width, samples=samples, order="refined").validity
         found = np.array([trial[index].outliers for trial in drawn])
         ratio, error = found.mean(axis=0) / formula, found.std(axis=0, ddof=1) / np.sqrt(networks) / formula

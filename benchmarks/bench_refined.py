@@ -24,7 +24,7 @@ import sympy
 from empirical import measure
 from meanfield import FIM, NTK, InputMetric, Network, order_parameters, predict
 from meanfield.finite_width.refined import refined_spectrum
-from meanfield.kernels.exchangeable import exchangeable_kernel
+from meanfield.kernels.setting import Setting
 from meanfield.leading.spectra import spectrum_statistics
 from meanfield.prediction.intervals import central
 
@@ -107,11 +107,9 @@ def cells(networks: int, seed: int):
 
 
 def cell(label, network, metric, width, samples, drawn) -> Cell:
-    parameters, widths = order_parameters(network), np.array(network.widths(width), float)
-    kernel = exchangeable_kernel(network, metric, parameters, widths, np.array(float(samples)))
-    kernel = kernel.centered() if metric.centered else kernel
-    refined, _ = refined_spectrum(network, metric, parameters, kernel, widths)
-    leading = spectrum_statistics(kernel)
+    setting = Setting.of(network, metric, order_parameters(network), width, samples)
+    refined, _ = refined_spectrum(setting)
+    leading = spectrum_statistics(setting.kernel)
     validity = predict(network, metric, width=width, samples=samples, order="refined").validity
     law = np.array([columns(*values) for values in zip(*refined.networks.values(), strict=True)])
     measured = np.array([columns(m.mean, m.second_moment, m.outliers) for m in drawn])

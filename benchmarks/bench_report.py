@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from meanfield.prediction.answer import predict
+from meanfield.prediction.asking import predict
 from verify import Store, Sweep, report
 from verify.asking.records import Cell, Sample, Trial
 

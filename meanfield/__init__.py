@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from meanfield.bulk.law import Edge, SpectralDensity
     from meanfield.bulk.whole import spectrum
     from meanfield.figures.scaling import plot_predictions
-    from meanfield.prediction.answer import Prediction, predict
+    from meanfield.prediction.answer import Prediction
+    from meanfield.prediction.asking import predict
     from meanfield.prediction.eigenvectors import outlier_eigenvectors
     from meanfield.prediction.grids import PredictionGrid, predict_grid
     from meanfield.propagation.phase import PhaseDiagram, edge_of_chaos, initialisation, phase_diagram
@@ -40,7 +41,8 @@ _NAMES = {
     "propagation.phase": ("PhaseDiagram", "edge_of_chaos", "initialisation", "phase_diagram"),
     "bulk.law": ("Edge", "SpectralDensity"),
     "bulk.whole": ("spectrum",),
-    "prediction.answer": ("Prediction", "predict"),
+    "prediction.answer": ("Prediction",),
+    "prediction.asking": ("predict",),
     "prediction.grids": ("PredictionGrid", "predict_grid"),
     "prediction.eigenvectors": ("outlier_eigenvectors",),
     "figures.scaling": ("plot_predictions",),

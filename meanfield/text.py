@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from html import escape
+from typing import TypeAlias, cast
 
-__all__ = ["format_table", "plain", "power"]
+__all__ = ["Json", "format_table", "html_table", "plain", "power"]
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -20,7 +23,18 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(header), "  ".join("-" * w for w in widths), *map(line, rows)])
 
 
-def plain(values: Any) -> Any:
+def html_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str]) -> str:
+    """The same as an HTML fragment, with the notes below."""
+
+    def line(cells: Sequence[str], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{escape(c)}</{tag}>" for c in cells) + "</tr>"
+
+    body = "".join(line(row, "td") for row in rows)
+    below = "".join(f"<p>{escape(note)}</p>" for note in notes)
+    return f"<table><caption>{escape(caption)}</caption>{line(header, 'th')}{body}</table>{below}"
+
+
+def plain(values: object) -> Json:
     """Numbers for JSON, which has neither NaN nor infinity."""
     if isinstance(values, dict):
         return {k: plain(v) for k, v in values.items()}
@@ -28,7 +42,7 @@ def plain(values: Any) -> Any:
         return [plain(v) for v in values]
     if hasattr(values, "tolist"):
         return plain(values.tolist())
-    return None if isinstance(values, float) and not math.isfinite(values) else values
+    return None if isinstance(values, float) and not math.isfinite(values) else cast(Json, values)
 
 
 def power(exponent: float) -> str:

@@ -17,6 +17,7 @@ def check_spectrum(network: Network, metric: MetricLike) -> Metric:
         raise TypeError(f"network: expected a Network, got {network!r}")
     asked = as_metric(metric)
     asked.check(network)
+    network.check_dense("the whole spectrum")
     if asked.family not in ("fim", "ntk"):
         raise ValueError(
             "metric: expected fim or ntk, got input_metric: its dual has a random matrix Wᵀ more in every layer, which "

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.gaussian.conditional import ConditionalMoments, conditional_moments
-from meanfield.kernels.exchangeable import layer_coefficients
+from meanfield.kernels.exchangeable import coefficients
 from meanfield.spec import Metric, Network, OrderParameters
 
 __all__ = ["BulkFeatures", "bulk_features"]
@@ -130,7 +130,7 @@ def bulk_features(
     """
     depth, outputs = network.depth, network.outputs
     widths = np.array(network.widths(width), dtype=np.float64)
-    weight, bias = (_from_one(x) for x in layer_coefficients(network, metric, widths))
+    weight, bias = (_from_one(x) for x in zip(*coefficients(network, metric, widths), strict=True))
     forward, forward_st = kernels.forward, kernels.forward_st
     backward, backward_st = (_from_one(x) for x in (kernels.backward, kernels.backward_st))
     l, below = slice(1, None), slice(0, depth)

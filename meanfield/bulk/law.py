@@ -203,7 +203,7 @@ class SpectralDensity:
 
         return density_table(self)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Edges, outliers, quantiles and moments as JSON-ready plain data; NaN becomes ``None``."""
         from meanfield.bulk.tables import density_record
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from meanfield.text import format_table, plain
 
@@ -33,7 +33,7 @@ def density_table(density: SpectralDensity) -> str:
     return "\n".join(lines + [f"warning: {w}" for w in d.warnings])
 
 
-def density_record(density: SpectralDensity) -> dict[str, Any]:
+def density_record(density: SpectralDensity) -> dict[str, object]:
     """JSON-ready plain data; NaN becomes ``None``."""
     d = density
     return {

@@ -45,7 +45,7 @@ def predict(
     Example: meanfield predict --activation tanh --weight-variance 3 --bias-variance 0.64 --depth 3 --outputs 10
     --width 1000 --samples 100
     """
-    from meanfield.prediction.answer import predict as compute
+    from meanfield.prediction.asking import predict as compute
 
     settings = {
         "activation": _one_or_all(activation),

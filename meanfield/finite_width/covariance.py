@@ -37,7 +37,7 @@ from meanfield.finite_width.classes import (
 from meanfield.finite_width.factor_moments import Neurons
 from meanfield.propagation.inputs import Inputs
 
-__all__ = ["Hidden", "Layer", "Outputs", "dual_law", "inputs"]
+__all__ = ["Hidden", "LayerTerms", "Outputs", "dual_law", "inputs"]
 
 Floats = NDArray[np.float64]
 
@@ -48,7 +48,7 @@ _DISTINCT = class_of(0, 1, 2, 3)
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerTerms:
     """One weight layer l: σ_w², w_l, β_l, and ε_l = 1 where the metric counts h^{l-1} itself (then β_l = σ_w² ε_l)."""
 
     weight_variance: float
@@ -110,7 +110,9 @@ def inputs(width: float, given: Inputs) -> Hidden:
     return Hidden(width, mean, np.zeros((2, 2)), covariance, nothing, nothing, 0.0)
 
 
-def dual_law(below: Hidden, layers: Sequence[Layer], hidden: Sequence[tuple[Neurons, float]], S: Floats) -> Outputs:
+def dual_law(
+    below: Hidden, layers: Sequence[LayerTerms], hidden: Sequence[tuple[Neurons, float]], S: Floats
+) -> Outputs:
     """The law of K from the inputs', the weight layers', the hidden layers' neurons and widths; ``S`` is (q, q_st) of
     each layer, shape (L, 2)."""
     for layer, (cells, width), variance in zip(layers, hidden, S, strict=False):
@@ -118,7 +120,7 @@ def dual_law(below: Hidden, layers: Sequence[Layer], hidden: Sequence[tuple[Neur
     return _connect(below, layers[-1], S[-1])
 
 
-def _connect(below: Hidden, layer: Layer, S: Floats) -> Outputs:
+def _connect(below: Hidden, layer: LayerTerms, S: Floats) -> Outputs:
     """Through the weights of one layer: dS = σ_w² dH, dθ = w_l dH + σ_w² dτ, and the fluctuations that they add."""
     n, eps, sw2 = below.width, layer.epsilon, layer.weight_variance
     v = sw2 / n
@@ -137,7 +139,7 @@ def _connect(below: Hidden, layer: Layer, S: Floats) -> Outputs:
     )
 
 
-def _pass(given: Outputs, layer: Layer, neurons: Neurons, n: float) -> Hidden:
+def _pass(given: Outputs, layer: LayerTerms, neurons: Neurons, n: float) -> Hidden:
     """Through n neurons: dH_p = F_{p,q} dS_q + ξ_p,  dτ_p = χ_p dθ_p + θ_p χ_{p,q} dS_q + θ_p ζ_p."""
     theta, sw4 = given.mean[1], layer.weight_variance**2
     feature, slope = neurons.feature, neurons.slope

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from meanfield.finite_width.cells import Numbers, found_in_cells, stacked_numbers
 from meanfield.finite_width.covariance import Outputs
 from meanfield.finite_width.outliers import NOTHING, average, bulk_shift, wishart_units
 from meanfield.finite_width.refined import kernel_law, moment_error, relative_shift
@@ -27,10 +28,9 @@ from meanfield.finite_width.traces import trace_laws
 from meanfield.finite_width.validity import MERGED, Validity, judge_softmax
 from meanfield.kernels.exchangeable import ExchangeableKernel
 from meanfield.kernels.logits import Ensemble
+from meanfield.kernels.setting import Setting
 from meanfield.kernels.softmax import bulk_edge, outlier_roots
 from meanfield.leading.spectra import Spectrum, collect_networks
-from meanfield.propagation.inputs import GAUSSIAN, Inputs
-from meanfield.spec import Metric, Network, OrderParameters
 
 __all__ = ["refine_softmax"]
 
@@ -39,26 +39,11 @@ Floats = NDArray[np.float64]
 _SEARCH = 1e-3  # relative tolerance of the outliers of one network
 
 
-def refine_softmax(
-    network: Network,
-    metric: Metric,
-    parameters: OrderParameters,
-    kernel: ExchangeableKernel,
-    widths: Floats,
-    given: Inputs = GAUSSIAN,
-) -> tuple[Spectrum, Validity, tuple[str, ...]]:
+def refine_softmax(setting: Setting) -> tuple[Spectrum, Validity, tuple[str, ...]]:
     """:func:`meanfield.finite_width.refined.refine` for the loss "cross_entropy"."""
-    shape = kernel.samples.shape
-    cells = [
-        _cell(network, metric, parameters, cell, widths[(slice(None), *index)], given)
-        for index, cell in zip(np.ndindex(shape), kernel.cells(), strict=True)
-    ]
-    spectrum = collect_networks(kernel, [(cell.ensemble, cell.statistics) for cell in cells])
-    numbers = {
-        name: np.array([getattr(cell, name) for cell in cells]).reshape(shape)
-        for name in ("edge", "crowding", "expansion", "error")
-    }
-    return judge_softmax(spectrum, **numbers)
+    cells = found_in_cells(setting, _cell)
+    spectrum = collect_networks(setting.kernel, [(cell.ensemble, cell.networks) for cell in cells])
+    return judge_softmax(spectrum, stacked_numbers([cell.numbers for cell in cells], setting))
 
 
 @dataclass(frozen=True)
@@ -66,47 +51,32 @@ class _Cell:
     """One cell: the statistics of its networks, and the numbers of the verdict."""
 
     ensemble: Ensemble
-    statistics: dict[str, Floats]
-    edge: float
-    crowding: float
-    expansion: float
-    error: float
+    networks: dict[str, Floats]
+    numbers: Numbers
 
 
-def _cell(
-    network: Network,
-    metric: Metric,
-    parameters: OrderParameters,
-    kernel: ExchangeableKernel,
-    widths: Floats,
-    given: Inputs,
-) -> _Cell:
-    law, n = kernel_law(network, metric, parameters, widths, given), float(kernel.samples)
-    coupling = network.weight_variance[-1] ** 2 * law.coupling
+def _cell(cell: Setting) -> _Cell:
+    law, kernel = kernel_law(cell), cell.kernel
+    n, nu, p = float(kernel.samples), float(kernel.normaliser), float(kernel.dimension)
+    coupling = cell.network.weight_variance[-1] ** 2 * law.coupling
     drawn = draw_networks(law, coupling, kernel.outputs, int(n))
     x = sandwiched(drawn)
-    nu, p = float(kernel.normaliser), float(kernel.dimension)
     first, second = softmax_traces(x, law, coupling, n)
     correlated = 2 * (n - 1) * x.drawn.other * np.trace(x.correlated, axis1=1, axis2=2)
     share = float(np.mean(correlated) / np.mean(second))  # of s: a first-order term, whose square is neglected
     second = nu**2 * n * second / p
-    outliers, edge = _outliers(x, law, kernel, widths)
-    traces = trace_laws(law, kernel)
+    outliers, edge = _outliers(x, law, kernel, cell.widths)
+    networks = {
+        "mean": nu * n * first / p,
+        "second_moment": second,
+        "outliers": outliers,
+        "lower": nu * np.mean(drawn.same + (n - 1) * drawn.other[:, None], axis=1) * x.moments.variance,
+        "upper": np.sqrt(p * np.maximum(second, 0.0)),
+    }
     units = wishart_units(average(law.crossing, n), law)[1]
-    return _Cell(
-        Ensemble(x.g, drawn.replicates),
-        {
-            "mean": nu * n * first / p,
-            "second_moment": second,
-            "outliers": outliers,
-            "lower": nu * np.mean(drawn.same + (n - 1) * drawn.other[:, None], axis=1) * x.moments.variance,
-            "upper": np.sqrt(p * np.maximum(second, 0.0)),
-        },
-        edge,
-        kernel.outputs / units,
-        max(relative_shift(law, n), traces.relative_variance, share**2),
-        moment_error(network, parameters, widths),
-    )
+    expansion = max(relative_shift(law, n), trace_laws(law, kernel).relative_variance, share**2)
+    numbers = Numbers(edge, kernel.outputs / units, expansion, moment_error(cell))
+    return _Cell(Ensemble(x.g, drawn.replicates), networks, numbers)
 
 
 def _outliers(x: Sandwiched, law: Outputs, kernel: ExchangeableKernel, widths: Floats) -> tuple[Floats, float]:

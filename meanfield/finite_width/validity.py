@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from meanfield.finite_width.cells import Numbers
 from meanfield.kernels.exchangeable import ExchangeableKernel
 from meanfield.leading.conditions import CENTERED, outlier_margin
 from meanfield.leading.spectra import Spectrum
@@ -42,10 +43,11 @@ class Validity:
 
 
 def judge_refined(
-    kernel: ExchangeableKernel, spectrum: Spectrum, edge: Floats, crowding: Floats, expansion: Floats, error: Floats
+    kernel: ExchangeableKernel, spectrum: Spectrum, numbers: Numbers
 ) -> tuple[Spectrum, Validity, tuple[str, ...]]:
     """``spectrum`` with NaN for outliers that don't hold, which then count as bulk; the verdict and its reasons. Mean
     and second moment stay unless ``error``, of the layers' moments, takes their digits."""
+    edge, crowding, expansion, error = map(np.asarray, numbers)
     merged = ~(edge <= MERGED) | (outlier_margin(kernel) <= 1)
     few = (kernel.samples < min(_FEW, kernel.outputs)) | (merged & (kernel.samples == 1))
     crowded, wide, lost = crowding > _CROWDED, expansion > _EXPANSION, ~(error <= _DIGITS)
@@ -83,11 +85,10 @@ def _without_digits(spectrum: Spectrum, lost: Booleans) -> Spectrum:
     return replace(spectrum, mean=mean, second_moment=second_moment, bulk=bulk, outliers=outliers)
 
 
-def judge_softmax(
-    spectrum: Spectrum, edge: Floats, crowding: Floats, expansion: Floats, error: Floats
-) -> tuple[Spectrum, Validity, tuple[str, ...]]:
+def judge_softmax(spectrum: Spectrum, numbers: Numbers) -> tuple[Spectrum, Validity, tuple[str, ...]]:
     """:func:`judge_refined` for "cross_entropy": outliers that are not clear of the bulk are NaN
     already, and beyond the expansion so is the second moment."""
+    edge, crowding, expansion, error = map(np.asarray, numbers)
     merged, crowded, wide, lost = ~(edge <= MERGED), crowding > _CROWDED, expansion > _EXPANSION, ~(error <= _DIGITS)
     validity = Validity(~(wide | lost), ~(merged | crowded | wide | lost), edge, crowding, expansion)
     second_moment = np.where(wide, np.nan, spectrum.second_moment)

@@ -9,68 +9,62 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfield.spec import Metric, Network, OrderParameters
+from meanfield.propagation.linear import gradient
+from meanfield.spec import Linear, Metric, Network, OrderParameters
 
-__all__ = ["ROWS", "ExchangeableKernel", "exchangeable_kernel", "layer_coefficients"]
+__all__ = ["ROWS", "Coefficients", "ExchangeableKernel", "Row", "coefficients", "exchangeable_kernel"]
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a row of coefficients may depend on. Layers l = 1..L lie on the first axis of every array; the other axes
-    are those of the widths and samples asked for."""
+    """What a row may depend on of one weight layer; arrays over the widths asked for."""
 
-    fan_in: Floats  # M_{l-1}
-    fan_out: Floats  # M_l
-    weight_variance: Floats
-    bias_variance: Floats
-    outputs: int
-    samples: Floats
+    layer: Linear
+    entering: Floats  # M_{l-1}
+    leaving: Floats  # M_l
 
 
 @dataclass(frozen=True)
 class Row:
-    """One metric: ``K = Σ_l q̃^l (w_l q̂^{l-1} + β_l)`` over the layers asked for.
+    """One metric: ``K = Σ_l q̃^l (w_l q̂^{l-1} + β_l)`` over the weight layers asked for.
 
     ``random`` says that β_l is the mean of w_i · w_j over the layer's own weights, which fluctuates at finite width.
-    ``block`` is what layer l adds to the dimension P; ``None`` for a kernel on samples, whose dimension is CN.
-    ``first`` is the number by which ``Metric.layer`` calls the term l = 1.
+    ``normaliser`` is ν for N samples. ``block`` is what layer l adds to the dimension P; ``None`` for a kernel on
+    samples, whose dimension is CN.
     """
 
     weight: Callable[[Sizes], Floats]
     bias: Callable[[Sizes], Floats]
-    normaliser: Callable[[Sizes], Floats]
+    normaliser: Callable[[Floats], Floats]
     block: Callable[[Sizes], Floats] | None
-    first: int
     random: bool = False
 
 
 ROWS: dict[str, Row] = {
     "fim": Row(
-        weight=lambda x: x.fan_in,
-        bias=lambda x: np.ones_like(x.fan_in),
-        normaliser=lambda x: 1 / x.samples,
-        block=lambda x: x.fan_out * (x.fan_in + 1),
-        first=1,
+        weight=lambda x: x.layer.fan_in(x.entering),
+        bias=lambda x: np.ones_like(x.entering),
+        normaliser=lambda samples: 1 / samples,
+        block=lambda x: x.layer.parameters(x.entering, x.leaving),
     ),
     "ntk": Row(
-        weight=lambda x: x.weight_variance,
-        bias=lambda x: x.bias_variance,
-        normaliser=lambda x: np.ones_like(x.samples),
+        weight=lambda x: np.full_like(x.entering, x.layer.weight_variance),
+        bias=lambda x: np.full_like(x.entering, x.layer.bias_variance),
+        normaliser=lambda samples: np.ones_like(samples),
         block=None,
-        first=1,
     ),
     "input_metric": Row(
-        weight=lambda x: np.zeros_like(x.fan_in),
-        bias=lambda x: x.weight_variance,
-        normaliser=lambda x: 1 / x.samples,
-        block=lambda x: x.fan_in,
-        first=0,
+        weight=lambda x: np.zeros_like(x.entering),
+        bias=lambda x: np.full_like(x.entering, x.layer.weight_variance),
+        normaliser=lambda samples: 1 / samples,
+        block=lambda x: x.entering,
         random=True,
     ),
 }
@@ -123,6 +117,13 @@ class ExchangeableKernel:
         return replace(self, same=same, other=other, projected=True)
 
 
+class Coefficients(NamedTuple):
+    """w_l and β_l of one weight layer; 0 where the metric does not ask for it."""
+
+    weight: Floats
+    bias: Floats
+
+
 def exchangeable_kernel(
     network: Network, metric: Metric, parameters: OrderParameters, widths: Floats, samples: Floats
 ) -> ExchangeableKernel:
@@ -135,32 +136,24 @@ def exchangeable_kernel(
         If the network has no such layer.
     """
     row = ROWS[metric.family]
-    sizes = _sizes(network, widths, samples)
-    mask = _spread(_mask(row, metric, network.depth), sizes.fan_in)
-    weight, bias = layer_coefficients(network, metric, widths)
-
-    def over_layers(values: Floats) -> Floats:
-        return _spread(values, sizes.fan_in)
-
-    backward, backward_st = over_layers(parameters.backward), over_layers(parameters.backward_st)
-    forward, forward_st = over_layers(parameters.forward), over_layers(parameters.forward_st)
-    gap = over_layers(parameters.backward_gap) * (weight * forward + bias)
-    gap = gap + backward_st * weight * over_layers(parameters.forward_gap)
+    layers = zip(parameters.layers, coefficients(network, metric, widths), strict=True)
+    terms = [gradient(state, *of_layer) for state, of_layer in layers]
+    same, other, gap = (np.sum(column, axis=0) for column in zip(*terms, strict=True))
     return ExchangeableKernel(
-        same=np.sum(backward * (weight * forward + bias), axis=0),
-        other=np.sum(backward_st * (weight * forward_st + bias), axis=0),
-        gap=np.sum(gap, axis=0),
-        normaliser=row.normaliser(sizes),
-        dimension=network.outputs * sizes.samples if row.block is None else np.sum(mask * row.block(sizes), axis=0),
+        same=same,
+        other=other,
+        gap=gap,
+        normaliser=row.normaliser(samples),
+        dimension=_dimension(network, metric, widths, samples),
         outputs=network.outputs,
-        samples=sizes.samples,
-        narrowest=np.min(sizes.fan_in, axis=0),
-        gradient_width=np.min(_passed(widths, mask, row), axis=0, initial=np.inf),
+        samples=samples,
+        narrowest=np.min(widths[:-1], axis=0),
+        gradient_width=_gradient_width(metric, network.depth, widths),
     )
 
 
-def layer_coefficients(network: Network, metric: Metric, widths: Floats) -> tuple[Floats, Floats]:
-    """w_l and β_l for l = 1..L, 0 in the layers not asked for, at layer widths (L + 1, ...).
+def coefficients(network: Network, metric: Metric, widths: Floats) -> list[Coefficients]:
+    """Those of the weight layers l = 1..L at layer widths (L + 1, ...).
 
     Raises
     ------
@@ -168,35 +161,35 @@ def layer_coefficients(network: Network, metric: Metric, widths: Floats) -> tupl
         If the network has no such layer.
     """
     metric.check(network)
-    row = ROWS[metric.family]
-    sizes = _sizes(network, widths, np.ones(widths.shape[1:]))
-    mask = _spread(_mask(row, metric, network.depth), sizes.fan_in)
-    return mask * row.weight(sizes), mask * row.bias(sizes)
+    row, sizes = ROWS[metric.family], _sizes(network, widths)
+    nothing = Coefficients(np.zeros_like(widths[0]), np.zeros_like(widths[0]))
+    asked = _asked(metric, network.depth)
+    return [
+        Coefficients(row.weight(x), row.bias(x)) if of_layer else nothing
+        for x, of_layer in zip(sizes, asked, strict=True)
+    ]
 
 
-def _passed(widths: Floats, mask: Floats, row: Row) -> Floats:
-    """The widths from the lowest layer asked for up to the last hidden one, ``inf`` below."""
-    layers = widths[row.first : -1]
-    return np.where(np.maximum.accumulate(mask, axis=0)[: len(layers)] > 0, layers, np.inf)
+def _dimension(network: Network, metric: Metric, widths: Floats, samples: Floats) -> Floats:
+    block = ROWS[metric.family].block
+    if block is None:
+        return network.outputs * samples
+    sizes = zip(_sizes(network, widths), _asked(metric, network.depth), strict=True)
+    dimension: Floats = np.sum([block(x) for x, of_layer in sizes if of_layer], axis=0)
+    return dimension
 
 
-def _mask(row: Row, metric: Metric, depth: int) -> Floats:
-    if metric.layer is None:
-        return np.ones(depth)
-    mask: Floats = (np.arange(depth) == metric.layer - row.first).astype(np.float64)
-    return mask
+def _gradient_width(metric: Metric, depth: int, widths: Floats) -> Floats:
+    """The narrowest from the lowest layer asked for up to the last hidden one."""
+    lowest = metric.layers(depth).start if metric.layer is None else metric.layer
+    narrowest: Floats = np.min(widths[lowest:-1], axis=0, initial=np.inf)
+    return narrowest
 
 
-def _sizes(network: Network, widths: Floats, samples: Floats) -> Sizes:
-    return Sizes(
-        fan_in=widths[:-1],
-        fan_out=widths[1:],
-        weight_variance=_spread(np.array(network.weight_variance), widths[1:]),
-        bias_variance=_spread(np.array(network.bias_variance), widths[1:]),
-        outputs=network.outputs,
-        samples=samples,
-    )
+def _asked(metric: Metric, depth: int) -> list[bool]:
+    """Whether the metric asks for the term of each weight layer l = 1..L, in its own numbers."""
+    return [metric.layer is None or number == metric.layer for number in metric.layers(depth)]
 
 
-def _spread(values: Floats, like: Floats) -> Floats:
-    return np.broadcast_to(values.reshape(-1, *(1,) * (like.ndim - 1)), like.shape)
+def _sizes(network: Network, widths: Floats) -> list[Sizes]:
+    return [Sizes(*of_layer) for of_layer in zip(network.linear, widths[:-1], widths[1:], strict=True)]

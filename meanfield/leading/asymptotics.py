@@ -3,41 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfield.kernels.exchangeable import ExchangeableKernel
+from meanfield.kernels.setting import Setting
 from meanfield.leading.conditions import judge
 from meanfield.leading.spectra import spectrum_statistics
-from meanfield.spec import Metric, Network
 
 __all__ = ["asymptotic_exponents"]
 
 Floats = NDArray[np.float64]
-KernelAt = Callable[[Floats, Floats], ExchangeableKernel]
 
 
-def asymptotic_exponents(
-    network: Network, metric: Metric, kernel_at: KernelAt, samples: NDArray[np.int64]
-) -> dict[str, tuple[float, float]]:
+def asymptotic_exponents(setting: Setting) -> dict[str, tuple[float, float]]:
     """Exponents in M at fixed N and in N at fixed M: the slopes of the formulas themselves, far out; NaN where void.
 
     The softmax changes no exponent: its sandwich multiplies each statistic by a number that is free of M and N.
-    ``kernel_at`` gives the kernel at layer widths (L + 1, ...) and samples.
     """
+    network, one_two = setting.network, np.array([1.0, 2.0])
     ratios = np.array([*network.width_ratios, 0.0])[:, None]
     outputs = np.array([*[0.0] * network.depth, network.outputs])[:, None]
-    one_two = np.array([1.0, 2.0])
-    in_width = kernel_at(ratios * 2.0**40 * one_two + outputs, np.full(2, float(samples.max())))
-    in_samples = kernel_at(ratios * 2.0**20 * np.ones(2) + outputs, 2.0**60 * one_two)
-    far = zip(_statistics(metric, in_width).items(), _statistics(metric, in_samples).values(), strict=True)
+    in_width = setting.at(ratios * 2.0**40 * one_two + outputs, np.full(2, float(setting.samples.max())))
+    in_samples = setting.at(ratios * 2.0**20 * np.ones(2) + outputs, 2.0**60 * one_two)
+    far = zip(_statistics(in_width).items(), _statistics(in_samples).values(), strict=True)
     return {name: (_slope(wide), _slope(many)) for (name, wide), many in far}
 
 
-def _statistics(metric: Metric, kernel: ExchangeableKernel) -> dict[str, Floats]:
-    spectrum, _ = judge(metric, kernel, spectrum_statistics(kernel))
+def _statistics(setting: Setting) -> dict[str, Floats]:
+    spectrum, _ = judge(setting.metric, setting.kernel, spectrum_statistics(setting.kernel))
     largest = spectrum.outliers[..., 0] if spectrum.outliers.shape[-1] else np.full(2, np.nan)
     return {"mean": spectrum.mean, "second_moment": spectrum.second_moment, "largest": largest}
 

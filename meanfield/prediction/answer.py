@@ -1,47 +1,27 @@
-"""``predict``: network, metric, width and samples in; numbers with their assumptions out."""
+"""What ``predict`` answers: numbers with their assumptions."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from meanfield.kernels.exchangeable import ExchangeableKernel, exchangeable_kernel
-from meanfield.kernels.logits import Ensemble, draw_ensemble, given_logits
-from meanfield.leading.asymptotics import asymptotic_exponents
-from meanfield.leading.conditions import judge
-from meanfield.leading.spectra import Spectrum, softmax_spectrum, spectrum_statistics
-from meanfield.prediction.arguments import broadcast_sizes, check_question, layer_widths, sizes, usable_logits
-from meanfield.propagation.inputs import Inputs, as_inputs
-from meanfield.propagation.recursion import order_parameters, usable
-from meanfield.spec import Metric, MetricLike, Network, OrderParameters, as_metric
+from meanfield.prediction.intervals import interval
+from meanfield.spec import Metric, Network, OrderParameters
+from meanfield.text import format_table, html_table, plain, power
 
 if TYPE_CHECKING:
     import pandas
 
     from meanfield.finite_width.validity import Validity
 
-__all__ = ["Prediction", "critical_learning_rate", "predict"]
+__all__ = ["Prediction"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-
-_WIDTH = {
-    "leading": "widths M → ∞ at fixed depth and outputs; one network differs from the mean over networks by a relative "
-    "order 1/√M",
-    "refined": "widths M large against depth and outputs: relative corrections of order 1/M are in, those of order "
-    "1/M² are not; std and interval are the spread over networks",
-}
-_DATA = {
-    True: "inputs x_i ~ N(0, 1) i.i.d., independent samples",
-    False: "given inputs of equal norms, whose overlaps differ little; the spread over networks is without theirs",
-}
-_RANDOM = "weights and biases independent Gaussians (random initialisation)"
-LAW_OF_LOGITS = "logits Gaussian over networks; std and interval are the spread that this makes, without finite width's"
 
 
 @dataclass(frozen=True)
@@ -86,7 +66,7 @@ class Prediction:
     bounds: tuple[Floats, Floats] | None = None
     networks: Mapping[str, Floats] | None = field(default=None, repr=False)
     validity: Validity | None = None
-    assumptions: tuple[str, ...] = (_WIDTH["leading"], _DATA[True], _RANDOM)
+    assumptions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = field(default=())
 
     @property
@@ -106,168 +86,74 @@ class Prediction:
         ValueError, TypeError
             If ``level`` is not between 0 and 1 or ``networks`` no positive integer.
         """
-        from meanfield.prediction.intervals import interval
-
         return interval(self.networks, level, networks)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """The prediction as JSON-ready plain data; NaN becomes ``None``."""
-        from meanfield.prediction.tables import prediction_record
-
-        return prediction_record(self)
+        arrays = ("width", "samples", "dimension", "mean", "second_moment", "largest", "outliers")
+        optional = ("critical_learning_rate", "condition_number", "std", "bounds")
+        record = {
+            "network": self.network.to_dict(),
+            "metric": self.metric.to_dict(),
+            "order": self.order,
+            **{name: getattr(self, name) for name in arrays},
+            "bulk": {"mean": self.bulk[0], "multiplicity": self.bulk[1]},
+            "exponents": {k: {"width": m, "samples": n} for k, (m, n) in self.exponents.items()},
+            **{name: getattr(self, name) for name in optional},
+            "interval": self.interval(),
+            "validity": None if self.validity is None else vars(self.validity),
+            "error": self.error,
+            "assumptions": self.assumptions,
+            "warnings": self.warnings,
+        }
+        return {name: plain(value) for name, value in record.items()}
 
     def to_frame(self) -> pandas.DataFrame:
         """One row for each width and sample number. Needs pandas."""
-        from meanfield.prediction.tables import prediction_frame
+        import pandas
 
-        return prediction_frame(self)
+        names = ("width", "samples", "dimension", "mean", "second_moment", "largest")
+        columns = {name: getattr(self, name) for name in names} | {"bulk": self.bulk[0]}
+        columns |= {f"outlier_{k + 1}": self.outliers[..., k] for k in range(self.outliers.shape[-1])}
+        return pandas.DataFrame({name: np.ravel(values) for name, values in columns.items()})
 
     def __str__(self) -> str:
-        from meanfield.prediction.tables import prediction_table
-
-        return prediction_table(self)
+        spreads = [] if self.networks is None else [format_table(*self._spread_rows())]
+        exponents = ", ".join(f"{k} M^{power(m)} N^{power(n)}" for k, (m, n) in self.exponents.items())
+        notes = [f"exponents: {exponents}", *(f"warning: {w}" for w in self.warnings)]
+        return "\n".join([self._title, format_table(*self._rows()), *spreads, *notes])
 
     def _repr_html_(self) -> str:
-        from meanfield.prediction.markup import prediction_html
+        return html_table(self._title, *self._rows(), [f"warning: {w}" for w in self.warnings])
 
-        return prediction_html(self)
+    @property
+    def _title(self) -> str:
+        return f"{self.metric.label}, {self.order} order"
 
+    def _rows(self) -> tuple[list[str], list[list[str]]]:
+        """Header, and one row of numbers for each width and sample number."""
+        outlying = np.sum(np.isfinite(self.outliers), axis=-1)
+        columns = {
+            **{name: getattr(self, name) for name in ("width", "samples", "mean", "second_moment", "largest")},
+            "outliers": outlying,
+            "bulk": self.bulk[0],
+            "dimension": self.dimension,
+        }
+        return list(columns), _spelled(columns.values())
 
-def predict(
-    network: Network,
-    metric: MetricLike,
-    *,
-    width: ArrayLike,
-    samples: ArrayLike,
-    order: str = "leading",
-    logits: ArrayLike | None = None,
-    data: str | ArrayLike = "gaussian",
-) -> Prediction:
-    """Predict the eigenvalue statistics of ``metric`` for wide random networks: theory.md §3, §4, finite_width.md.
-
-    Parameters
-    ----------
-    network, metric
-        What is asked; the metric as a record such as ``FIM(layer=2)``, a family name or a table of its fields.
-    width, samples
-        M and N: positive integers or arrays of them, which broadcast.
-    order
-        ``"leading"`` in the width, or ``"refined"`` by 1/M: means over networks, with their spread (with
-        "cross_entropy" neither centred nor from given logits).
-    logits
-        The outputs f (N × C) of one network, for the loss "cross_entropy": its outliers instead of means over networks.
-    data
-        ``"gaussian"``: inputs drawn anew with each network. ``"fixed"``: given ones, orthogonal and of norm² M_0. Or
-        the Gram matrix X Xᵀ/M_0 (N × N) of given inputs with equal norms; the leading order knows its mean overlap,
-        the refined one the overlaps' deviations from it too.
-
-    Raises
-    ------
-    ValueError, TypeError
-        For a layer the network lacks, sizes that are no positive integers, an activation whose derivative has no finite
-        second moment, order parameters that overflow, a softmax of one output, or logits of another shape.
-    """
-    metric = as_metric(metric)
-    check_question(network, metric, order, logits is not None)
-    widths, counts = broadcast_sizes(sizes("width", width), sizes("samples", samples))
-    given = None if logits is None else usable_logits(logits, network, metric, counts)
-    inputs = as_inputs(data, counts)
-    parameters = usable(order_parameters(network, norm=inputs.norm, overlap=inputs.overlap))
-    kernel_at = functools.partial(_kernel, network, metric, parameters)
-    layers = layer_widths(network, widths)
-    kernel = kernel_at(layers, counts.astype(np.float64))
-    validity = None
-    if order == "refined":
-        spectrum, validity, warnings = _refined(network, metric, parameters, kernel, layers, inputs)
-    else:
-        spectrum, warnings = judge(metric, kernel, _spectrum(kernel, metric, parameters, given))
-    largest = spectrum.outliers[..., 0] if spectrum.outliers.shape[-1] else np.full(widths.shape, np.nan)
-    assumptions = (_WIDTH[order], _DATA[inputs.random], _RANDOM)
-    of_logits = metric.loss == "cross_entropy" and given is None and order == "leading"
-    return Prediction(
-        network=network,
-        metric=metric,
-        width=widths[()],
-        samples=counts[()],
-        mean=spectrum.mean[()],
-        second_moment=spectrum.second_moment[()],
-        largest=largest[()],
-        outliers=spectrum.outliers,
-        bulk=(spectrum.bulk[()], spectrum.multiplicity.astype(np.int64)[()]),
-        dimension=kernel.dimension.astype(np.int64)[()],
-        exponents=asymptotic_exponents(network, metric, kernel_at, counts),
-        critical_learning_rate=critical_learning_rate(metric, largest, counts),
-        condition_number=_condition_number(metric, kernel, largest) if order == "leading" else None,
-        order_parameters=parameters,
-        error=max(parameters.error, spectrum.error),
-        order=order,
-        bounds=spectrum.bounds,
-        networks=None if given is not None else _law(spectrum),
-        validity=validity,
-        assumptions=(*assumptions, LAW_OF_LOGITS) if of_logits else assumptions,
-        warnings=warnings,
-    )
+    def _spread_rows(self) -> tuple[list[str], list[list[str]]]:
+        """Header, and a row for each statistic, width and sample number: its mean over networks, their standard
+        deviation and the interval in which 95 % of them lie. For a prediction that knows the law over networks."""
+        std, interval = self.std or {}, self.interval() or {}
+        rows = []
+        for name in ("mean", "second_moment", "largest"):
+            ends = interval[name][..., 0], interval[name][..., 1]
+            columns = (self.width, self.samples, getattr(self, name), std[name], *ends)
+            rows += [[name, *row] for row in _spelled(columns)]
+        return ["over networks", "width", "samples", "mean", "std", "from", "to (95 %)"], rows
 
 
-def _kernel(
-    network: Network, metric: Metric, parameters: OrderParameters, widths: Floats, samples: Floats
-) -> ExchangeableKernel:
-    kernel = exchangeable_kernel(network, metric, parameters, widths, samples)
-    return kernel.centered() if metric.centered else kernel
-
-
-def _spectrum(
-    kernel: ExchangeableKernel, metric: Metric, parameters: OrderParameters, logits: Floats | None
-) -> Spectrum:
-    if metric.loss == "mse":
-        return spectrum_statistics(kernel)
-
-    def ensemble(samples: int) -> Ensemble:
-        if logits is not None:
-            return given_logits(logits, metric.centered)
-        return draw_ensemble(parameters, kernel.outputs, samples, metric.centered)
-
-    return softmax_spectrum(kernel, ensemble)
-
-
-def _refined(
-    network: Network,
-    metric: Metric,
-    parameters: OrderParameters,
-    kernel: ExchangeableKernel,
-    widths: Floats,
-    inputs: Inputs,
-) -> tuple[Spectrum, Validity, tuple[str, ...]]:
-    if metric.loss == "mse":
-        from meanfield.finite_width.refined import refine as refined
-    else:
-        from meanfield.finite_width.softmax_law import refine_softmax as refined
-    return refined(network, metric, parameters, kernel, widths, inputs)
-
-
-def _law(spectrum: Spectrum) -> dict[str, Floats] | None:
-    """The law over networks: the statistics of each, NaN where judged void."""
-    if spectrum.networks is None:
-        return None
-    void = {name: np.isnan(getattr(spectrum, name)) for name in spectrum.networks}
-    law = {k: np.where(void[k], np.nan, values) for k, values in spectrum.networks.items()}
-    largest = law["outliers"][..., 0] if law["outliers"].shape[-1] else np.full(law["mean"].shape, np.nan)
-    return {**law, "largest": largest}
-
-
-def critical_learning_rate(metric: Metric, largest: Floats, samples: Integers) -> Floats | None:
-    """Of gradient descent on (1/2N) Σ |f - y|²: 2/λ_max in the parameterisation whose metric is asked."""
-    scales = {"fim": np.ones(()), "ntk": samples.astype(np.float64)}
-    if metric.family not in scales or metric.loss != "mse" or metric.layer is not None or metric.centered:
-        return None
-    with np.errstate(divide="ignore"):  # a metric that is zero bears every learning rate
-        return (2 * scales[metric.family] / largest)[()]
-
-
-def _condition_number(metric: Metric, kernel: ExchangeableKernel, largest: Floats) -> Floats | None:
-    """λ_max/λ_min of Θ, whose other eigenvalues are all K₁ - K₂ as M → ∞ at fixed N: theory.md §3."""
-    if metric.family != "ntk" or metric.loss != "mse" or metric.layer is not None or metric.centered:
-        return None
-    smallest = np.where(kernel.samples > 1, kernel.normaliser * kernel.gap, largest)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return (largest / smallest)[()]
+def _spelled(columns: Iterable[ArrayLike]) -> list[list[str]]:
+    """One row of words for each place of the columns' arrays."""
+    rows = zip(*map(np.ravel, columns), strict=True)
+    return [[f"{x:.5g}" if isinstance(x, np.floating) else str(x) for x in row] for row in rows]

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from meanfield.spec import Metric, Network
 
-__all__ = ["broadcast_sizes", "check_question", "layer_widths", "sizes", "usable_logits"]
+__all__ = ["broadcast_sizes", "check_question", "sizes", "usable_logits"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -54,13 +54,6 @@ def usable_logits(value: ArrayLike, network: Network, metric: Metric, samples: I
     if not np.all(np.isfinite(logits)):
         raise ValueError("logits: expected finite numbers, got inf or nan")
     return logits
-
-
-def layer_widths(network: Network, width: Integers) -> Floats:
-    """M_0..M_L on the first axis."""
-    different, which = np.unique(width, return_inverse=True)
-    rows = np.array([network.widths(int(m)) for m in different], dtype=np.float64)
-    return rows.T[:, which.reshape(width.shape)]
 
 
 def broadcast_sizes(width: Integers, samples: Integers) -> tuple[Integers, Integers]:

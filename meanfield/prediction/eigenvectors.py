@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from meanfield.kernels.exchangeable import exchangeable_kernel
 from meanfield.kernels.logits import given_logits
+from meanfield.kernels.setting import Setting
 from meanfield.prediction.answer import Prediction
 
 __all__ = ["outlier_eigenvectors"]
@@ -56,12 +56,12 @@ def outlier_eigenvectors(prediction: Prediction, logits: ArrayLike | None = None
 
 def _softmax_eigenvectors(prediction: Prediction, logits: Floats) -> Floats:
     """Column k: v_n = R_nᵀ y_n with y_n = (λ I - ν (K₁ - K₂) Q_n)⁻¹ w, where w is the eigenvector of E_n[Q_n y_n]."""
-    network, metric, samples = prediction.network, prediction.metric, int(prediction.samples)
+    network, samples = prediction.network, int(prediction.samples)
     if logits.shape != (samples, network.outputs):
         raise ValueError(f"logits: expected the shape ({samples}, {network.outputs}), got {logits.shape}")
-    widths = np.array(network.widths(int(prediction.width)), dtype=np.float64)
-    kernel = exchangeable_kernel(network, metric, prediction.order_parameters, widths, np.array(float(samples)))
-    g = given_logits(logits, metric.centered).g[0].T
+    asked = prediction.metric, prediction.order_parameters, int(prediction.width), samples
+    kernel = Setting.of(network, *asked).kernel
+    g = given_logits(logits, prediction.metric.centered).g[0].T
     eye, root = np.eye(network.outputs), np.sqrt(g)[:, :, None]
     covariance = g[:, :, None] * (eye - g[:, None, :])
     transposed_root = root * (eye - g[:, None, :])  # R_nᵀ

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from meanfield.kernels.exchangeable import exchangeable_kernel
-from meanfield.leading.conditions import judge
-from meanfield.leading.spectra import spectrum_statistics
-from meanfield.prediction.answer import critical_learning_rate
-from meanfield.prediction.arguments import check_question, layer_widths, sizes
+from meanfield.kernels.setting import Setting
+from meanfield.prediction.arguments import check_question, sizes
+from meanfield.prediction.asking import critical_learning_rate, largest_of
+from meanfield.prediction.orders import ORDERS
 from meanfield.propagation.recursion import order_parameters, order_parameters_grid, usable, variance_grid
 from meanfield.spec import ActivationLike, Metric, MetricLike, Network, OrderParameters, as_metric
 
@@ -86,24 +84,21 @@ def predict_grid(
     if widths.ndim or counts.ndim:
         raise ValueError(f"width, samples: expected one of each on a grid, got {widths.tolist()}, {counts.tolist()}")
     table = order_parameters_grid(activation, depth, weights, biases)
-    found: dict[str, list[Any]] = {"mean": [], "second_moment": [], "largest": [], "overlap": []}
+    arrays = {name: np.full(weights.shape, np.nan) for name in ("mean", "second_moment", "largest", "overlap", "rate")}
     reasons: dict[str, None] = {}
+    known = False
     for index, parameters in _points(table, weights.shape):
         network = Network(depth, activation, float(weights[index]), float(biases[index]), outputs=outputs)
         check_question(network, metric, "leading")
         if not np.all(np.isfinite(parameters.q)):
             parameters = usable(order_parameters(network))
-        kernel = exchangeable_kernel(
-            network, metric, parameters, layer_widths(network, widths), counts.astype(np.float64)
-        )
-        kernel = kernel.centered() if metric.centered else kernel
-        spectrum, warnings = judge(metric, kernel, spectrum_statistics(kernel))
+        setting = Setting.of(network, metric, parameters, widths, counts)
+        statistics, warnings = _statistics(setting)
         reasons |= dict.fromkeys(warnings)
-        found["mean"].append(spectrum.mean)
-        found["second_moment"].append(spectrum.second_moment)
-        found["largest"].append(spectrum.outliers[0] if spectrum.outliers.size else np.nan)
-        found["overlap"].append(kernel.other / kernel.same if kernel.same > 0 else np.nan)
-    arrays = {name: np.reshape(values, weights.shape).astype(np.float64)[()] for name, values in found.items()}
+        known = statistics["rate"] is not None
+        for name, value in statistics.items():
+            arrays[name][index] = np.nan if value is None else value
+    rate = arrays.pop("rate")
     return PredictionGrid(
         weight_variance=weights,
         bias_variance=biases,
@@ -113,9 +108,22 @@ def predict_grid(
         samples=int(counts),
         outputs=outputs,
         **arrays,
-        critical_learning_rate=critical_learning_rate(metric, arrays["largest"], counts),
+        critical_learning_rate=rate if known else None,
         warnings=tuple(reasons),
     )
+
+
+def _statistics(setting: Setting) -> tuple[dict[str, Floats | None], tuple[str, ...]]:
+    """Those of one network, and why some are void."""
+    spectrum, _, warnings = ORDERS["leading"].find(setting, None)
+    kernel, largest = setting.kernel, largest_of(spectrum.outliers)
+    return {
+        "mean": spectrum.mean,
+        "second_moment": spectrum.second_moment,
+        "largest": largest,
+        "overlap": kernel.other / kernel.same if kernel.same > 0 else None,
+        "rate": critical_learning_rate(setting, largest),
+    }, warnings
 
 
 def _points(table: OrderParameters, shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], OrderParameters]]:

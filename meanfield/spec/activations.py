@@ -22,16 +22,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from meanfield.spec.expressions import (
+from meanfield.spec.elementwise import (
     Elementwise,
+    Functions,
     array_functions,
+    elementwise_function,
+    numpy_elementwise,
+)
+from meanfield.spec.expressions import (
     as_text,
     check_text,
     derivative_of,
     derivative_text,
-    elementwise_function,
     find_breakpoints,
-    numpy_elementwise,
     symbols,
     sympified,
 )
@@ -71,7 +74,7 @@ class Activation:
         points = find_breakpoints(self.expression) if self.breakpoints is None else self.breakpoints
         object.__setattr__(self, "breakpoints", tuple(sorted(float(x) for x in points)))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """The activation as JSON-ready plain data; :meth:`from_dict` reads it back."""
         return {"name": self.name, "text": self.text, "breakpoints": list(self.breakpoints or ())}
 
@@ -89,7 +92,7 @@ class Activation:
         """The derivative of φ of the given order as a SymPy expression (Dirac deltas included)."""
         return derivative_of(self.text, order)
 
-    def function(self, functions: Mapping[str, Any] | None = None, order: int = 0) -> Elementwise:
+    def function(self, functions: Functions | None = None, order: int = 0) -> Elementwise:
         """φ (``order=0``) or its derivative as an elementwise function of an array.
 
         ``functions`` is the table made by :func:`array_functions` for an array namespace; NumPy's by default.
@@ -212,7 +215,7 @@ def _parameters(name: str, given: str | None, defaults: dict[str, float]) -> dic
     return dict(zip(defaults, [*numbers, *list(defaults.values())[len(numbers) :]], strict=True))
 
 
-def _from_expression(expression: Any) -> Activation:
+def _from_expression(expression: sympy.Expr) -> Activation:
     free = sorted(expression.free_symbols, key=str)
     if len(free) > 1:
         raise ValueError(f"activation: expected an expression in one symbol, got {expression} in {free}")

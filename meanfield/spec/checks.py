@@ -8,7 +8,7 @@ import math
 import operator
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import SupportsFloat, SupportsIndex, cast
 
 __all__ = ["POSITIVE", "digest", "integer", "number", "numbers", "per_layer", "positive_integer", "units"]
 
@@ -16,7 +16,7 @@ POSITIVE = sys.float_info.min
 """The least number above zero, as a ``minimum``."""
 
 
-def digest(plain: Any) -> str:
+def digest(plain: object) -> str:
     """SHA-256 (hex) of JSON-ready plain data, in a canonical spelling."""
     spelled = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(spelled.encode()).hexdigest()
@@ -27,12 +27,12 @@ def positive_integer(field: str, value: object) -> int:
     return integer(field, value, 1)
 
 
-def integer(field: str, value: Any, minimum: int) -> int:
+def integer(field: str, value: object, minimum: int) -> int:
     """``value`` as an ``int`` of at least ``minimum``, or an error that names ``field``."""
     try:
         if isinstance(value, bool):
             raise TypeError
-        found = operator.index(value)
+        found = operator.index(cast(SupportsIndex, value))
     except TypeError:
         raise TypeError(f"{field}: expected an integer, got {value!r}") from None
     if found < minimum:
@@ -40,12 +40,12 @@ def integer(field: str, value: Any, minimum: int) -> int:
     return found
 
 
-def number(field: str, value: Any, minimum: float) -> float:
+def number(field: str, value: object, minimum: float) -> float:
     """``value`` as a finite ``float`` of at least ``minimum``, or an error that names ``field``."""
     try:
         if isinstance(value, bool | str):
             raise TypeError
-        found = float(value)
+        found = float(cast(SupportsFloat, value))
     except (TypeError, ValueError):
         raise TypeError(f"{field}: expected a number, got {value!r}") from None
     if not (math.isfinite(found) and found >= minimum):
@@ -54,15 +54,15 @@ def number(field: str, value: Any, minimum: float) -> float:
     return found
 
 
-def numbers(field: str, value: Any, length: int, minimum: float) -> tuple[float, ...]:
+def numbers(field: str, value: object, length: int, minimum: float) -> tuple[float, ...]:
     """Numbers spread over ``length`` layers, each checked as by :func:`number`."""
     return tuple(number(field, v, minimum) for v in per_layer(field, value, length))
 
 
-def per_layer(field: str, value: Any, length: int) -> tuple[Any, ...]:
+def per_layer(field: str, value: object, length: int) -> tuple[object, ...]:
     """One value spread over ``length`` layers, or the given sequence if it has that length."""
     single = isinstance(value, str) or not isinstance(value, Iterable)
-    values = (value,) * length if single else tuple(value)
+    values = (value,) * length if single else tuple(cast(Iterable[object], value))
     if len(values) != length:
         raise ValueError(f"{field}: expected one value or {length} (one per layer), got {len(values)}")
     return values

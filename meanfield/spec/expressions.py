@@ -1,4 +1,4 @@
-"""An activation's text: checked, run in an array namespace, read and written by SymPy.
+"""An activation's text: checked, read and written by SymPy.
 
 The names a text may use are those of ``FUNCTIONS``. ``softplus`` and ``logcosh`` are primitives of ours.
 """
@@ -8,27 +8,21 @@ from __future__ import annotations
 import ast
 import functools
 import math
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import sympy
 
 __all__ = [
-    "FUNCTIONS", "array_functions", "as_text", "check_text", "derivative_of", "derivative_text", "elementwise_function",
-    "find_breakpoints", "numpy_elementwise", "symbols", "sympified",
+    "CONSTANTS", "FUNCTIONS", "as_text", "check_text", "derivative_of", "derivative_text", "find_breakpoints",
+    "symbols", "sympified",
 ]  # fmt: skip
-
-Elementwise = Callable[[Any], Any]
-
 
 FUNCTIONS = (
     "Abs", "DiracDelta", "Heaviside", "Max", "Min", "Piecewise", "atan", "cos", "cosh", "erf", "exp", "expm1", "log",
     "log1p", "logcosh", "sign", "sin", "sinh", "softplus", "sqrt", "tanh",
 )  # fmt: skip
-_CONSTANTS = {"pi": math.pi, "E": math.e}
+CONSTANTS = {"pi": math.pi, "E": math.e}
 _NODES = (
     ast.Expression, ast.BinOp, ast.UnaryOp, ast.Call, ast.Name, ast.Load, ast.Constant, ast.Add, ast.Sub, ast.Mult,
     ast.Div, ast.Pow, ast.USub, ast.UAdd, ast.Tuple, ast.Compare, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.BitAnd,
@@ -44,94 +38,18 @@ def check_text(name: str, text: str) -> None:
     except (SyntaxError, TypeError, ValueError):
         raise ValueError(f"activation {name!r}: expected an expression in u, got {text!r}") from None
     for node in ast.walk(tree):
-        known = not isinstance(node, ast.Name) or node.id in {"u", "True", *FUNCTIONS, *_CONSTANTS}
+        known = not isinstance(node, ast.Name) or node.id in {"u", "True", *FUNCTIONS, *CONSTANTS}
         number = not isinstance(node, ast.Constant) or isinstance(node.value, int | float)
         if not (isinstance(node, _NODES) and known and number):
             what = node.id if isinstance(node, ast.Name) else ast.unparse(node) if hasattr(node, "lineno") else text
             raise ValueError(f"activation {name!r}: expected u, numbers and {', '.join(FUNCTIONS)}; got {what!r}")
 
 
-def array_functions(xp: Any, erf: Elementwise) -> dict[str, Any]:
-    """The names an activation text may use, bound to an array namespace.
-
-    ``xp`` is an array-API namespace. ``erf`` is given apart because the array API has none.
-    """
-
-    def elementwise(name: str) -> Callable[[Any], Any]:
-        of_scalar, of_array = getattr(math, name), getattr(xp, name)
-        return lambda x: of_scalar(x) if isinstance(x, int | float) else of_array(x)
-
-    def step(x: Any) -> Any:
-        return (xp.sign(x) + 1) / 2
-
-    def largest(*terms: Any) -> Any:
-        return functools.reduce(lambda a, b: _pair(xp.where, a, b, a > b), terms)
-
-    def smallest(*terms: Any) -> Any:
-        return functools.reduce(lambda a, b: _pair(xp.where, a, b, a < b), terms)
-
-    def piecewise(*cases: Any) -> Any:
-        value, _ = cases[-1]
-        for branch, condition in reversed(cases[:-1]):
-            value = _pair(xp.where, branch, value, condition)
-        return value
-
-    def logcosh(x: Any) -> Any:
-        """Exact to rounding at both ends, where cosh overflows and where log cosh x = x²/2 is small."""
-        size = abs(x)
-        near = smallest(size, 1.0)
-        return _pair(xp.where, xp.log1p(2 * xp.sinh(near / 2) ** 2), size + xp.log1p(xp.expm1(-2 * size) / 2), size < 1)
-
-    names = ("cos", "cosh", "exp", "expm1", "log", "log1p", "sin", "sinh", "sqrt", "tanh")
-    return {
-        **{name: elementwise(name) for name in names},
-        **_CONSTANTS,
-        "True": True,
-        "Abs": abs,
-        "atan": xp.atan if hasattr(xp, "atan") else xp.arctan,
-        "sign": xp.sign,
-        "Heaviside": lambda x, _at_zero=None: step(x),
-        "DiracDelta": lambda x, _order=0: 0.0 * x,
-        "softplus": lambda x: xp.logaddexp(x, 0.0 * x),
-        "logcosh": logcosh,
-        "erf": lambda x: math.erf(x) if isinstance(x, int | float) else erf(x),
-        "Max": largest,
-        "Min": smallest,
-        "Piecewise": piecewise,
-        "_full": lambda like, value: value if hasattr(value, "shape") else xp.zeros_like(like) + value,
-    }
-
-
-def _pair(where: Callable[..., Any], a: Any, b: Any, condition: Any) -> Any:
-    """``where`` for operands of which one may be a Python number: strict namespaces take arrays only."""
-    if not hasattr(condition, "shape"):
-        return a if condition else b
-    zero = 0.0 * (a if hasattr(a, "shape") else b) if hasattr(a, "shape") or hasattr(b, "shape") else 0.0 * condition
-    return where(condition, a + zero, b + zero)
-
-
 @functools.cache
-def numpy_elementwise(text: str) -> Elementwise:
-    import scipy.special
-
-    return elementwise_function(text, array_functions(np, scipy.special.erf))
-
-
-def elementwise_function(text: str, functions: Mapping[str, Any]) -> Elementwise:
-    code = compile(ast.parse(text, mode="eval"), f"<activation {text}>", "eval")
-    full = functions["_full"]
-    scope = {"__builtins__": {}, **functions}
-
-    def apply(x: Any) -> Any:
-        return full(x, eval(code, scope, {"u": x}))  # noqa: S307 - the text passed check_text
-
-    return apply
-
-
-@functools.cache
-def symbols() -> dict[str, Any]:
+def symbols() -> dict[str, sympy.Basic]:
     import sympy
     from sympy.codegen.cfunctions import expm1, log1p
+    from sympy.printing.str import StrPrinter
 
     class _Primitive(sympy.Function):
         """A function that numerics evaluate as one; SymPy knows its derivative and its logarithm."""
@@ -139,21 +57,21 @@ def symbols() -> dict[str, Any]:
         def _eval_evalf(self, precision: int) -> sympy.Expr:
             return self.rewrite(sympy.log)._eval_evalf(precision)
 
-        def _latex(self, printer: Any) -> str:
+        def _latex(self, printer: StrPrinter) -> str:
             return rf"\operatorname{{{type(self).__name__}}}\left({printer._print(self.args[0])}\right)"
 
     class softplus(_Primitive):
         def fdiff(self, argindex: int = 1) -> sympy.Expr:
             return (1 + sympy.tanh(self.args[0] / 2)) / 2
 
-        def _eval_rewrite_as_log(self, x: sympy.Expr, **_: Any) -> sympy.Expr:
+        def _eval_rewrite_as_log(self, x: sympy.Expr, **_: object) -> sympy.Expr:
             return sympy.log(1 + sympy.exp(x))
 
     class logcosh(_Primitive):
         def fdiff(self, argindex: int = 1) -> sympy.Expr:
             return sympy.tanh(self.args[0])
 
-        def _eval_rewrite_as_log(self, x: sympy.Expr, **_: Any) -> sympy.Expr:
+        def _eval_rewrite_as_log(self, x: sympy.Expr, **_: object) -> sympy.Expr:
             return sympy.log(sympy.cosh(x))
 
     table = {name: getattr(sympy, name) for name in FUNCTIONS if hasattr(sympy, name)}

@@ -60,7 +60,7 @@ class Metric:
                 f"got {self.layer}"
             )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """The metric as JSON-ready plain data; :func:`as_metric` reads it back."""
         return {"family": self.family, "layer": self.layer, "loss": self.loss, "centered": self.centered}
 

@@ -147,6 +147,14 @@ class Network:
         turns = all(type(layer) is kinds[i % 2] for i, layer in enumerate(self.layers))
         return turns and len(self.layers) % 2 == 1
 
+    def check_dense(self, theory: str) -> None:
+        """Raise ``ValueError`` unless it is fully connected, as ``theory`` needs it."""
+        if not self.is_dense:
+            kinds = ", ".join(layer.kind for layer in self.layers)
+            raise ValueError(
+                f"network: expected a fully connected one (linear and activate in turn) for {theory}, got {kinds}"
+            )
+
     def widths(self, width: int) -> tuple[int, ...]:
         """``(M_0, ..., M_L)`` at width M.
 
@@ -158,7 +166,7 @@ class Network:
         width = positive_integer("width", width)
         return (*(units(layer, a, width) for layer, a in enumerate(self.width_ratios)), self.outputs)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """The network as JSON-ready plain data: a fully connected one as the constructor's arguments, activations as
         ``{"name", "text", "breakpoints"}``; another by its ``layers``."""
         if not self.is_dense:

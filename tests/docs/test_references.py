@@ -1,5 +1,5 @@
-"""What docstrings and comments cite is in the shipped docs: the page, and the section by its number or heading. And what
-the docs call by path is there."""
+"""What docstrings and comments cite is in the shipped docs: the page, and the section by its number or heading; and
+what the docs call by path is there."""
 
 from __future__ import annotations
 

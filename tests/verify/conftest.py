@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from meanfield.prediction.answer import Prediction, predict
+from meanfield.prediction.answer import Prediction
+from meanfield.prediction.asking import predict
 from meanfield.spec import Metric, OrderParameters
 from verify.asking.records import Cell, Sample, Trial
 from verify.asking.sweep import Sweep

@@ -187,7 +187,7 @@ def widest(found: Iterable[T], place: Callable[[T], tuple[Cell, Hashable]]) -> l
 
 
 def _ask(cell: Cell, metric: Metric, order: str) -> tuple[Any, str]:
-    from meanfield.prediction.answer import predict
+    from meanfield.prediction.asking import predict
 
     try:
         prediction = predict(cell.network, metric, width=cell.width, samples=cell.samples, order=order)

@@ -38,7 +38,7 @@ class Activate(Layer):
     def activations(self) -> tuple[Activation, ...]:
         return (self.activation,)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return {"kind": self.kind, "activation": self.activation.to_dict()}
 
     @classmethod

@@ -28,7 +28,7 @@ class Layer:
         """The activations in it, in order."""
         return ()
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """The layer as JSON-ready plain data, ``kind`` among them."""
         raise NotImplementedError
 

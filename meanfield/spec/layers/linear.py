@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from meanfield.spec.checks import POSITIVE, number
 from meanfield.spec.layers.base import Layer
 
 __all__ = ["Linear"]
+
+Units = TypeVar("Units", int, NDArray[np.float64])
+"""A number of units, or one for each of several widths."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +48,13 @@ class Linear(Layer):
     def linear(self) -> tuple[Linear, ...]:
         return (self,)
 
-    def fan_in(self, entering: int) -> int:
+    def fan_in(self, entering: Units) -> Units:
         """The weights of one unit, where so many units enter."""
         return entering
 
-    def parameters(self, entering: int, leaving: int) -> int:
+    def parameters(self, entering: Units, leaving: Units) -> Units:
         """Weights and biases of the whole layer."""
         return leaving * (self.fan_in(entering) + 1)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return {"kind": self.kind, **asdict(self)}

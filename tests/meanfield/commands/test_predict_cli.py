@@ -7,7 +7,7 @@ import json
 import pytest
 
 from meanfield.commands.cli import main
-from meanfield.prediction.answer import predict
+from meanfield.prediction.asking import predict
 from meanfield.spec import FIM, NTK, Network
 
 BASE = ["predict", "--activation", "tanh", "--weight-variance", "3", "--bias-variance", "0.64", "--samples", "50"]

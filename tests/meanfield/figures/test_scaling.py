@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from meanfield.figures.scaling import plot_predictions
-from meanfield.prediction.answer import predict
+from meanfield.prediction.asking import predict
 from meanfield.spec import FIM, Network
 
 

@@ -10,11 +10,12 @@ import pytest
 from meanfield import FIM, NTK, InputMetric, Network, order_parameters
 from meanfield.finite_width.classes import CLASSES, FIRST, OTHER, SAME, SECOND, class_of
 from meanfield.finite_width.refined import kernel_law
+from meanfield.kernels.setting import Setting
 from meanfield.propagation.inputs import GAUSSIAN, Inputs
 
 
 def law_of(network, metric, width, given=GAUSSIAN):
-    return kernel_law(network, metric, order_parameters(network), np.array(network.widths(width), float), given)
+    return kernel_law(Setting.of(network, metric, order_parameters(network), width, 1, given))
 
 
 def test_prototype(case, asked):

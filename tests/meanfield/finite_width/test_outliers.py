@@ -11,14 +11,13 @@ from meanfield import FIM, NTK, InputMetric, Network, order_parameters
 from meanfield.finite_width.classes import class_of
 from meanfield.finite_width.outliers import _laguerre, _Source, law_size, log_normal, outlier_law
 from meanfield.finite_width.refined import kernel_law
-from meanfield.kernels.exchangeable import exchangeable_kernel
+from meanfield.kernels.setting import Setting
 from meanfield.propagation.inputs import GAUSSIAN, Inputs
 
 
 def found_for(network, metric, width, samples, given=GAUSSIAN):
-    parameters, widths = order_parameters(network), np.array(network.widths(width), float)
-    kernel = exchangeable_kernel(network, metric, parameters, widths, np.array(float(samples)))
-    return outlier_law(kernel_law(network, metric, parameters, widths, given), kernel, widths)
+    cell = Setting.of(network, metric, order_parameters(network), width, samples, given)
+    return outlier_law(kernel_law(cell), cell.kernel, cell.widths)
 
 
 def test_prototype(case, asked):
@@ -112,13 +111,13 @@ def test_shift_of_a_spiked_matrix():
     parameters_of = Network(2, "linear", 1.0, 0.5, outputs=1)
     parameters, widths = order_parameters(parameters_of), np.array([1e9, 1e9, 1.0])
     samples, spike, sigma = 400.0, 3.0, 1.0
-    kernel = exchangeable_kernel(parameters_of, NTK(), parameters, widths, np.array(samples))
-    law = kernel_law(parameters_of, NTK(), parameters, widths)
+    cell = Setting(parameters_of, NTK(), parameters, widths, np.array(samples))
+    law = kernel_law(cell)
     shared = np.zeros_like(law.covariance)
     for labels in ((0, 1, 0, 1), (0, 1, 1, 0)):
         shared[0, 1, 1, class_of(*labels)] = sigma**2 * samples
     law = replace(law, mean=np.full((2, 2), spike), shift=np.zeros((2, 2)), covariance=shared, crossing=np.zeros(15))
-    found = outlier_law(law, kernel, widths)
+    found = outlier_law(law, cell.kernel, widths)
     rng = np.random.default_rng(3)
     drawn = []
     for _ in range(8):

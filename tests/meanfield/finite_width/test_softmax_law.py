@@ -11,7 +11,7 @@ from meanfield.finite_width.classes import class_of
 from meanfield.finite_width.outliers import average
 from meanfield.finite_width.refined import kernel_law
 from meanfield.finite_width.softmax_draws import draw_networks
-from meanfield.prediction.arguments import layer_widths
+from meanfield.kernels.setting import Setting
 from meanfield.propagation.recursion import order_parameters
 
 NETWORK = Network(3, "tanh", 3.0, 0.64, outputs=4)
@@ -34,8 +34,7 @@ def test_infinite_width_is_the_leading_order(metric):
 
 @pytest.fixture(scope="module")
 def drawn():
-    widths = layer_widths(NETWORK, np.array(100))
-    law = kernel_law(NETWORK, FIM(), order_parameters(NETWORK), widths)
+    law = kernel_law(Setting.of(NETWORK, FIM(), order_parameters(NETWORK), 100, 40))
     return law, draw_networks(law, 9.0 * law.coupling, 4, 40)
 
 

@@ -11,14 +11,13 @@ from meanfield import FIM, NTK, Network, order_parameters
 from meanfield.finite_width.classes import class_of
 from meanfield.finite_width.refined import kernel_law
 from meanfield.finite_width.traces import trace_laws
-from meanfield.kernels.exchangeable import exchangeable_kernel
+from meanfield.kernels.setting import Setting
 from meanfield.propagation.inputs import GAUSSIAN, Inputs
 
 
 def law_and_kernel(network, metric, width, samples, given=GAUSSIAN):
-    parameters, widths = order_parameters(network), np.array(network.widths(width), float)
-    kernel = exchangeable_kernel(network, metric, parameters, widths, np.array(float(samples)))
-    return kernel_law(network, metric, parameters, widths, given), kernel.centered() if metric.centered else kernel
+    cell = Setting.of(network, metric, order_parameters(network), width, samples, given)
+    return kernel_law(cell), cell.kernel
 
 
 def test_prototype(case, asked):

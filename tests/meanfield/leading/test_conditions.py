@@ -11,7 +11,7 @@ import pytest
 from meanfield.kernels.exchangeable import exchangeable_kernel
 from meanfield.leading.conditions import judge, outlier_margin
 from meanfield.leading.spectra import Spectrum
-from meanfield.prediction.answer import predict
+from meanfield.prediction.asking import predict
 from meanfield.propagation.recursion import order_parameters
 from meanfield.spec import FIM, NTK, InputMetric, Network
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.linalg import eigvalsh
 
-from meanfield.prediction.answer import predict
+from meanfield.prediction.asking import predict
 from meanfield.spec import FIM, Network
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,7 @@ import torch
 from meanfield.kernels.exchangeable import exchangeable_kernel
 from meanfield.kernels.logits import Ensemble
 from meanfield.leading.spectra import softmax_spectrum
-from meanfield.prediction.answer import predict
+from meanfield.prediction.asking import predict
 from meanfield.spec import FIM, LOSSES, METRICS, NTK, InputMetric, Network
 from meanfield.spec.activations import Activation
 
@@ -337,3 +337,15 @@ def test_a_metric_by_name_or_table_is_the_record():
     by_record = predict(DEFAULT, FIM(layer=2), width=100, samples=10)
     assert predict(DEFAULT, {"family": "fim", "layer": 2}, width=100, samples=10).largest == by_record.largest
     assert predict(DEFAULT, "ntk", width=100, samples=10).metric == NTK()
+
+
+@pytest.mark.parametrize("order", ["leading", "refined"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_several_sizes_are_each_size_alone(order, loss):
+    widths, samples = [[60, 80]], [[20], [30]]
+    whole = predict(DEFAULT, FIM(loss=loss), width=widths, samples=samples, order=order)
+    for i, j in np.ndindex(2, 2):
+        alone = predict(DEFAULT, FIM(loss=loss), width=widths[0][j], samples=samples[i][0], order=order)
+        for name in ("mean", "second_moment", "largest", "outliers", "dimension"):
+            np.testing.assert_allclose(getattr(whole, name)[i, j], getattr(alone, name), rtol=1e-12, err_msg=name)
+        assert whole.std is None or whole.std["mean"][i, j] == pytest.approx(float(alone.std["mean"]), rel=1e-12)

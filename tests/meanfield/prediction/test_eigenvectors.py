@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from meanfield.kernels.exchangeable import exchangeable_kernel
-from meanfield.prediction.answer import predict
+from meanfield.prediction.asking import predict
 from meanfield.prediction.eigenvectors import outlier_eigenvectors
 from meanfield.spec import FIM, NTK, InputMetric, Network
 

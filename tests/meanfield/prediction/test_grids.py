@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from meanfield.kernels.exchangeable import exchangeable_kernel
-from meanfield.prediction.answer import predict
-from meanfield.prediction.arguments import layer_widths
+from meanfield.kernels.setting import Setting
+from meanfield.prediction.asking import predict
 from meanfield.prediction.grids import predict_grid
 from meanfield.spec import FIM, NTK, InputMetric, Network
 
@@ -33,7 +32,7 @@ def test_the_overlap_is_that_of_the_kernel():
     grid = predict_grid("relu", WEIGHTS, BIASES, NTK(), **SIZES)
     network = Network(3, "relu", 3.0, 0.3, outputs=2)
     parameters = predict(network, NTK(), width=200, samples=20).order_parameters
-    kernel = exchangeable_kernel(network, NTK(), parameters, layer_widths(network, np.array(200)), np.array(20.0))
+    kernel = Setting.of(network, NTK(), parameters, 200, 20).kernel
     assert grid.overlap[1, 2] == pytest.approx(kernel.other / kernel.same, rel=1e-9)
     assert 0 < grid.overlap[1, 2] < 1
 

@@ -13,7 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meanfield import Network, order_parameters
-from meanfield.propagation.recursion import OrderParameters, order_parameters_grid
+from meanfield.propagation.expectations import Found, Quadrature
+from meanfield.propagation.recursion import MAPS, OrderParameters, order_parameters_grid
+from meanfield.propagation.state import Covariance, State
+from meanfield.spec.activations import Activation
 
 NETWORKS = json.loads((Path(__file__).parents[2] / "data" / "order_parameters.json").read_text())["networks"]
 NAMES = ("q", "q_st", "forward", "forward_st", "backward", "backward_st")
@@ -174,3 +177,31 @@ def test_grid_at_variance_zero_is_the_direct_path() -> None:
 def test_grid_messages(weight: object, bias: object, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         order_parameters_grid("tanh", 3, weight, bias)  # type: ignore[arg-type]
+
+
+class Off(Quadrature):
+    """Every expectation of φφ off by a known part of the variance."""
+
+    def __call__(self, activation: Activation, u: Covariance) -> Found:
+        found = super().__call__(activation, u)
+        own = 1e-6 * float(found.feature.same)
+        feature = Covariance(found.feature.same + own, found.feature.other + own, found.feature.gap)
+        return found._replace(feature=feature, feature_error=own)
+
+
+def _outputs(network: Network, source: Quadrature) -> State:
+    state = State(Covariance(np.float64(1.0), np.float64(0.0), np.float64(1.0)), True)
+    for layer in network.layers:
+        state = MAPS[type(layer)](layer, source).forward(state)
+    return state
+
+
+@pytest.mark.parametrize("weight", [0.8, 3.0])
+def test_the_error_that_is_carried_is_the_error_that_is_made(weight: float) -> None:
+    """Of the variance to first order; of the covariance not less, and not much more (its slopes in both variances are
+    taken to be those of the variance)."""
+    network = Network(7, "tanh", weight, 0.3)
+    true, off = _outputs(network, Quadrature()), _outputs(network, Off())
+    same, other = (abs(float(b - a)) for a, b in zip(true.covariance[:2], off.covariance[:2], strict=True))
+    assert float(off.same_error) == pytest.approx(same, rel=1e-3)
+    assert 0.99 * other <= float(off.other_error) <= 2 * other

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import meanfield.prediction.answer
+import meanfield.prediction.asking
 from meanfield.spec import FIM, NTK, Network
 from verify.asking.records import Cell, Sample, Trial
 from verify.judging.pairing import Observation, observations, pair, spectra
@@ -36,7 +36,7 @@ def test_the_outliers_are_compared_by_their_mean() -> None:
 def plant(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
     given = {"mean": 1.0, "second_moment": 2.0, "largest": 9.0, "bulk": (0.5, 3), "warnings": (), "exponents": {}}
     prediction = SimpleNamespace(**{**given, "bounds": None, "outliers": np.full(4, 9.0), **fields})
-    monkeypatch.setattr(meanfield.prediction.answer, "predict", lambda *_, **__: prediction)
+    monkeypatch.setattr(meanfield.prediction.asking, "predict", lambda *_, **__: prediction)
 
 
 def test_outliers_that_have_merged_with_the_bulk_are_left_out_on_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +108,7 @@ class Orders:
 
 
 def refined(monkeypatch: pytest.MonkeyPatch, theory: Orders) -> dict[str, Observation]:
-    monkeypatch.setattr(meanfield.prediction.answer, "predict", theory)
+    monkeypatch.setattr(meanfield.prediction.asking, "predict", theory)
     return {o.statistic: o for o in observations(pair([CELL], [trial()], "refined"))}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-import meanfield.prediction.answer
+import meanfield.prediction.asking
 from verify.asking.records import Cell, Sample, Trial
 from verify.asking.sweep import Sweep
 from verify.judging.pairing import pair
@@ -64,12 +64,12 @@ def test_predicted_outliers_lie_in_the_measured_intervals_where_the_paper_has_a_
 def test_a_tenth_more_or_less_of_the_common_part_lies_outside(
     stored: tuple[list[Cell], list[Trial]], factor: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true = meanfield.prediction.answer.exchangeable_kernel
+    true = meanfield.kernels.setting.exchangeable_kernel
 
     def wrong(*args: Any, **options: Any) -> Any:
         kernel = true(*args, **options)
         changed = replace(kernel, other=factor * kernel.other)
         return replace(changed, gap=changed.same - changed.other)
 
-    monkeypatch.setattr(meanfield.prediction.answer, "exchangeable_kernel", wrong)
+    monkeypatch.setattr(meanfield.kernels.setting, "exchangeable_kernel", wrong)
     assert outside(list(ranks(pair(*stored, "leading")))) >= 9

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import meanfield.prediction.answer
+import meanfield.prediction.asking
 from meanfield.finite_width import refined as finite_width
 from meanfield.finite_width.classes import OTHER, SAME
 from meanfield.finite_width.covariance import Outputs
@@ -49,7 +49,7 @@ def sweep(request: pytest.FixtureRequest, stored: tuple[Sweep, list[Trial]]) -> 
 
 def plant(monkeypatch: pytest.MonkeyPatch, field: str, factor: float) -> None:
     """A factor on one field of the kernel, which both orders read, and on K₁ or K₂ of the refined order's own mean."""
-    kernel, law = meanfield.prediction.answer.exchangeable_kernel, finite_width.dual_law
+    kernel, law = meanfield.kernels.setting.exchangeable_kernel, finite_width.dual_law
 
     def wrong_kernel(*args: Any, **options: Any) -> ExchangeableKernel:
         right = kernel(*args, **options)
@@ -63,7 +63,7 @@ def plant(monkeypatch: pytest.MonkeyPatch, field: str, factor: float) -> None:
         factors[1, [] if place is None else [place]] = factor
         return replace(right, mean=right.mean * factors)
 
-    monkeypatch.setattr(meanfield.prediction.answer, "exchangeable_kernel", wrong_kernel)
+    monkeypatch.setattr(meanfield.kernels.setting, "exchangeable_kernel", wrong_kernel)
     monkeypatch.setattr(finite_width, "dual_law", wrong_law)
 
 
@@ -101,8 +101,8 @@ def test_the_true_theory_is_not_refuted_in_95_of_100_repeats(
 ) -> None:
     """By resampling: each repeat draws as many networks of each cell, with replacement, from the stored ones."""
     trials = stored[1]
-    known = functools.lru_cache(maxsize=None)(meanfield.prediction.answer.predict)
-    monkeypatch.setattr(meanfield.prediction.answer, "predict", known)
+    known = functools.lru_cache(maxsize=None)(meanfield.prediction.asking.predict)
+    monkeypatch.setattr(meanfield.prediction.asking, "predict", known)
     random = np.random.default_rng(1)
     by_cell = {cell.key: [t for t in trials if t.cell == cell.key] for cell in sweep.cells()}
     refuted = 0

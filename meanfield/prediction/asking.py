@@ -1,0 +1,135 @@
+"""``predict``: network, metric, width and samples in; numbers with their assumptions out."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from meanfield.kernels.setting import Setting
+from meanfield.leading.asymptotics import asymptotic_exponents
+from meanfield.leading.spectra import Spectrum
+from meanfield.prediction.answer import Prediction
+from meanfield.prediction.arguments import broadcast_sizes, check_question, sizes, usable_logits
+from meanfield.prediction.orders import ORDERS
+from meanfield.propagation.inputs import as_inputs
+from meanfield.propagation.recursion import order_parameters, usable
+from meanfield.spec import Metric, MetricLike, Network, as_metric
+
+__all__ = ["LAW_OF_LOGITS", "critical_learning_rate", "largest_of", "predict"]
+
+Floats = NDArray[np.float64]
+
+_DATA = {
+    True: "inputs x_i ~ N(0, 1) i.i.d., independent samples",
+    False: "given inputs of equal norms, whose overlaps differ little; the spread over networks is without theirs",
+}
+_RANDOM = "weights and biases independent Gaussians (random initialisation)"
+LAW_OF_LOGITS = "logits Gaussian over networks; std and interval are the spread that this makes, without finite width's"
+
+
+def predict(
+    network: Network,
+    metric: MetricLike,
+    *,
+    width: ArrayLike,
+    samples: ArrayLike,
+    order: str = "leading",
+    logits: ArrayLike | None = None,
+    data: str | ArrayLike = "gaussian",
+) -> Prediction:
+    """Predict the eigenvalue statistics of ``metric`` for wide random networks: theory.md §3, §4, finite_width.md.
+
+    Parameters
+    ----------
+    network, metric
+        What is asked; the metric as a record such as ``FIM(layer=2)``, a family name or a table of its fields.
+    width, samples
+        M and N: positive integers or arrays of them, which broadcast.
+    order
+        ``"leading"`` in the width, or ``"refined"`` by 1/M: means over networks, with their spread (with
+        "cross_entropy" neither centred nor from given logits).
+    logits
+        The outputs f (N × C) of one network, for the loss "cross_entropy": its outliers instead of means over networks.
+    data
+        ``"gaussian"``: inputs drawn anew with each network. ``"fixed"``: given ones, orthogonal and of norm² M_0. Or
+        the Gram matrix X Xᵀ/M_0 (N × N) of given inputs with equal norms; the leading order knows its mean overlap,
+        the refined one the overlaps' deviations from it too.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a layer the network lacks, sizes that are no positive integers, an activation whose derivative has no finite
+        second moment, order parameters that overflow, a softmax of one output, or logits of another shape.
+    """
+    metric = as_metric(metric)
+    check_question(network, metric, order, logits is not None)
+    widths, counts = broadcast_sizes(sizes("width", width), sizes("samples", samples))
+    given = None if logits is None else usable_logits(logits, network, metric, counts)
+    inputs = as_inputs(data, counts)
+    parameters = usable(order_parameters(network, norm=inputs.norm, overlap=inputs.overlap))
+    setting = Setting.of(network, metric, parameters, widths, counts, inputs)
+    spectrum, validity, warnings = ORDERS[order].find(setting, given)
+    largest = largest_of(spectrum.outliers)
+    of_logits = metric.loss == "cross_entropy" and given is None and order == "leading"
+    return Prediction(
+        network=network,
+        metric=metric,
+        width=widths[()],
+        samples=counts[()],
+        mean=spectrum.mean[()],
+        second_moment=spectrum.second_moment[()],
+        largest=largest[()],
+        outliers=spectrum.outliers,
+        bulk=(spectrum.bulk[()], spectrum.multiplicity.astype(np.int64)[()]),
+        dimension=setting.kernel.dimension.astype(np.int64)[()],
+        exponents=asymptotic_exponents(setting),
+        critical_learning_rate=critical_learning_rate(setting, largest),
+        condition_number=_condition_number(setting, largest) if order == "leading" else None,
+        order_parameters=parameters,
+        error=max(parameters.error, spectrum.error),
+        order=order,
+        bounds=spectrum.bounds,
+        networks=None if given is not None else _law(spectrum),
+        validity=validity,
+        assumptions=(ORDERS[order].assumption, _DATA[inputs.random], _RANDOM, *[LAW_OF_LOGITS] * of_logits),
+        warnings=warnings,
+    )
+
+
+def largest_of(outliers: Floats) -> Floats:
+    """NaN where there are none."""
+    return outliers[..., 0] if outliers.shape[-1] else np.full(outliers.shape[:-1], np.nan)
+
+
+def _law(spectrum: Spectrum) -> dict[str, Floats] | None:
+    """The law over networks: the statistics of each, NaN where judged void."""
+    if spectrum.networks is None:
+        return None
+    void = {name: np.isnan(getattr(spectrum, name)) for name in spectrum.networks}
+    law = {k: np.where(void[k], np.nan, values) for k, values in spectrum.networks.items()}
+    none = np.full(law["mean"].shape, np.nan)
+    return {**law, "largest": law["outliers"][..., 0] if law["outliers"].shape[-1] else none}
+
+
+def _is_whole_mse(metric: Metric) -> bool:
+    """Whether gradient descent sees the metric: the whole tensor of the squared error."""
+    return metric.loss == "mse" and metric.layer is None and not metric.centered
+
+
+def critical_learning_rate(setting: Setting, largest: Floats) -> Floats | None:
+    """Of gradient descent on (1/2N) Σ |f - y|²: 2/λ_max in the parameterisation whose metric is asked."""
+    scales = {"fim": np.ones(()), "ntk": setting.samples}
+    if setting.metric.family not in scales or not _is_whole_mse(setting.metric):
+        return None
+    with np.errstate(divide="ignore"):  # a metric that is zero bears every learning rate
+        return (2 * scales[setting.metric.family] / largest)[()]
+
+
+def _condition_number(setting: Setting, largest: Floats) -> Floats | None:
+    """λ_max/λ_min of Θ, whose other eigenvalues are all K₁ - K₂ as M → ∞ at fixed N: theory.md §3."""
+    if setting.metric.family != "ntk" or not _is_whole_mse(setting.metric):
+        return None
+    kernel = setting.kernel
+    smallest = np.where(kernel.samples > 1, kernel.normaliser * kernel.gap, largest)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (largest / smallest)[()]
