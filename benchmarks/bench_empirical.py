@@ -26,9 +26,11 @@ from empirical.backends import make_backend
 from empirical.dual.eigen import spectrum, top
 from empirical.dual.gram import Drawn, dual_blocks
 from empirical.dual.plan import Plan, Size
-from empirical.dual.routes import Question, take
-from empirical.networks.passes import forward
-from empirical.networks.sampling import Source, as_seed, draw_inputs, draw_layers
+from empirical.dual.routes import take
+from empirical.dual.statistics import Scope
+from empirical.networks.layers.linear import DrawnLinear
+from empirical.networks.passes import draw_network, forward
+from empirical.networks.streams import Source, as_seed, draw_inputs
 from meanfield.spec import FIM, NTK, Network
 
 HOST = make_backend("numpy", "float64")
@@ -40,14 +42,14 @@ class Case:
     def __init__(self, width: int, samples: int, outputs: int) -> None:
         self.network = Network(3, "tanh", 3.0, 0.64, outputs)
         source = Source(as_seed(0), HOST)
-        self.layers = draw_layers(self.network, width, source)
+        self.sequence = draw_network(self.network, width, source)
+        self.layers = [layer for layer in self.sequence if isinstance(layer, DrawnLinear)]
         self.x = draw_inputs(samples, width, source)
         self.width, self.samples, self.outputs = width, samples, outputs
         self.parameters = sum(layer.parameters for layer in self.layers)
 
     def drawn(self) -> Drawn:
-        passed, _ = forward(self.network, self.layers, self.x, HOST)
-        return Drawn(self.network, self.layers, passed, HOST)
+        return Drawn(forward(self.sequence, self.x, HOST), HOST)
 
 
 # --------------------------------------------------------------------------------------------------------------
@@ -56,7 +58,7 @@ class Case:
 
 def ours(case: Case) -> tuple[float, float]:
     plan = Plan("dense", case.samples, 1, 0, 0.0)
-    ((found,), _) = take(plan, [FIM()], case.drawn(), Question("moments", False))
+    ((found,), _) = take(plan, [FIM()], case.drawn(), Scope("moments", False))
     return found.mean, found.second_moment
 
 
@@ -242,7 +244,7 @@ def curvlinops_row(case: Case) -> None:
     plan = Plan("dense", case.samples, 1, 0, 0.0)
 
     def largest() -> float:
-        return take(plan, [FIM()], case.drawn(), Question("extremes", False))[0][0].largest
+        return take(plan, [FIM()], case.drawn(), Scope("extremes", False))[0][0].largest
 
     try:
         run = curvlinops_largest(case)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from meanfield.commands.shared import Activations, BiasVariances, WeightVariances, WidthRatios, run_app
-from meanfield.spec import Network, as_metric, positive_integer
+from meanfield.commands.shared import Activations, BiasVariances, WeightVariances, WidthRatios, network_of, run_app
+from meanfield.spec import as_metric, positive_integer
 
 if TYPE_CHECKING:
     from empirical.record import Measurement
@@ -51,16 +51,9 @@ def measure(
     --width 1000 --samples 100
     """
     from empirical.measurement import measure as compute
-    from empirical.networks.sampling import as_seed
+    from empirical.networks.streams import as_seed
 
-    network = Network(
-        depth=depth,
-        activation=_one_or_all(activation),
-        weight_variance=_one_or_all(weight_variance),
-        bias_variance=_one_or_all(bias_variance),
-        outputs=outputs,
-        width_ratios=width_ratio or None,
-    )
+    network = network_of(depth, activation, weight_variance, bias_variance, outputs, width_ratio)
     questions = [as_metric({"family": m, "layer": layer, "loss": loss, "centered": centered}) for m in metric]
     root, count = as_seed(seed), positive_integer("trials", trials)
     seeds = [root] if count == 1 else root.spawn(count)
@@ -136,10 +129,6 @@ def _table(results: Sequence[Measurement]) -> str:
 
 def _error(values: Sequence[float]) -> str:
     return f"  ± {np.std(values, ddof=1) / len(values) ** 0.5:.2g}" if len(values) > 1 else ""
-
-
-def _one_or_all(values: Sequence[Any]) -> Any:
-    return values[0] if len(values) == 1 else values
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

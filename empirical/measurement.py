@@ -3,62 +3,52 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar, get_args, overload
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Required, TypedDict, TypeVar, Unpack, get_args, overload
 
+import numpy as np
 from numpy.random import SeedSequence
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from empirical.backends import make_backend
-from empirical.backends.base import Array, Backend
+from empirical.backends.base import Backend
 from empirical.dual.gram import Drawn
 from empirical.dual.lanczos import NotConverged
 from empirical.dual.plan import Plan, Size, choose
-from empirical.dual.routes import Question, take
-from empirical.networks import sampling
-from empirical.networks.passes import Forward, Sums, forward
-from empirical.provenance import describe_run
-from empirical.record import Measurement, Spectrum, Statistics
-from meanfield.spec import Metric, Network, OrderParameters, as_metric, positive_integer
+from empirical.dual.routes import take
+from empirical.dual.statistics import Scope
+from empirical.networks import streams
+from empirical.networks.overlaps import Sums
+from empirical.networks.passes import Forward, draw_network, forward
+from empirical.provenance import code_hash, describe_run
+from empirical.record import Extent, Measurement, Statistics
+from meanfield.spec import Metric, MetricLike, Network, OrderParameters, as_metric, positive_integer
 
-__all__ = ["MetricLike", "as_metrics", "check_options", "check_outputs", "measure"]
+__all__ = ["as_metrics", "check_options", "check_outputs", "measure", "memory_budget"]
 
 T = TypeVar("T")
-MetricLike = Metric | str | Mapping[str, Any]
+
+
+class Options(TypedDict, total=False):
+    """What `measure` takes by name."""
+
+    width: Required[int]
+    samples: int | None
+    seed: int | SeedSequence
+    backend: str
+    dtype: str
+    spectrum: Extent
+    inputs: ArrayLike | None
+    vectors: bool
+    rng: streams.Rng
+    memory: int | None
 
 
 @overload
-def measure(
-    network: Network,
-    metric: MetricLike,
-    *,
-    width: int,
-    samples: int | None = ...,
-    seed: int | SeedSequence = ...,
-    backend: str = ...,
-    dtype: str = ...,
-    spectrum: Spectrum = ...,
-    inputs: ArrayLike | None = ...,
-    vectors: bool = ...,
-    rng: sampling.Rng = ...,
-    memory: int | None = ...,
-) -> Measurement: ...
+def measure(network: Network, metric: MetricLike, **options: Unpack[Options]) -> Measurement: ...
 @overload
-def measure(
-    network: Network,
-    metric: list[Any] | tuple[Any, ...],
-    *,
-    width: int,
-    samples: int | None = ...,
-    seed: int | SeedSequence = ...,
-    backend: str = ...,
-    dtype: str = ...,
-    spectrum: Spectrum = ...,
-    inputs: ArrayLike | None = ...,
-    vectors: bool = ...,
-    rng: sampling.Rng = ...,
-    memory: int | None = ...,
-) -> list[Measurement]: ...
+def measure(network: Network, metric: list[Any] | tuple[Any, ...], **options: Unpack[Options]) -> list[Measurement]: ...
 def measure(
     network: Network,
     metric: MetricLike | Iterable[MetricLike],
@@ -68,10 +58,10 @@ def measure(
     seed: int | SeedSequence = 0,
     backend: str = "numpy",
     dtype: str = "float64",
-    spectrum: Spectrum = "moments",
+    spectrum: Extent = "moments",
     inputs: ArrayLike | None = None,
     vectors: bool = False,
-    rng: sampling.Rng = "host",
+    rng: streams.Rng = "host",
     memory: int | None = None,
 ) -> Measurement | list[Measurement]:
     """Draw one random network and measure metrics of it.
@@ -121,44 +111,54 @@ def measure(
         check_outputs(asked, network.outputs)
     units = network.widths(width)[0]
     check_options(spectrum, vectors, rng)
-    root = sampling.as_seed(seed)
+    root = streams.as_seed(seed)
     machine = make_backend(backend, dtype)
-    given = None if inputs is None else sampling.given_inputs(inputs, samples, units)
-    if given is None and samples is None:
-        raise ValueError("samples: expected a number where no inputs are given, got none")
-    count = positive_integer("samples", samples) if given is None else len(given)
-    budget = int(0.9 * machine.free_memory()) if memory is None else positive_integer("memory", memory)
-    size = Size.of(network, metrics, width, count, spectrum, machine.dtype_bytes)
+    given = None if inputs is None else streams.given_inputs(inputs, samples, units)
+    count = _count(samples, given)
+    budget = memory_budget(memory, machine)
     begin = time.perf_counter()
-
-    def attempt(plan: Plan) -> tuple[list[Statistics], OrderParameters]:
-        source = sampling.Source(root, machine, rng)
-        x = sampling.draw_inputs(count, units, source) if given is None else machine.asarray(given)
-        layers = sampling.draw_layers(network, width, source)
-        passed, variances = forward(network, layers, x, machine)
-        drawn = Drawn(network, layers, passed, machine)
-        found, sums = take(plan, metrics, drawn, Question(spectrum, vectors))
-        return found, _order_parameters(passed, variances, sums, machine)
-
+    trial = _Trial(network, metrics, width, count, given, streams.Source(root, machine, rng), Scope(spectrum, vectors))
     with machine.strict():
-        (found, parameters), plan = _within_memory(attempt, size, budget, machine)
+        (found, parameters), plan = _within_memory(trial.attempt, trial.size, budget, machine)
     seconds = time.perf_counter() - begin
-    record = describe_run(
-        machine,
-        seconds,
-        rng=rng,
-        seed=sampling.describe_seed(root),
-        inputs=sampling.describe_inputs(given, (count, units)),
-        plan=plan.to_dict(),
-    )
-    results = [
-        Measurement(
-            **vars(statistics), order_parameters=parameters, width=width, samples=count, seed=seed,
-            spectrum=spectrum, seconds=seconds, provenance=record,
-        )
-        for statistics in found
-    ]  # fmt: skip
+    more: dict[str, Any] = {
+        "rng": rng, "seed": streams.describe_seed(root), "inputs": streams.describe_inputs(given, (count, units)),
+        "plan": plan.to_dict(), "code": code_hash([network], metrics, machine.name),
+    }  # fmt: skip
+    common: dict[str, Any] = {
+        "order_parameters": parameters, "width": width, "samples": count, "seed": seed, "spectrum": spectrum,
+        "seconds": seconds, "provenance": describe_run(machine, seconds, **more),
+    }  # fmt: skip
+    results = [Measurement(**vars(statistics), **common) for statistics in found]
     return results[0] if single else results
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """One random network to be measured: everything checked, nothing drawn."""
+
+    network: Network
+    metrics: Sequence[Metric]
+    width: int
+    samples: int
+    given: NDArray[np.float64] | None
+    source: streams.Source
+    scope: Scope
+
+    @property
+    def size(self) -> Size:
+        """What its cost depends on."""
+        itemsize = self.source.backend.dtype_bytes
+        return Size.of(self.network, self.metrics, self.width, self.samples, self.scope.spectrum, itemsize)
+
+    def attempt(self, plan: Plan) -> tuple[list[Statistics], OrderParameters]:
+        """Draw the network, pass the samples through, and take the statistics by the plan's route."""
+        source, machine = self.source, self.source.backend
+        units = self.network.widths(self.width)[0]
+        x = streams.draw_inputs(self.samples, units, source) if self.given is None else machine.asarray(self.given)
+        passed = forward(draw_network(self.network, self.width, source), x, machine)
+        found, sums = take(plan, self.metrics, Drawn(passed, machine), self.scope)
+        return found, _order_parameters(passed, sums, machine)
 
 
 def as_metrics(values: MetricLike | Iterable[MetricLike]) -> tuple[list[Metric], bool]:
@@ -187,14 +187,28 @@ def check_outputs(metric: Metric, outputs: int) -> None:
 
 def check_options(spectrum: object, vectors: object, rng: object) -> None:
     """Raise ``ValueError`` or ``TypeError`` for an option that is not one of its values."""
-    if spectrum not in get_args(Spectrum):
-        raise ValueError(f"spectrum: expected one of {', '.join(get_args(Spectrum))}, got {spectrum!r}")
-    if rng not in get_args(sampling.Rng):
-        raise ValueError(f"rng: expected one of {', '.join(get_args(sampling.Rng))}, got {rng!r}")
+    if spectrum not in get_args(Extent):
+        raise ValueError(f"spectrum: expected one of {', '.join(get_args(Extent))}, got {spectrum!r}")
+    if rng not in get_args(streams.Rng):
+        raise ValueError(f"rng: expected one of {', '.join(get_args(streams.Rng))}, got {rng!r}")
     if not isinstance(vectors, bool):
         raise TypeError(f"vectors: expected true or false, got {vectors!r}")
     if vectors and spectrum == "moments":
         raise ValueError("spectrum: expected extremes or full where vectors are wanted, got 'moments'")
+
+
+def memory_budget(memory: int | None, backend: Backend) -> int:
+    """The bytes that may be taken: those given, or nine tenths of what is free."""
+    return int(0.9 * backend.free_memory()) if memory is None else positive_integer("memory", memory)
+
+
+def _count(samples: int | None, given: NDArray[np.float64] | None) -> int:
+    """N."""
+    if given is not None:
+        return len(given)
+    if samples is None:
+        raise ValueError("samples: expected a number where no inputs are given, got none")
+    return positive_integer("samples", samples)
 
 
 def _within_memory(attempt: Callable[[Plan], T], size: Size, budget: int, backend: Backend) -> tuple[T, Plan]:
@@ -218,11 +232,10 @@ def _within_memory(attempt: Callable[[Plan], T], size: Size, budget: int, backen
         budget = min(budget, plan.bytes) // 2
 
 
-def _order_parameters(
-    passed: Forward, variances: list[Array], sums: dict[int, Sums], backend: Backend
-) -> OrderParameters:
+def _order_parameters(passed: Forward, sums: Mapping[int, Sums], backend: Backend) -> OrderParameters:
     samples = passed.samples
-    activations = [Sums(backend).add(h, samples).overlaps(samples) / h.shape[1] for h in passed.activations]
+    entering = [Sums(backend).add(w.given, samples).overlaps(samples) / w.given.shape[1] for w in passed.weights]
     signals = [sums[l].overlaps(samples) for l in sorted(sums)]
-    q, q_hat, q_tilde = (backend.host(backend.xp.stack(x)) for x in (variances, activations, signals))
+    leaving = [w.overlaps for w in passed.weights]
+    q, q_hat, q_tilde = (backend.host(backend.xp.stack(x)) for x in (leaving, entering, signals))
     return OrderParameters.of(dict(zip(OrderParameters.NAMES, (*q.T, *q_hat.T, *q_tilde.T), strict=True)))

@@ -4,33 +4,115 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import inspect
 import platform
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import meanfield.spec
-import meanfield.spec.activations
-import meanfield.spec.expressions
+from empirical.backends import BACKENDS
 from empirical.backends.base import Backend
+from empirical.dual.families import Family, family_of
+from empirical.networks.layers import DRAW
+from meanfield.spec import Layer, Metric, Network, expressions
 from meanfield.spec.distribution import distribution_version
 
-__all__ = ["code_hash", "describe_run"]
+__all__ = ["code_hash", "describe_run", "module_code_hash"]
+
+_ROOT = Path(__file__).parent
+# What measures whatever is asked: files, and rooms whose files all count but for those with tables alone.
+_ALWAYS = ("measurement.py", "record.py", "backends/base.py", "networks/layers/base.py")
+_ROOMS = ("dual", "networks")
+_TABLES = ("__init__.py", "families.py")
+
+
+def code_hash(networks: Iterable[Network], metrics: Iterable[Metric], backend: str) -> str:
+    """SHA-256 (hex) of the code that measures these metrics of these networks on this backend.
+
+    That is the rooms that any measurement goes through, and of what a question chooses (layer types, activations,
+    metrics, the backend) the code of what it has chosen. So a new layer type, metric, backend, activation, command or
+    room leaves the hashes of all other questions as they are; the question itself is in a trial's own key.
+    """
+    layers: set[type[Layer]] = set()
+    activated = False
+    for network in networks:
+        layers.update(_kinds(network.layers))
+        activated |= bool(network.activation)
+    return _hash(_Choice(backend.partition(":")[0], frozenset(map(type, metrics)), frozenset(layers), activated))
+
+
+def module_code_hash(metrics: Iterable[Metric]) -> str:
+    """The same for a torch module: with the room that reads it, and without layers of ours."""
+    return _hash(_Choice("torch", frozenset(map(type, metrics)), rooms=("modules",)))
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """What a question chooses: a backend, metrics, layer types, whether there are activations; more rooms."""
+
+    backend: str
+    metrics: frozenset[type[Metric]]
+    layers: frozenset[type[Layer]] = frozenset()
+    activated: bool = False
+    rooms: tuple[str, ...] = ()
+
+
+def _kinds(layers: Iterable[Layer]) -> Iterator[type[Layer]]:
+    """The types of the layers, and of the ``layers`` in them where they hold some."""
+    for layer in layers:
+        yield type(layer)
+        yield from _kinds(getattr(layer, "layers", ()))
 
 
 @functools.cache
-def code_hash() -> str:
-    """SHA-256 (hex) of the code that measures: `empirical` and the modules of `meanfield` that it imports."""
-    package = Path(__file__).parent
-    shared = [Path(m.__file__ or "") for m in (meanfield.spec.activations, meanfield.spec.expressions, meanfield.spec)]
+def _hash(choice: _Choice) -> str:
     digest = hashlib.sha256()
-    for path in [*sorted(package.rglob("*.py")), *shared]:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    for name, text in _pieces(choice):
+        digest.update(f"{name}\0{text}\0".encode())
     return digest.hexdigest()
 
 
+def _pieces(choice: _Choice) -> Iterator[tuple[str, str]]:
+    """Name and text of all that counts: files of this package, then definitions in files that others share."""
+    paths = [_ROOT / name for name in _ALWAYS]
+    paths += [path for room in (*_ROOMS, *choice.rooms) for path in sorted((_ROOT / room).glob("*.py"))]
+    modules = [BACKENDS[choice.backend][0]] if choice.backend in BACKENDS else []
+    modules += sorted({name for kind in choice.layers for name in _with_imports(DRAW[kind].__module__)})
+    paths += [_path(module) for module in modules]
+    for path in paths:
+        if path.name not in _TABLES:
+            yield path.relative_to(_ROOT).as_posix(), path.read_text("utf-8")
+    for layer in sorted(choice.layers, key=lambda kind: kind.kind):
+        yield layer.kind, inspect.getsource(layer)
+    if choice.activated:
+        yield "expressions", Path(expressions.__file__).read_text("utf-8")
+    yield "family", inspect.getsource(Family)
+    for metric in sorted(choice.metrics, key=lambda kind: kind.__name__):
+        yield metric.__name__, inspect.getsource(metric) + inspect.getsource(metric.layers) + _row(family_of(metric))
+
+
+def _with_imports(module: str) -> set[str]:
+    """A layer type's module, and those in its room that it imports but for the one that all have."""
+    text = _path(module).read_text("utf-8")
+    others = re.findall(r"^from (empirical\.networks\.layers\.(?!base\b)\w+) import", text, re.MULTILINE)
+    return {module}.union(*map(_with_imports, others))
+
+
+def _path(module: str) -> Path:
+    return _ROOT.parent / f"{module.replace('.', '/')}.py"
+
+
+def _row(family: Family) -> str:
+    """A row of the table with the source of its functions."""
+    values = [getattr(family, f.name) for f in fields(family)]
+    return "\n".join(inspect.getsource(v) if inspect.isfunction(v) else repr(v) for v in values)
+
+
 def describe_run(backend: Backend, seconds: float, **more: Any) -> dict[str, Any]:
-    """The record that travels with every measurement: JSON-ready if ``more`` is."""
+    """The record that travels with every measurement: JSON-ready if ``more`` is, in which ``code`` is expected."""
     described = backend.describe()
     return {
         **described,
@@ -41,7 +123,6 @@ def describe_run(backend: Backend, seconds: float, **more: Any) -> dict[str, Any
             **described["versions"],
         },
         "threads": _threads(),
-        "code": code_hash(),
         "seconds": seconds,
         **more,
     }

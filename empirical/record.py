@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
@@ -11,10 +10,12 @@ from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
 from meanfield.spec import Metric, OrderParameters
+from meanfield.text import plain
 
-__all__ = ["Measurement", "Spectrum", "Statistics"]
+__all__ = ["Extent", "Measurement", "Statistics"]
 
-Spectrum = Literal["moments", "extremes", "full"]
+Extent = Literal["moments", "extremes", "full"]
+"""How much of a spectrum is asked for."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -87,22 +88,12 @@ class Measurement(Statistics):
     width: int | None
     samples: int
     seed: int | SeedSequence | None
-    spectrum: Spectrum
+    spectrum: Extent
     seconds: float
     provenance: dict[str, Any] = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready plain data: arrays as lists, NaN as ``None``; the seed is in ``provenance``."""
-        plain = {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name != "seed"}
-        parameters = _plain(self.order_parameters.to_dict())
-        return {**plain, "metric": self.metric.to_dict(), "order_parameters": parameters, "provenance": self.provenance}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return [_plain(x) for x in value.tolist()]
-    if isinstance(value, list):
-        return [_plain(x) for x in value]
-    if isinstance(value, dict):
-        return {name: _plain(x) for name, x in value.items()}
-    return None if isinstance(value, float) and math.isnan(value) else value
+        """JSON-ready plain data: arrays as lists, NaN and infinity as ``None``; the seed is in ``provenance``."""
+        records = {"metric": self.metric.to_dict(), "order_parameters": self.order_parameters.to_dict()}
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "seed"}
+        return {**plain({**values, **records}), "provenance": self.provenance}

@@ -24,8 +24,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from empirical.dual.eigen import lanczos_is_cheaper
+from empirical.dual.families import family_of
 from empirical.dual.lanczos import STEPS, basis_size
-from empirical.record import Spectrum
+from empirical.networks.layers.base import ACTIVATION, PREACTIVATION
+from empirical.record import Extent
 from meanfield.spec import Metric, Network
 
 __all__ = ["EXACTNESS", "PROBES", "Plan", "Size", "TooLarge", "choose", "gibibytes"]
@@ -74,17 +76,17 @@ class Size:
     metrics: int
     parameters: bool
     features: bool
-    spectrum: Spectrum
+    spectrum: Extent
     itemsize: int
 
     @classmethod
     def of(
-        cls, network: Network, metrics: Sequence[Metric], width: int, samples: int, spectrum: Spectrum, itemsize: int
+        cls, network: Network, metrics: Sequence[Metric], width: int, samples: int, spectrum: Extent, itemsize: int
     ) -> Size:
         """The size of a measurement."""
-        features = any(m.family == "input_metric" for m in metrics)
-        parameters = any(m.family != "input_metric" for m in metrics)
-        return cls(network.widths(width), samples, len(metrics), parameters, features, spectrum, itemsize)
+        contracted = {family_of(m).signal for m in metrics}
+        of = (PREACTIVATION in contracted, ACTIVATION in contracted)
+        return cls(network.widths(width), samples, len(metrics), *of, spectrum, itemsize)
 
     @property
     def order(self) -> int:

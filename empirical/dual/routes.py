@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,43 +15,19 @@ from empirical.dual.implicit import DualOperator, eigenvectors
 from empirical.dual.lanczos import RitzPairs, largest_pairs
 from empirical.dual.plan import PROBES, Plan
 from empirical.dual.projection import Projection
-from empirical.networks.passes import PREACTIVATION, Sums
-from empirical.record import Spectrum, Statistics
+from empirical.dual.statistics import PowerSums, Scope, from_dual, outlier_count, statistics
+from empirical.networks.layers.base import PREACTIVATION
+from empirical.networks.overlaps import Sums
+from empirical.record import Statistics
 from meanfield.spec import Metric
 
-__all__ = ["Question", "from_dual", "outlier_count", "take"]
+__all__ = ["take"]
 
 
-@dataclass(frozen=True)
-class Question:
-    """What is asked about each metric's spectrum."""
-
-    spectrum: Spectrum
-    vectors: bool
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Σλ and Σλ² with their standard errors, and the floor below which λ is zero."""
-
-    total: float
-    squares: float
-    floor: float
-    total_error: float = 0.0
-    squares_error: float = 0.0
-
-
-def take(
-    plan: Plan, metrics: Sequence[Metric], drawn: Drawn, question: Question
-) -> tuple[list[Statistics], dict[int, Sums]]:
+def take(plan: Plan, metrics: Sequence[Metric], drawn: Drawn, scope: Scope) -> tuple[list[Statistics], dict[int, Sums]]:
     """The statistics of the metrics by the plan's route, and the sums of δ^l for the order parameters."""
     route = {"dense": _dense, "blocks": _blocks, "probes": _probes}[plan.route]
-    return route(plan, metrics, drawn, question)
-
-
-def outlier_count(metric: Metric, outputs: int) -> int:
-    """How many of the largest eigenvalues count as outliers: C, C - 1 for cross-entropy, none if centred."""
-    return 0 if metric.centered else outputs - (metric.loss == "cross_entropy")
+    return route(plan, metrics, drawn, scope)
 
 
 # --------------------------------------------------------------------------------------------------------------
@@ -60,7 +35,7 @@ def outlier_count(metric: Metric, outputs: int) -> int:
 
 
 def _dense(
-    plan: Plan, metrics: Sequence[Metric], drawn: Drawn, question: Question
+    plan: Plan, metrics: Sequence[Metric], drawn: Drawn, scope: Scope
 ) -> tuple[list[Statistics], dict[int, Sums]]:
     results: list[Statistics] = []
     for start in range(0, len(metrics), plan.together):
@@ -69,89 +44,13 @@ def _dense(
         while duals:  # each matrix is let go before the next is solved
             dual = duals.pop(0)
             projection = Projection(dual.metric, drawn.passed.logits, drawn.backend)
-            found, pairs = from_dual(projection, dual.matrix, dual.trace, dimension(dual.metric, drawn), question)
-            results.append(_with_vectors(found, pairs, drawn, question))
+            found, pairs = from_dual(projection, dual.matrix, dual.trace, dimension(dual.metric, drawn), scope)
+            results.append(_with_vectors(found, pairs, drawn, scope))
     return results, sums
 
 
-def from_dual(
-    projection: Projection, bare: Array, trace: Array, dimension: int, question: Question
-) -> tuple[Statistics, RitzPairs | None]:
-    """A metric's statistics, and its dual's largest eigenpairs, from the dual (C, N, C, N) of the bare outputs.
-
-    ``bare`` is overwritten; ``trace`` is its trace, found by another way.
-
-    Raises
-    ------
-    ArithmeticError
-        If the dual isn't finite, or a result fails a check.
-    """
-    metric, backend, outputs = projection.metric, projection.backend, bare.shape[0]
-    size = outputs * bare.shape[1]
-    total, squares = eigen.moments(backend.xp.reshape(bare, (size, size)), backend)
-    expected = float(backend.host(trace))
-    eigen.check_close("trace of the dual matrix", total, expected, expected, size, backend.precision)
-    floor = eigen.floor(size, squares, backend.precision)
-    matrix = backend.xp.reshape(projection.dual(bare), (size, size))
-    moments = Moments(*eigen.moments(matrix, backend), floor)
-    if question.spectrum == "moments":
-        return _statistics(metric, dimension, moments), None
-    values = _full(matrix, moments, projection) if question.spectrum == "full" else None
-    count = min(outlier_count(metric, outputs) + 1, size)
-    if values is None or question.vectors:
-        pairs = eigen.top(matrix, count, question.vectors, floor, backend)
-    else:
-        pairs = RitzPairs(values[:count], matrix[:, :0], np.zeros(1))
-    eigen.check_part(
-        "sum of squared eigenvalues", float(pairs.values @ pairs.values), moments.squares, size, backend.precision
-    )
-    return _statistics(metric, dimension, moments, pairs, outputs, values), pairs
-
-
-def _full(matrix: Array, moments: Moments, projection: Projection) -> NDArray[np.float64]:
-    """All eigenvalues, with their sums checked."""
-    values, precision = eigen.spectrum(matrix, projection.backend), projection.backend.precision
-    size, squares = len(values), float(values @ values)
-    scale = (size * moments.squares) ** 0.5  # Σ|λ| is at most this
-    eigen.check_close("sum of the eigenvalues", float(values.sum()), moments.total, scale, size, precision)
-    eigen.check_close("sum of the squared eigenvalues", squares, moments.squares, moments.squares, size, precision)
-    return values
-
-
-def _statistics(
-    metric: Metric,
-    dimension: int,
-    moments: Moments,
-    pairs: RitzPairs | None = None,
-    outputs: int = 0,
-    values: NDArray[np.float64] | None = None,
-) -> Statistics:
-    found = np.empty(0) if pairs is None else pairs.values
-    count = min(outlier_count(metric, outputs), len(found))
-    return Statistics(
-        metric=metric,
-        mean=moments.total / dimension,
-        second_moment=moments.squares / dimension,
-        mean_error=moments.total_error / dimension,
-        second_moment_error=moments.squares_error / dimension,
-        largest=float(found[0]) if len(found) else math.nan,
-        outliers=found[:count].copy() if count > 0 else np.empty(0),
-        bulk_largest=float(found[count]) if 0 <= count < len(found) else math.nan,
-        eigenvalues=None if values is None else values[values > moments.floor],
-        vectors=None,
-        residual=math.nan if pairs is None else _relative(pairs),
-        floor=moments.floor,
-        dimension=dimension,
-    )
-
-
-def _relative(pairs: RitzPairs) -> float:
-    largest = float(pairs.residuals.max())
-    return largest / float(pairs.values[0]) if largest else 0.0
-
-
-def _with_vectors(found: Statistics, pairs: RitzPairs | None, drawn: Drawn, question: Question) -> Statistics:
-    if pairs is None or not question.vectors:
+def _with_vectors(found: Statistics, pairs: RitzPairs | None, drawn: Drawn, scope: Scope) -> Statistics:
+    if pairs is None or not scope.vectors:
         return found
     if len(found.outliers) == 0:
         return replace(found, vectors=np.empty((0, found.dimension)))
@@ -166,7 +65,7 @@ def _with_vectors(found: Statistics, pairs: RitzPairs | None, drawn: Drawn, ques
 
 
 def _blocks(
-    plan: Plan, metrics: Sequence[Metric], drawn: Drawn, question: Question
+    plan: Plan, metrics: Sequence[Metric], drawn: Drawn, scope: Scope
 ) -> tuple[list[Statistics], dict[int, Sums]]:
     sums: dict[int, Sums] = {}
     projections = [Projection(m, drawn.passed.logits, drawn.backend) for m in metrics]
@@ -180,8 +79,8 @@ def _blocks(
             tally[i] += _block_moments(dual, projections[i], rows, columns, means[i])
     results = []
     for (total, squares, bare), metric in zip(tally.tolist(), metrics, strict=True):
-        moments = Moments(total, squares, eigen.floor(drawn.size, bare, drawn.backend.precision))
-        results.append(_with_implicit_extremes(metric, drawn, moments, question))
+        moments = PowerSums(total, squares, eigen.floor(drawn.size, bare, drawn.backend.precision))
+        results.append(_with_implicit_extremes(metric, drawn, moments, scope))
     return results, sums
 
 
@@ -219,14 +118,14 @@ def _mean_over_samples(metric: Metric, drawn: Drawn) -> Array:
 # Implicit products: extremes, and moments from probes
 
 
-def _with_implicit_extremes(metric: Metric, drawn: Drawn, moments: Moments, question: Question) -> Statistics:
-    if question.spectrum == "moments":
-        return _statistics(metric, dimension(metric, drawn), moments)
+def _with_implicit_extremes(metric: Metric, drawn: Drawn, moments: PowerSums, scope: Scope) -> Statistics:
+    if scope.spectrum == "moments":
+        return statistics(metric, dimension(metric, drawn), moments)
     outputs, size, precision = drawn.passed.logits.shape[1], drawn.size, drawn.backend.precision
     pairs = _implicit_pairs(metric, drawn, moments.floor)
-    eigen.check_part("sum of squared eigenvalues", float(pairs.values @ pairs.values), moments.squares, size, precision)
-    found = _statistics(metric, dimension(metric, drawn), moments, pairs, outputs)
-    return _with_vectors(found, pairs, drawn, question)
+    eigen.check_part("sum of squared eigenvalues", float(pairs.values @ pairs.values), moments.scale, size, precision)
+    found = statistics(metric, dimension(metric, drawn), moments, pairs, outputs)
+    return _with_vectors(found, pairs, drawn, scope)
 
 
 def _implicit_pairs(metric: Metric, drawn: Drawn, floor: float) -> RitzPairs:
@@ -243,7 +142,7 @@ def _estimated_floor(operator: DualOperator) -> float:
 
 
 def _probes(
-    plan: Plan, metrics: Sequence[Metric], drawn: Drawn, question: Question
+    plan: Plan, metrics: Sequence[Metric], drawn: Drawn, scope: Scope
 ) -> tuple[list[Statistics], dict[int, Sums]]:
     sums: dict[int, Sums] = {}
     for signal in signals(metrics, drawn, drawn.passed):
@@ -255,15 +154,15 @@ def _probes(
         floor = _estimated_floor(operator)
         pairs = _implicit_pairs(metric, drawn, floor)
         moments = probe_moments(operator, pairs, drawn.size, floor, drawn.backend)
-        shown = None if question.spectrum == "moments" else pairs
-        found = _statistics(metric, dimension(metric, drawn), moments, shown, drawn.passed.logits.shape[1])
-        results.append(_with_vectors(found, shown, drawn, question))
+        shown = None if scope.spectrum == "moments" else pairs
+        found = statistics(metric, dimension(metric, drawn), moments, shown, drawn.passed.logits.shape[1])
+        results.append(_with_vectors(found, shown, drawn, scope))
     return results, sums
 
 
 def probe_moments(
     apply: Callable[[Array], Array], pairs: RitzPairs, size: int, floor: float, backend: Backend, probes: int = PROBES
-) -> Moments:
+) -> PowerSums:
     """Σλ and Σλ² of a positive operator from its largest eigenpairs and random probes of the rest.
 
     With U the eigenvectors found and z a vector of random signs, ``A = (I - UUᵀ) G (I - UUᵀ)`` has ``E zᵀAz = tr A``
@@ -279,4 +178,4 @@ def probe_moments(
     totals, squares = backend.host(xp.stack([xp.vecdot(signs, image, axis=-2), xp.vecdot(image, image, axis=-2)]))
     total, square = float(pairs.values.sum() + totals.mean()), float(pairs.values @ pairs.values + squares.mean())
     errors = [float(x.std(ddof=1)) / probes**0.5 for x in (totals, squares)]
-    return Moments(eigen.finite(total), eigen.finite(square), floor, *errors)
+    return PowerSums(eigen.finite(total), eigen.finite(square), floor, *errors)

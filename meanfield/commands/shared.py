@@ -10,11 +10,16 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-__all__ = ["Activations", "BiasVariances", "WeightVariances", "WidthRatios", "run_app", "whole_file", "writable"]
+from meanfield.spec import Network
+
+__all__ = [
+    "Activations", "BiasVariances", "WeightVariances", "WidthRatios", "network_of", "one_or_all", "run_app",
+    "whole_file", "writable",
+]  # fmt: skip
 
 # A network's options, as every command spells them.
 Activations = Annotated[
@@ -23,6 +28,26 @@ Activations = Annotated[
 WeightVariances = Annotated[list[float], typer.Option("--weight-variance", help="σ_w²; once, or once per layer.")]
 BiasVariances = Annotated[list[float], typer.Option("--bias-variance", help="σ_b²; once, or once per layer.")]
 WidthRatios = Annotated[list[float], typer.Option("--width-ratio", help="α_0..α_{L-1}; all 1 if not given.")]
+
+
+def network_of(
+    depth: int,
+    activation: Sequence[str],
+    weight_variance: Sequence[float],
+    bias_variance: Sequence[float],
+    outputs: int,
+    width_ratio: Sequence[float],
+) -> Network:
+    """The network of these options: an option given once holds for all layers."""
+    ratios = width_ratio or None
+    return Network(
+        depth, one_or_all(activation), one_or_all(weight_variance), one_or_all(bias_variance), outputs, ratios
+    )
+
+
+def one_or_all(values: Sequence[Any]) -> Any:
+    """What was given once as itself, else all."""
+    return values[0] if len(values) == 1 else values
 
 
 def writable(field: str, path: Path) -> Path:

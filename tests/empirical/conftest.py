@@ -9,16 +9,18 @@ from numpy.random import SeedSequence
 
 from empirical.backends import make_backend
 from empirical.dual.gram import Drawn
+from empirical.networks.layers.linear import DrawnLinear
+from empirical.networks.passes import draw_network as draw_layers
 from empirical.networks.passes import forward
-from empirical.networks.sampling import Source, draw_inputs, draw_layers
-from meanfield.spec import FIM, NTK, InputMetric, Network
+from empirical.networks.streams import Source, draw_inputs
+from meanfield.spec import FIM, NTK, Activate, InputMetric, Linear, Network
 
 PHI = {"tanh": torch.tanh, "relu": torch.relu, "erf": torch.erf, "linear": lambda u: u}
 
 
 @dataclass
 class Dense:
-    """One network in torch, with nothing of `empirical` but its drawn arrays."""
+    """One network in torch, with nothing of `empirical` but its drawn arrays: any sequence of Linear and Activate."""
 
     network: Network
     weights: list
@@ -28,7 +30,7 @@ class Dense:
     @classmethod
     def draw(cls, network, width, samples, seed):
         source = Source(SeedSequence(seed), make_backend("numpy", "float64"))
-        layers = draw_layers(network, width, source)
+        layers = [layer for layer in draw_layers(network, width, source) if isinstance(layer, DrawnLinear)]
         x = draw_inputs(samples, network.widths(width)[0], source)
         return cls(
             network, [torch.tensor(y.weight) for y in layers], [torch.tensor(y.bias) for y in layers], torch.tensor(x)
@@ -42,14 +44,27 @@ class Dense:
         return [((sw / w.shape[1]) ** 0.5, sb**0.5) for sw, sb, w in variances]
 
     def function(self, parameters, bumps, x, scales):
-        """f at one input, with a bump added to every h^l."""
-        h = x + bumps[0]
-        for l, ((w, b), (sw, sb)) in enumerate(zip(parameters, scales, strict=True), start=1):
-            u = (sw * w) @ h + sb * b
-            if l == self.network.depth:
-                return u
-            h = PHI[self.network.activation[l - 1].name](u) + bumps[l]
-        raise RuntimeError
+        """f at one input, with a bump added to whatever enters a weight layer: h^0, ..., h^{L-1}."""
+        left = iter(zip(parameters, scales, bumps, strict=True))
+        for layer in self.network.layers:
+            if isinstance(layer, Activate):
+                x = PHI[layer.activation.name](x)
+            else:
+                (w, b), (sw, sb), bump = next(left)
+                x = (sw * w) @ (x + bump) + sb * b
+        return x
+
+    def entering(self):
+        """h^0, ..., h^{L-1} and u^1, ..., u^L as NumPy arrays (N, M_l)."""
+        h, hs, us = self.inputs, [], []
+        for layer in self.network.layers:
+            if isinstance(layer, Activate):
+                h = PHI[layer.activation.name](h)
+            else:
+                hs.append(h.numpy())
+                h = h @ self.weights[len(us)].T + self.biases[len(us)]
+                us.append(h.numpy())
+        return hs, us
 
     def jacobian(self, metric):
         """∂f_k(n)/∂(what the metric is about): (N, C, P)."""
@@ -69,7 +84,7 @@ class Dense:
 
     def logits(self):
         scales = [(1.0, 1.0)] * self.network.depth
-        zeros = [0.0] * self.network.depth
+        zeros = [torch.zeros(w.shape[1], dtype=torch.float64) for w in self.weights]
         parameters = list(zip(self.weights, self.biases, strict=True))
         return torch.stack([self.function(parameters, zeros, x, scales) for x in self.inputs]).numpy()
 
@@ -97,6 +112,11 @@ NETWORKS = {
     "all different": Network(
         4, ("tanh", "relu", "erf"), (1.1, 2.3, 0.7, 1.9), (0.1, 0.4, 0.2, 0.6), 4, (0.5, 1.5, 1.0, 0.75)
     ),
+    "linear layers in a row": Network.of(
+        [Linear(1.3, 0.2, 1.5), Linear(0.9, 0.1, 0.5), Activate("tanh"), Linear(2.0, 0.3), Linear(1.1, 0.4)], 3, 0.75
+    ),
+    "activation first": Network.of([Activate("erf"), Linear(1.3, 0.2, 1.5), Activate("relu"), Linear(0.9, 0.1)], 2),
+    "activations in a row": Network.of([Linear(1.3, 0.2), Activate("tanh"), Activate("erf"), Linear(1.2, 0.1)], 2),
 }
 
 
@@ -123,8 +143,8 @@ def draw(network, width, samples, seed, backend=None):
     """The same network as `Dense.draw`, passed through by `empirical`."""
     source = Source(SeedSequence(seed), backend or make_backend("numpy", "float64"))
     layers = draw_layers(network, width, source)
-    passed, _ = forward(network, layers, draw_inputs(samples, network.widths(width)[0], source), source.backend)
-    return Drawn(network, layers, passed, source.backend)
+    passed = forward(layers, draw_inputs(samples, network.widths(width)[0], source), source.backend)
+    return Drawn(passed, source.backend)
 
 
 @pytest.fixture(scope="session")

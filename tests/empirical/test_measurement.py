@@ -51,12 +51,7 @@ def test_order_parameters_are_those_of_the_network(case):
     network, width, samples, seed, dense, _ = case
     found = measure(network, FIM(), width=width, samples=samples, seed=seed).order_parameters
     features = dense.jacobian(InputMetric(layer=0))  # only to see that ∂f/∂h^0 = δ^1 W^1
-    h, us, hs = dense.inputs.numpy(), [], [dense.inputs.numpy()]
-    for l, (w, b) in enumerate(zip(dense.weights, dense.biases, strict=True)):
-        us.append(h @ w.numpy().T + b.numpy())
-        if l < network.depth - 1:
-            h = network.activation[l].function()(us[-1])
-            hs.append(h)
+    hs, us = dense.entering()
 
     def pairs(x):
         product = x @ x.T

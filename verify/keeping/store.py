@@ -173,6 +173,19 @@ class Store:
         query = f"SELECT DISTINCT json_extract(json, '$.code') FROM provenance WHERE id IN ({used})"  # noqa: S608
         return {code for (code,) in self._rows(query) if code}
 
+    def codes_by_cell(self) -> dict[str, set[str]]:
+        """Cell key → the same for the trials that the sweep asks for; cells without trials are left out."""
+        query = (
+            "SELECT DISTINCT question, json_extract(json, '$.code') FROM trial "
+            "JOIN provenance ON provenance.id = trial.provenance"
+        )
+        found: dict[str, set[str]] = {}
+        cells = {question: cell for cell, question in self._questions.items()}
+        for question, code in self._rows(query):
+            if code and question in cells:
+                found.setdefault(cells[question], set()).add(code)
+        return found
+
     def sessions(self) -> list[dict[str, Any]]:
         """Each run: when it started, its seconds so far, and the facts it began with."""
         rows = self._rows("SELECT started, seconds, facts FROM session ORDER BY id")

@@ -37,7 +37,7 @@ def estimate(sweep: Sweep) -> tuple[CellEstimate, ...]:
     """
     plans = [(cell, *_plan(sweep, cell)) for cell in sweep.cells()]
     try:
-        prepare_worker(sweep.run.backend, sweep.run.dtype)
+        prepare_worker(sweep.run.backend, sweep.run.dtype, ())
     except ValueError as error:  # a cluster's workers may have what this machine lacks
         return tuple(CellEstimate(cell, plan, reason or str(error), math.nan) for cell, plan, reason in plans)
     possible = sorted(((plan.flops, cell) for cell, plan, _ in plans if plan is not None), key=lambda pair: pair[0])

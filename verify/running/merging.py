@@ -14,7 +14,7 @@ from verify.asking.records import Cell, Trial
 from verify.asking.sweep import Sweep
 from verify.keeping.schema import plain_errors
 from verify.keeping.store import Store, StoreError
-from verify.running.runner import check_codes
+from verify.running.codes import check_codes
 
 __all__ = ["merge"]
 
@@ -44,7 +44,7 @@ def merge(paths: Sequence[str | Path], out: str | Path, *, mix_code: bool = Fals
             for store in stores:
                 target.adopt_sessions(store.sessions())
                 _copy(store, target)
-                check_codes(target, set(), mix_code)
+                check_codes(target, mix_code, now=False)
         os.replace(partial, out)
 
 

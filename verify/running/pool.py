@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, as_completed, wait
 
-from verify.asking.records import Trial
+from verify.asking.records import Cell, Trial
 from verify.running.executors import Source
 from verify.running.trials import Task, failed, prepare_worker, run_task
 
@@ -22,7 +22,7 @@ class Pool:
     """An executor that is opened anew when a dead worker broke it; a context manager.
 
     Two tasks for each worker are in flight: a worker has its next one while the parent writes the last one. ``code`` is
-    the hash of the measuring code that the workers have.
+    the hash of the code that the workers have to measure ``cells``.
 
     Raises
     ------
@@ -34,9 +34,9 @@ class Pool:
         If there is no scheduler (any more).
     """
 
-    def __init__(self, source: Source, backend: str, dtype: str) -> None:
+    def __init__(self, source: Source, backend: str, dtype: str, cells: Sequence[Cell]) -> None:
         self._source = source
-        self._ready = (backend, dtype)
+        self._ready = (backend, dtype, cells)
         self._executor = self._fresh()
         self._ended = False
 

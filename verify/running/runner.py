@@ -7,9 +7,9 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
 
-from empirical.provenance import code_hash
 from verify.asking.sweep import Engine, Sweep, checked_jobs
-from verify.keeping.store import Store, StoreError
+from verify.keeping.store import Store
+from verify.running.codes import check_codes, check_one, codes_of, sweep_code
 from verify.running.executors import Cluster, Given, Local, Source
 from verify.running.facts import host, versions
 from verify.running.pending import Pending, work
@@ -22,7 +22,7 @@ __all__ = ["default_path", "run"]
 
 def default_path(sweep: Sweep) -> Path:
     """Where a sweep is stored if nothing else is said: another measuring code gets another store."""
-    return Path("runs") / f"{sweep.name}-{code_hash()[:8]}.sqlite"
+    return Path("runs") / f"{sweep.name}-{sweep_code(sweep.cells(), sweep.run.backend)[:8]}.sqlite"
 
 
 def run(
@@ -79,7 +79,7 @@ def run(
     if executor is None and dask is None and sweep.engine.address and isinstance(source, Local) and progress:
         print(f"on local workers, not on the sweep's scheduler {sweep.engine.address}", file=sys.stderr)
     with Store.create(path, sweep) as target:
-        check_codes(target, {code_hash()}, mix_code)
+        check_codes(target, mix_code, now=True)
         pending = Pending(target, retry_failed=retry_failed, measure=measure)
         others = target.others()
         if progress and others:
@@ -87,8 +87,9 @@ def run(
         if not pending.trials:
             target.take()
         else:
-            with Pool(source, sweep.run.backend, sweep.run.dtype) as pool:
-                check_codes(target, {code_hash(), pool.code}, mix_code)
+            cells = sweep.cells()
+            with Pool(source, sweep.run.backend, sweep.run.dtype, cells) as pool:
+                check_one(path, {sweep_code(cells, sweep.run.backend), pool.code}, mix_code)
                 facts = {"versions": versions(), "host": host(), "durability": target.durability()}
                 declared = {"verdict": sweep.verdict.model_dump(), "measured": target.counts()["done"]}
                 target.begin({**facts, **declared, "workers": source.workers()})
@@ -97,15 +98,13 @@ def run(
 
 
 def _drive(store: Store, pending: Pending, pool: Pool, mix_code: bool, show: bool) -> None:
+    codes = codes_of(store.sweep())
     cost = {cell.key: work(cell) for cell in store.sweep().cells()}
-    known = {pool.code}
     progress = Progress(pending.trials, pending.work, show=show, title=f"store: {store.path}")
     try:
         for trials in pool.run(pending.tasks()):
-            codes = {trial.provenance["code"] for trial in trials}
-            if not codes <= known:  # a worker that joined later, or started anew, with other code
-                check_codes(store, codes | known, mix_code)
-                known |= codes
+            for trial in trials:  # a worker that joined later, or started anew, may have other code
+                check_one(store.path, {codes[trial.cell], trial.provenance["code"]}, mix_code)
             store.append(trials)
             pending.note(trials)
             failures = sum(trial.status == "failed" for trial in trials)
@@ -137,13 +136,3 @@ def _source(executor: Executor | Callable[[], Executor] | None, engine: Engine, 
             raise ValueError(f"dask: expected none beside an executor, got {dask!r}")
         return Given(executor, engine.jobs)
     return Local(engine.jobs) if engine.address is None else Cluster(engine.address)
-
-
-def check_codes(store: Store, codes: set[str], mix_code: bool) -> None:
-    """Raise `StoreError` if ``codes`` and those that made the store's trials differ, and that isn't wanted."""
-    found = sorted(code[:8] for code in codes | store.codes())
-    if len(found) > 1 and not mix_code:
-        raise StoreError(
-            f"store: expected trials of one measuring code, got {' and '.join(found)}: {store.path} "
-            "(take another store, or allow the mix with --mix-code)"
-        )

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from empirical.provenance import code_hash
 from meanfield.spec import OrderParameters
 from verify.asking.records import Cell, Sample, Trial
 from verify.asking.sweep import trial_seed
+from verify.running.codes import code_of, sweep_code
 from verify.running.facts import host
 
 if TYPE_CHECKING:
@@ -47,19 +47,22 @@ class Task:
         return (replace(self, indices=(index,)) for index in self.indices)
 
 
-def prepare_worker(backend: str, dtype: str) -> str:
-    """Give linear algebra one thread, and return the hash of the measuring code that this worker has.
-
-    One thread whatever the engine: the number of threads shows in the last bits of a result. The limit isn't lifted
-    again (other threads may be measuring) and is set for each task, since OpenMP counts by calling thread.
+def prepare_worker(backend: str, dtype: str, cells: Sequence[Cell]) -> str:
+    """Give linear algebra one thread, and return the hash of the code that this worker has to measure the cells.
 
     Raises
     ------
     ValueError
         If the backend can't be used here.
     """
+    _one_thread(backend, dtype)
+    return sweep_code(cells, backend)
+
+
+def _one_thread(backend: str, dtype: str) -> None:
+    """Whatever the engine: the number of threads shows in the last bits of a result. The limit isn't lifted again
+    (other threads may be measuring) and is set for each task, since OpenMP counts by calling thread."""
     _libraries(backend, dtype).limit(limits=1)
-    return code_hash()
 
 
 @functools.cache
@@ -77,13 +80,14 @@ def _libraries(backend: str, dtype: str) -> ThreadpoolController:
 
 def run_task(task: Task) -> list[Trial]:
     """Run the trials of a task. One that raises ``1 + retries`` times becomes a failed trial with its reason."""
-    prepare_worker(task.options["backend"], task.options["dtype"])
+    _one_thread(task.options["backend"], task.options["dtype"])
     return [_run_trial(task, index) for index in task.indices]
 
 
 def failed(task: Task, index: int, reason: str, seconds: float, **more: Any) -> Trial:
     """A trial without samples and the reason for that, on one line; ``more`` goes into its provenance."""
-    provenance = {"code": code_hash(), "backend": task.options["backend"], "dtype": task.options["dtype"], **more}
+    backend = task.options["backend"]
+    provenance = {"code": code_of(task.cell, backend), "backend": backend, "dtype": task.options["dtype"], **more}
     return Trial(task.cell.key, index, "failed", " ".join(reason.split()), seconds, provenance=provenance)
 
 
@@ -111,7 +115,8 @@ def _measured(task: Task, index: int) -> tuple[dict[str, Sample], Mapping[str, A
     pairs = zip(cell.metrics, measurements, strict=True)
     samples = {metric.label: _sample(m) for metric, m in pairs}
     own = {key: value for key, value in measurements[0].provenance.items() if key not in _OF_ONE_TRIAL}
-    return samples, {"code": code_hash(), "host": host(), **own}, getattr(measurements[0], "order_parameters", None)
+    origin = {"code": code_of(cell, task.options["backend"]), "host": host(), **own}
+    return samples, origin, getattr(measurements[0], "order_parameters", None)
 
 
 def _sample(measurement: Any) -> Sample:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.special
 import torch
+from numpy.random import SeedSequence
 
 from empirical.backends import make_backend
 from empirical.backends.base import Backend
@@ -18,9 +19,12 @@ from empirical.dual.implicit import DualOperator
 from empirical.dual.lanczos import largest_pairs
 from empirical.dual.plan import Plan
 from empirical.dual.projection import Projection
-from empirical.dual.routes import Question, take
+from empirical.dual.routes import take
+from empirical.dual.statistics import Scope
+from empirical.networks.layers.linear import DrawnLinear
+from empirical.networks.passes import draw_network as draw_layers
 from empirical.networks.passes import forward
-from empirical.networks.sampling import Layer
+from empirical.networks.streams import Source
 from meanfield.spec import FIM, NTK, InputMetric, Network
 from meanfield.spec.activations import activation_names, as_activation
 
@@ -58,7 +62,7 @@ def test_every_metric_is_that_of_its_definition(case, draw_network, name):
     network, width, samples, seed, dense, metrics = case
     drawn = draw_network(network, width, samples, seed, MAKE[name]("float64"))
     with drawn.backend.strict():
-        results, _ = take(dense_plan(samples), metrics, drawn, Question("full", False))
+        results, _ = take(dense_plan(samples), metrics, drawn, Scope("full", False))
     for result in results:
         tensor, dimension = dense.tensor(result.metric)
         expected = np.linalg.eigvalsh(tensor)[::-1]
@@ -74,7 +78,7 @@ def test_implicit_routes_agree_with_numpy(draw_network, name, route):
     network = Network(3, ("tanh", "relu"), 2.0, 0.3, outputs=3)
     plan = Plan(route, 7, 99, 0, 0.0)
     reference, found = (
-        take(plan, METRICS, draw_network(network, 12, 20, 3, MAKE[n]("float64")), Question("extremes", True))[0]
+        take(plan, METRICS, draw_network(network, 12, 20, 3, MAKE[n]("float64")), Scope("extremes", True))[0]
         for n in ("numpy", name)
     )
     for a, b in zip(reference, found, strict=True):
@@ -88,9 +92,10 @@ def test_weights_are_equal_to_the_last_bit(draw_network, name):
     network = Network(3, "tanh", 3.0, 0.64, outputs=3)
     drawn = draw_network(network, 10, 6, 4, MAKE[name]("float64"))
     reference = draw_network(network, 10, 6, 4)
-    for a, b in zip(drawn.layers, reference.layers, strict=True):
-        np.testing.assert_array_equal(drawn.backend.host(a.weight), b.weight)
-        np.testing.assert_array_equal(drawn.backend.host(a.bias), b.bias)
+    for a, b in zip(drawn.passed.weights, reference.passed.weights, strict=True):
+        assert isinstance(a.drawn, DrawnLinear)
+        np.testing.assert_array_equal(drawn.backend.host(a.drawn.weight), b.drawn.weight)
+        np.testing.assert_array_equal(drawn.backend.host(a.drawn.bias), b.drawn.bias)
 
 
 @pytest.mark.parametrize("name", MAKE)
@@ -98,7 +103,7 @@ def test_float32_agrees_with_float64_to_its_precision(draw_network, name):
     network = Network(3, "tanh", 3.0, 0.64, outputs=3)
     for metric in METRICS:
         double, single = (
-            take(dense_plan(20), [metric], draw_network(network, 40, 20, 4, MAKE[name](p)), Question("extremes", False))
+            take(dense_plan(20), [metric], draw_network(network, 40, 20, 4, MAKE[name](p)), Scope("extremes", False))
             for p in ("float64", "float32")
         )
         np.testing.assert_allclose(single[0][0].mean, double[0][0].mean, rtol=1e-5)
@@ -133,18 +138,22 @@ def test_activations_are_numpys(activation, name):
         np.testing.assert_allclose(found, phi.function(order=order)(u), rtol=1e-13, atol=1e-13)
 
 
+class Zeros(Source):
+    """No numbers at all."""
+
+    def normal(self, role, layer, shape, deviation=1.0):
+        return self.backend.zeros(shape)
+
+
 def test_nothing_looks_at_numbers_before_the_end():
     """On the meta device at M = 4096: shapes, dtype and device of everything, without a number."""
     backend = TorchBackend("float32", "meta")
     network, samples = Network(3, ("relu", "tanh"), 2.0, 0.1, outputs=10), 64
-    layers = [
-        Layer(backend.zeros((m, k)), backend.zeros((m,)))
-        for k, m in zip(network.widths(4096)[:-1], network.widths(4096)[1:], strict=True)
-    ]
-    passed, overlaps = forward(network, layers, backend.zeros((samples, 4096)), backend)
-    drawn = Drawn(network, layers, passed, backend)
+    layers = draw_layers(network, 4096, Zeros(SeedSequence(0), backend))
+    passed = forward(layers, backend.zeros((samples, 4096)), backend)
+    drawn = Drawn(passed, backend)
     sums = {}
-    arrays = [*overlaps, passed.logits]
+    arrays = [*(w.overlaps for w in passed.weights), passed.logits]
     for dual in dual_blocks(METRICS, drawn, passed, passed, sums):
         dual.matrix = Projection(dual.metric, passed.logits, backend).dual(dual.matrix)
         assert dual.matrix.shape == (10, samples, 10, samples)

@@ -16,7 +16,8 @@ import empirical.backends
 from empirical.backends.base import Backend
 from empirical.backends.probing import probe
 from empirical.dual.plan import Plan
-from empirical.dual.routes import Question, take
+from empirical.dual.routes import take
+from empirical.dual.statistics import Scope
 from meanfield.spec import FIM, NTK, InputMetric, Network
 from meanfield.spec.activations import activation_names, as_activation
 
@@ -61,7 +62,7 @@ def calls(draw_network):
     metrics = [FIM(), NTK(loss="cross_entropy"), InputMetric(centered=True), FIM(2, "cross_entropy", True)]
     drawn = draw_network(network, 12, 110, 3, backend)  # large enough for Lanczos on the matrix
     for route, spectrum in (("dense", "full"), ("dense", "extremes"), ("blocks", "extremes"), ("probes", "extremes")):
-        take(Plan(route, 40, 2, 0, 0.0), metrics, drawn, Question(spectrum, True))
+        take(Plan(route, 40, 2, 0, 0.0), metrics, drawn, Scope(spectrum, True))
     for activation in activation_names():
         for order in (0, 1):
             as_activation(activation).function(backend.functions, order)(backend.zeros((3, 2)))

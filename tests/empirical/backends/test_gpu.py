@@ -11,9 +11,11 @@ from empirical.backends import examine, make_backend
 from empirical.dual.gram import Drawn, dual_blocks
 from empirical.dual.lanczos import largest_pairs
 from empirical.dual.plan import Plan
-from empirical.dual.routes import Question, take
+from empirical.dual.routes import take
+from empirical.dual.statistics import Scope
+from empirical.networks.passes import draw_network as draw_layers
 from empirical.networks.passes import forward
-from empirical.networks.sampling import Source, as_seed, draw_inputs, draw_layers
+from empirical.networks.streams import Source, as_seed, draw_inputs
 from meanfield.spec import FIM, NTK, InputMetric, Network
 
 pytestmark = pytest.mark.gpu
@@ -85,8 +87,9 @@ def test_nothing_waits_for_the_device_before_the_end(draw_network, name):
 
             torch.cuda.set_sync_debug_mode("error")  # raises at any hidden synchronisation
         try:
-            passed, _ = forward(network, drawn.layers, drawn.passed.activations[0], machine)
-            dual_blocks([FIM()], drawn, passed, passed)
+            inputs = drawn.passed.weights[0].given
+            passed = forward(draw_layers(network, 4096, Source(as_seed(1), machine)), inputs, machine)
+            dual_blocks([FIM()], Drawn(passed, machine), passed, passed)
         finally:
             if name.startswith("torch"):
                 torch.cuda.set_sync_debug_mode("default")
@@ -97,8 +100,8 @@ def test_blocks_give_the_whole(draw_network, name):
     machine = make_backend(name, "float64")
     with machine.strict():
         drawn = draw_network(NET, 60, 50, 2, machine)
-        whole, _ = take(Plan("dense", 50, 9, 0, 0.0), METRICS, drawn, Question("moments", False))
-        parts, _ = take(Plan("blocks", 13, 9, 0, 0.0), METRICS, drawn, Question("moments", False))
+        whole, _ = take(Plan("dense", 50, 9, 0, 0.0), METRICS, drawn, Scope("moments", False))
+        parts, _ = take(Plan("blocks", 13, 9, 0, 0.0), METRICS, drawn, Scope("moments", False))
     for a, b in zip(whole, parts, strict=True):
         np.testing.assert_allclose([b.mean, b.second_moment], [a.mean, a.second_moment], rtol=1e-10)
 
@@ -130,9 +133,8 @@ def test_benchmark(name, precision, capsys):
             for _ in range(3):
                 machine.synchronize()
                 begin = time.perf_counter()
-                passed, _ = forward(network, layers, x, machine)
-                drawn = Drawn(network, layers, passed, machine)
-                take(Plan("dense", samples, 1, 0, 0.0), [FIM()], drawn, Question("moments", False))
+                drawn = Drawn(forward(layers, x, machine), machine)
+                take(Plan("dense", samples, 1, 0, 0.0), [FIM()], drawn, Scope("moments", False))
                 machine.synchronize()
                 seconds.append(time.perf_counter() - begin)
         lines.append(f"{name} {precision} M={width} N={samples} C={outputs}: {min(seconds):.4f} s")

@@ -11,7 +11,8 @@ from empirical.backends import make_backend
 from empirical.dual import plan, routes
 from empirical.dual.lanczos import RitzPairs
 from empirical.dual.plan import Plan, TooLarge
-from empirical.dual.routes import Question, probe_moments, take
+from empirical.dual.routes import probe_moments, take
+from empirical.dual.statistics import Scope
 from meanfield.spec import FIM, NTK, InputMetric, Network
 
 NET = Network(3, "tanh", 3.0, 0.64, outputs=3)
@@ -20,7 +21,7 @@ METRICS = [FIM(), NTK(layer=2), InputMetric(), FIM(loss="cross_entropy", centere
 
 def by_route(drawn, metrics, route, rows, spectrum="extremes", together=9):
     chosen = Plan(route, rows, together, 0, 0.0)
-    return take(chosen, metrics, drawn, Question(spectrum, spectrum != "moments"))
+    return take(chosen, metrics, drawn, Scope(spectrum, spectrum != "moments"))
 
 
 @pytest.mark.parametrize("rows", [1, 4, 6])
@@ -120,6 +121,16 @@ def test_a_metric_that_is_zero_has_extremes(draw_network, route):
     assert 0 <= found.largest < found.floor
     bare = by_route(drawn, [InputMetric()], "dense", 400)[0][0]
     np.testing.assert_allclose(found.floor, bare.floor, rtol=1 if route == "probes" else 1e-10)
+
+
+def test_a_metric_that_is_zero_has_a_full_spectrum(draw_network):
+    """∂f/∂h^{L-1} is the same for every sample: centred, rounding is all that is left, and no two sums of it agree."""
+    network = Network(2, "erf", (1.3, 0.8), (0.2, 0.5), outputs=2)
+    for seed in range(10):
+        drawn = draw_network(network, 8, 7, seed)
+        (found,), _ = by_route(drawn, [InputMetric(1, "mse", True)], "dense", 7, "full")
+        assert found.eigenvalues.size == 0
+        assert abs(found.largest) < found.floor
 
 
 def test_blocks_check_their_trace(draw_network, monkeypatch):

@@ -10,9 +10,9 @@ from torch.nn.utils import prune  # noqa: F401 - as nn.utils.prune
 
 from empirical import measure, measure_module
 from empirical.dual.plan import TooLarge
-from empirical.modules.layers import _of_rows as of_rows
-from empirical.modules.layers import _pairwise_is_cheaper
-from meanfield.spec import FIM, NTK, InputMetric
+from empirical.modules.contributions import _of_rows as of_rows
+from empirical.modules.contributions import pairwise_is_cheaper
+from meanfield.spec import FIM, NTK, Activate, InputMetric
 
 torch.manual_seed(0)
 
@@ -176,11 +176,14 @@ def test_blocks_sum_to_the_whole(subject):
 
 def test_a_plain_network_is_that_of_measure(case):
     network, width, samples, seed, dense, _ = case
-    layers = []
-    for l, (w, b) in enumerate(zip(dense.weights, dense.biases, strict=True)):
-        linear = nn.Linear(w.shape[1], w.shape[0], dtype=torch.float64)
-        linear.weight.data, linear.bias.data = w.clone(), b.clone()
-        layers += [linear, Phi(network.activation[l].name)] if l < network.depth - 1 else [linear]
+    layers, arrays = [], zip(dense.weights, dense.biases, strict=True)
+    for layer in network.layers:
+        if isinstance(layer, Activate):
+            layers.append(Phi(layer.activation.name))
+        else:
+            w, b = next(arrays)
+            layers.append(nn.Linear(w.shape[1], w.shape[0], dtype=torch.float64))
+            layers[-1].weight.data, layers[-1].bias.data = w.clone(), b.clone()
     model = nn.Sequential(*layers).eval()
     metrics = [
         FIM(),
@@ -209,8 +212,8 @@ class Phi(nn.Module):
 
 
 def test_both_ways_over_positions_are_tried():
-    assert _pairwise_is_cheaper(outputs=3, samples=SAMPLES, positions=2, width=3, units=4)  # the sequence's
-    assert not _pairwise_is_cheaper(outputs=3, samples=SAMPLES, positions=16, width=18, units=4)  # the convolution's
+    assert pairwise_is_cheaper(outputs=3, samples=SAMPLES, positions=2, width=3, units=4)  # the sequence's
+    assert not pairwise_is_cheaper(outputs=3, samples=SAMPLES, positions=16, width=18, units=4)  # the convolution's
 
 
 def test_integer_inputs_are_fine_where_the_model_takes_them():
@@ -243,7 +246,7 @@ def test_float32_is_computed_in_float32_whatever_is_set():
 
 def test_a_layer_that_gives_a_wrong_product_is_told(monkeypatch):
     monkeypatch.setattr(
-        "empirical.modules.layers._of_rows", lambda rows, backend: (of_rows(rows, backend)[0] * 1.01, 1.0)
+        "empirical.modules.contributions._of_rows", lambda rows, backend: (of_rows(rows, backend)[0] * 1.01, 1.0)
     )
     model, x = Tied().eval(), torch.randn(4, 4)
     with pytest.raises(ArithmeticError, match=r"\|Jᵀv\|² of layer 1"):

@@ -253,7 +253,7 @@ def test_trials_of_other_measuring_code_are_not_mixed_in_unless_told(tmp_path, m
     with ThreadPoolExecutor(1) as threads:
         options = {"executor": threads, "jobs": 1, "progress": False, "measure": draw}
         run(make_sweep(1), path, **options).close()
-        monkeypatch.setattr("verify.running.runner.code_hash", lambda: "f" * 64)
+        monkeypatch.setattr("verify.running.codes.code_hash", lambda *_: "f" * 64)
         assert default_path(make_sweep()).name == "tiny-ffffffff.sqlite"
         with pytest.raises(StoreError, match=r"expected trials of one measuring code, got \w{8} and ffffffff"):
             run(make_sweep(2), path, **options)
@@ -264,8 +264,8 @@ def test_trials_of_other_measuring_code_are_not_mixed_in_unless_told(tmp_path, m
 def test_a_worker_with_other_code_is_found_out_at_its_first_trial(tmp_path, make_sweep, draw, monkeypatch) -> None:
     """As after an edit during a run, or on a cluster where one machine has an older copy."""
     codes = iter(["a" * 64] * 5 + ["b" * 64] * 99)
-    monkeypatch.setattr("verify.running.runner.code_hash", lambda: "a" * 64)
-    monkeypatch.setattr("verify.running.trials.code_hash", lambda: next(codes))
+    monkeypatch.setattr("verify.running.codes.code_hash", lambda *_: "a" * 64)
+    monkeypatch.setattr("verify.running.trials.code_of", lambda *_: next(codes))
     monkeypatch.setattr("verify.running.pool.prepare_worker", lambda *_: "a" * 64)
     options = {"jobs": 1, "progress": False, "measure": draw}
     with ThreadPoolExecutor(1) as threads, pytest.raises(StoreError, match="got aaaaaaaa and bbbbbbbb"):
@@ -333,9 +333,9 @@ def test_a_run_that_is_refused_leaves_the_store_as_it_was(tmp_path, make_sweep, 
         options = {"executor": threads, "jobs": 1, "measure": draw}
         run(make_sweep(2), path, progress=False, **options).close()
         with monkeypatch.context() as patch:
-            patch.setattr("verify.running.runner.code_hash", lambda: "f" * 64)
+            patch.setattr("verify.running.codes.code_hash", lambda *_: "f" * 64)
             with pytest.raises(StoreError, match="one measuring code"):
-                run(make_sweep(2, seed=6), path, progress=False, **options)
+                run(make_sweep(3), path, progress=False, **options)
         if "cupy" not in available_backends():
             with pytest.raises(ValueError, match="backend: expected"):
                 run(make_sweep(3, backend="cupy"), path, progress=False, **options)

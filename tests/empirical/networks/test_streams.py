@@ -4,11 +4,18 @@ import numpy as np
 from numpy.random import SeedSequence
 
 from empirical.backends import make_backend
-from empirical.networks.sampling import Source, describe_seed, draw_inputs, draw_layers
-from meanfield.spec import Network
+from empirical.networks.layers.linear import DrawnLinear
+from empirical.networks.passes import draw_network
+from empirical.networks.streams import Source, describe_seed, draw_inputs
+from meanfield.spec import Linear, Network
 
 HOST = make_backend("numpy", "float64")
 SOURCE = Source(SeedSequence(42), HOST)
+
+
+def draw_layers(network, width, source):
+    """The weight layers."""
+    return [layer for layer in draw_network(network, width, source) if isinstance(layer, DrawnLinear)]
 
 
 def test_layers_depend_only_on_their_own_shape():
@@ -17,6 +24,14 @@ def test_layers_depend_only_on_their_own_shape():
     for a, b in zip(deep[:2], flat, strict=True):
         np.testing.assert_array_equal(a.weight, b.weight)
         np.testing.assert_array_equal(a.bias, b.bias)
+
+
+def test_activations_draw_nothing():
+    bare = draw_layers(Network.of([Linear(2.0, 0.5), Linear(2.0, 0.5)], 3), 16, SOURCE)
+    dense = draw_layers(Network(2, "tanh", 2.0, 0.5, 3), 16, SOURCE)
+    for a, b in zip(bare, dense, strict=True):
+        assert a.number == b.number
+        np.testing.assert_array_equal(a.weight, b.weight)
 
 
 def test_fewer_inputs_are_the_first_of_more():

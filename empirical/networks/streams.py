@@ -1,4 +1,4 @@
-"""Random networks and inputs from explicit streams.
+"""Random numbers and inputs from explicit streams.
 
 Every array has a stream of its own, a child of the seed named by (role, layer). So the weights depend neither on the
 number of samples nor on other layers' shapes, and the inputs of a smaller N are the first rows of those of a larger.
@@ -8,7 +8,6 @@ By default numbers are drawn on the host in float64: the same seed gives the sam
 from __future__ import annotations
 
 import hashlib
-import math
 import operator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -18,10 +17,10 @@ from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
 from empirical.backends.base import Array, Backend
-from meanfield.spec import Network
 
 __all__ = [
-    "Layer",
+    "BIASES",
+    "WEIGHTS",
     "Rng",
     "Seed",
     "Source",
@@ -29,26 +28,12 @@ __all__ = [
     "describe_inputs",
     "describe_seed",
     "draw_inputs",
-    "draw_layers",
     "given_inputs",
 ]
 
 Seed: TypeAlias = "int | SeedSequence"
 Rng = Literal["host", "device"]
 INPUTS, WEIGHTS, BIASES = range(3)
-
-
-@dataclass(frozen=True)
-class Layer:
-    """Weights ``W^l`` (M_l, M_{l-1}) and biases ``b^l`` (M_l,) of one layer."""
-
-    weight: Array
-    bias: Array
-
-    @property
-    def parameters(self) -> int:
-        """How many numbers it holds."""
-        return int(math.prod(self.weight.shape) + math.prod(self.bias.shape))
 
 
 def as_seed(value: Seed) -> SeedSequence:
@@ -111,18 +96,6 @@ class Source:
         numbers = np.random.default_rng(seed).standard_normal(shape)
         numbers *= deviation
         return self.backend.asarray(numbers)
-
-
-def draw_layers(network: Network, width: int, source: Source) -> list[Layer]:
-    """The layers 1..L of one random network: ``W^l_ij ~ N(0, σ_w²/M_{l-1})``, ``b^l_i ~ N(0, σ_b²)`` (theory.md §1)."""
-    widths = network.widths(width)
-    layers = []
-    for l in range(1, network.depth + 1):
-        deviation = math.sqrt(network.weight_variance[l - 1] / widths[l - 1])
-        weight = source.normal(WEIGHTS, l, (widths[l], widths[l - 1]), deviation)
-        bias = source.normal(BIASES, l, (widths[l],), math.sqrt(network.bias_variance[l - 1]))
-        layers.append(Layer(weight, bias))
-    return layers
 
 
 def draw_inputs(samples: int, units: int, source: Source) -> Array:
