@@ -92,3 +92,33 @@ def test_a_path_that_is_gone_is_noticed() -> None:
     assert lost(
         "`meanfield/recursion.py`, `meanfield/spec/`, `verify/reporting/figures/mine.py`, `tests/*/conftest.py`"
     ) == ["meanfield/recursion.py"]
+
+
+DIFF = re.compile(r"^```diff\n(?P<body>.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+def stale(body: str) -> list[str]:
+    """Lines of a diff that are said to be in a file and aren't, and files said to be new that are there."""
+    wrong, shown = [], ""
+    for line in body.splitlines():
+        if line.startswith("--- "):
+            shown = (ROOT / line[4:]).read_text("utf-8")
+        elif line.startswith("+++ "):
+            wrong += [line] * (ROOT / line[4:]).exists()
+        elif not line.startswith("+") and line[1:] not in shown.splitlines():
+            wrong.append(line)
+    return wrong
+
+
+DIFFS = [m["body"] for page in PAGES for m in DIFF.finditer(page.read_text("utf-8"))]
+
+
+@pytest.mark.parametrize("body", DIFFS, ids=lambda body: body.split("\n")[0])
+def test_a_diff_that_is_shown_fits_the_files(body: str) -> None:
+    assert stale(body) == []
+
+
+def test_a_diff_that_no_longer_fits_is_noticed() -> None:
+    assert len(DIFFS) >= 9
+    body = "--- README.md\n # meanfield\n-# meanfold\n+more\n+++ LICENSE\n+new\n"
+    assert stale(body) == ["-# meanfold", "+++ LICENSE"]
