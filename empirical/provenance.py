@@ -18,6 +18,7 @@ from empirical.backends.base import Backend
 from empirical.dual.families import Family, family_of
 from empirical.networks.layers import DRAW
 from meanfield.spec import Layer, Metric, Network, elementwise, expressions
+from meanfield.spec.distribution import distribution_version
 
 __all__ = ["code_hash", "describe_run", "module_code_hash"]
 
@@ -118,7 +119,7 @@ def describe_run(backend: Backend, seconds: float, **more: Any) -> dict[str, Any
         **described,
         "versions": {
             "python": platform.python_version(),
-            "meanfield": version("meanfield"),
+            "meanfield": distribution_version(),
             "array-api-compat": version("array-api-compat"),
             **described["versions"],
         },

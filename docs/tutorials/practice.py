@@ -4,7 +4,7 @@
 # Which learning rate does this initialisation bear, and how sharp does the loss get as I widen or deepen the network?
 #
 # Run it whole (`python docs/tutorials/practice.py`, a quarter of a minute) or cell by cell. The last cells need PyTorch
-# (`pip install 'meanfield[torch]'`).
+# (`pip install 'meanfield-spectra[torch]'`).
 
 # %% The answer for one initialisation: λ_max of the Fisher information, and 2/λ_max for the loss (1/2N) Σ |f - y|².
 import numpy as np

@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from meanfield.spec.distribution import installing
+
 __all__ = ["TARGETS", "Code", "Probe", "probe"]
 
 Code = Literal["not-installed", "import-failed", "no-driver", "no-device", "smoke-failed", "ok"]
@@ -63,6 +65,8 @@ def _cupy(cupy: Any) -> Finding:
     return ("ok", f"{count} device(s), driver {driver}") if count else ("no-device", "no CUDA device")
 
 
+EXTRAS = {"torch": "torch", "cupy": "gpu"}  # module → the extra that brings it
+
 # Backend as `measure` calls it → (module, what to look at once it is imported).
 TARGETS: dict[str, tuple[str, Callable[[Any], Finding]]] = {
     "numpy": ("numpy", _always),
@@ -76,7 +80,7 @@ def probe(backend: str, smoke: Callable[[str], None] | None = None) -> Probe:
     """What is found for one of ``TARGETS``; with ``smoke`` (see :func:`smoke_test`) also whether it computes."""
     name, look = TARGETS[backend]
     if importlib.util.find_spec(name) is None:
-        return Probe(backend, "not-installed", f"no module {name}")
+        return Probe(backend, "not-installed", f"no module {name}: {installing(EXTRAS[name])}")
     try:
         module = importlib.import_module(name)
     except Exception as error:  # whatever a library's import may raise is what is being asked

@@ -112,6 +112,7 @@ def _merged(rows: Floats) -> Floats:
     size = np.max(np.abs(rows[:, 1:]), axis=0)
     scale = np.maximum(size, 1e-3 * np.max(size))  # a column that is nothing but rounding stays so
     _, which = np.unique(np.round(rows[:, 1:] / scale, 11), axis=0, return_inverse=True)
+    which = which.ravel()  # NumPy 2.0 gives it two axes
     weights = np.bincount(which, rows[:, 0])
     sums = [np.bincount(which, rows[:, 0] * column) / weights for column in rows[:, 1:].T]
     return np.stack([weights, *sums], axis=1)

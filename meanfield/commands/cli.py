@@ -10,7 +10,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from meanfield.commands.inspection import activations, derive, phase
+from meanfield.commands.inspection import activations, derive
+from meanfield.commands.plane import phase
 from meanfield.commands.shared import (
     Activations,
     BiasVariances,

@@ -15,7 +15,7 @@ from meanfield.propagation.inputs import as_inputs
 from meanfield.propagation.recursion import order_parameters, usable
 from meanfield.spec import Metric, MetricLike, Network, as_metric
 
-__all__ = ["LAW_OF_LOGITS", "predict"]
+__all__ = ["LAW_OF_LOGITS", "critical_learning_rate", "largest_of", "predict"]
 
 Floats = NDArray[np.float64]
 
@@ -69,7 +69,7 @@ def predict(
     parameters = usable(order_parameters(network, norm=inputs.norm, overlap=inputs.overlap))
     setting = Setting.of(network, metric, parameters, widths, counts, inputs)
     spectrum, validity, warnings = ORDERS[order].find(setting, given)
-    largest = _largest(spectrum.outliers)
+    largest = largest_of(spectrum.outliers)
     of_logits = metric.loss == "cross_entropy" and given is None and order == "leading"
     return Prediction(
         network=network,
@@ -83,7 +83,7 @@ def predict(
         bulk=(spectrum.bulk[()], spectrum.multiplicity.astype(np.int64)[()]),
         dimension=setting.kernel.dimension.astype(np.int64)[()],
         exponents=asymptotic_exponents(setting),
-        critical_learning_rate=_critical_learning_rate(setting, largest),
+        critical_learning_rate=critical_learning_rate(setting, largest),
         condition_number=_condition_number(setting, largest) if order == "leading" else None,
         order_parameters=parameters,
         error=max(parameters.error, spectrum.error),
@@ -96,7 +96,7 @@ def predict(
     )
 
 
-def _largest(outliers: Floats) -> Floats:
+def largest_of(outliers: Floats) -> Floats:
     """NaN where there are none."""
     return outliers[..., 0] if outliers.shape[-1] else np.full(outliers.shape[:-1], np.nan)
 
@@ -116,7 +116,7 @@ def _is_whole_mse(metric: Metric) -> bool:
     return metric.loss == "mse" and metric.layer is None and not metric.centered
 
 
-def _critical_learning_rate(setting: Setting, largest: Floats) -> Floats | None:
+def critical_learning_rate(setting: Setting, largest: Floats) -> Floats | None:
     """Of gradient descent on (1/2N) Σ |f - y|²: 2/λ_max in the parameterisation whose metric is asked."""
     scales = {"fim": np.ones(()), "ntk": setting.samples}
     if setting.metric.family not in scales or not _is_whole_mse(setting.metric):

@@ -1,83 +1,133 @@
-"""Grids of networks: one prediction for each point of a product of settings."""
+"""The plane of initialisations: one metric's statistics for every pair of variances (σ_w², σ_b²) at once."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from meanfield.prediction.asking import predict
-from meanfield.spec import Metric, Network
-
-if TYPE_CHECKING:
-    import pandas
+from meanfield.kernels.setting import Setting
+from meanfield.prediction.arguments import check_question, sizes
+from meanfield.prediction.asking import critical_learning_rate, largest_of
+from meanfield.prediction.orders import ORDERS
+from meanfield.propagation.recursion import order_parameters, order_parameters_grid, usable, variance_grid
+from meanfield.spec import ActivationLike, Metric, MetricLike, Network, OrderParameters, as_metric
 
 __all__ = ["PredictionGrid", "predict_grid"]
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class PredictionGrid:
-    """Predictions over a product of network settings.
+    """What theory says of one metric over a grid of variances, to leading order in the width.
 
-    ``axes`` names the settings and their values; ``predictions`` has one axis for each, in that order.
-    """
-
-    axes: Mapping[str, tuple[Any, ...]]
-    predictions: NDArray[np.object_]
-
-    def values(self, statistic: str) -> NDArray[np.float64]:
-        """A statistic ("mean", "largest", ...) as an array: the grid's axes, then those of width and samples."""
-        shape = self.predictions.shape
-        flat = np.array([getattr(p, statistic) for p in self.predictions.ravel()], dtype=np.float64)
-        return flat.reshape(*shape, *flat.shape[1:])
-
-    def to_frame(self) -> pandas.DataFrame:
-        """One row for each point, width and sample number. Needs pandas."""
-        import pandas
-
-        points = itertools.product(*self.axes.values())
-        frames = [
-            p.to_frame().assign(**{k: str(v) for k, v in zip(self.axes, point, strict=True)})
-            for point, p in zip(points, self.predictions.ravel(), strict=True)
-        ]
-        return pandas.concat(frames, ignore_index=True)
-
-
-def predict_grid(
-    axes: Mapping[str, Sequence[Any]],
-    metric: Metric,
-    *,
-    width: ArrayLike,
-    samples: ArrayLike,
-    **fixed: Any,
-) -> PredictionGrid:
-    """:func:`meanfield.predict` for every combination of the network settings in ``axes``.
+    Arrays have the shape to which the variances broadcast. NaN means that the theory is void there; ``warnings`` says
+    why.
 
     Parameters
     ----------
-    axes
-        Argument of :class:`Network` → values, for example ``{"depth": [2, 3], "weight_variance": [1.0, 2.0]}``. A value
-        for each layer is a tuple.
-    metric, width, samples
-        As for ``predict``.
-    fixed
-        The other arguments of :class:`Network`.
+    weight_variance, bias_variance
+        σ_w² and σ_b².
+    metric, depth, width, samples, outputs
+        What was asked: L, M, N and C are the same at all points.
+    mean, second_moment, largest
+        Σλ/P, Σλ²/P and λ_max, as of :class:`meanfield.Prediction`.
+    overlap
+        K₂/K₁ of the kernel (theory.md §3): how much of a sample's own entry two different samples share.
+    critical_learning_rate
+        2/λ_max of the whole FIM, 2N/λ_max of the whole NTK; ``None`` for other metrics.
+    """
+
+    weight_variance: Floats
+    bias_variance: Floats
+    metric: Metric
+    depth: int
+    width: int
+    samples: int
+    outputs: int
+    mean: Floats
+    second_moment: Floats
+    largest: Floats
+    overlap: Floats
+    critical_learning_rate: Floats | None
+    warnings: tuple[str, ...] = ()
+
+
+def predict_grid(
+    activation: ActivationLike,
+    weight_variance: ArrayLike,
+    bias_variance: ArrayLike,
+    metric: MetricLike,
+    *,
+    depth: int,
+    width: int,
+    samples: int,
+    outputs: int = 1,
+) -> PredictionGrid:
+    """:func:`meanfield.predict` for arrays of variances, which broadcast; the rest is the same for all.
+
+    Order parameters come from one table (:func:`meanfield.order_parameters_grid`), and where that ends, one by one.
 
     Raises
     ------
     ValueError, TypeError
-        As ``Network`` and ``predict`` do; TypeError for an axis that is no sequence of values.
+        As ``Network`` and ``predict`` do; ValueError for the loss "cross_entropy".
     """
-    for name, values in axes.items():
-        if isinstance(values, str) or not isinstance(values, Sequence) or not values:
-            raise TypeError(f"axes: expected a sequence of values for {name}, got {values!r}")
-    spread = {name: tuple(values) for name, values in axes.items()}
-    predictions = np.empty([len(v) for v in spread.values()], dtype=object)
-    for index, point in zip(np.ndindex(predictions.shape), itertools.product(*spread.values()), strict=True):
-        network = Network(**fixed, **dict(zip(spread, point, strict=True)))
-        predictions[index] = predict(network, metric, width=width, samples=samples)
-    return PredictionGrid(spread, predictions)
+    metric = as_metric(metric)
+    if metric.loss != "mse":
+        raise ValueError(f"metric.loss: expected mse on a grid, got {metric.loss!r}")
+    weights, biases = variance_grid(weight_variance, bias_variance)
+    widths, counts = (sizes(name, value) for name, value in (("width", width), ("samples", samples)))
+    if widths.ndim or counts.ndim:
+        raise ValueError(f"width, samples: expected one of each on a grid, got {widths.tolist()}, {counts.tolist()}")
+    table = order_parameters_grid(activation, depth, weights, biases)
+    arrays = {name: np.full(weights.shape, np.nan) for name in ("mean", "second_moment", "largest", "overlap", "rate")}
+    reasons: dict[str, None] = {}
+    known = False
+    for index, parameters in _points(table, weights.shape):
+        network = Network(depth, activation, float(weights[index]), float(biases[index]), outputs=outputs)
+        check_question(network, metric, "leading")
+        if not np.all(np.isfinite(parameters.q)):
+            parameters = usable(order_parameters(network))
+        setting = Setting.of(network, metric, parameters, widths, counts)
+        statistics, warnings = _statistics(setting)
+        reasons |= dict.fromkeys(warnings)
+        known = statistics["rate"] is not None
+        for name, value in statistics.items():
+            arrays[name][index] = np.nan if value is None else value
+    rate = arrays.pop("rate")
+    return PredictionGrid(
+        weight_variance=weights,
+        bias_variance=biases,
+        metric=metric,
+        depth=depth,
+        width=int(widths),
+        samples=int(counts),
+        outputs=outputs,
+        **arrays,
+        critical_learning_rate=rate if known else None,
+        warnings=tuple(reasons),
+    )
+
+
+def _statistics(setting: Setting) -> tuple[dict[str, Floats | None], tuple[str, ...]]:
+    """Those of one network, and why some are void."""
+    spectrum, _, warnings = ORDERS["leading"].find(setting, None)
+    kernel, largest = setting.kernel, largest_of(spectrum.outliers)
+    return {
+        "mean": spectrum.mean,
+        "second_moment": spectrum.second_moment,
+        "largest": largest,
+        "overlap": kernel.other / kernel.same if kernel.same > 0 else None,
+        "rate": critical_learning_rate(setting, largest),
+    }, warnings
+
+
+def _points(table: OrderParameters, shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], OrderParameters]]:
+    """Each point of a grid, with its own order parameters."""
+    for index in np.ndindex(shape):
+        layers = [replace(x, **{f.name: getattr(x, f.name)[index] for f in fields(x)}) for x in table.layers]
+        yield index, OrderParameters(tuple(layers), table.error, table.status)

@@ -20,6 +20,7 @@ import numpy as np
 
 from meanfield.commands.shared import whole_file
 from meanfield.spec import Metric, Network, OrderParameters
+from meanfield.spec.distribution import installing
 from meanfield.text import alike
 from verify.asking.records import Cell, Trial
 from verify.keeping.store import Store
@@ -61,7 +62,8 @@ def export(store: Store, path: str | Path) -> None:
         with whole_file("out", path) as partial:
             _WRITERS[path.suffix](_frame(store), partial)
     except ImportError as error:
-        raise ValueError(f"out: expected the extra `data` to be installed for {path.suffix}, got {error}") from None
+        wanted = f"the extra `data` to be installed for {path.suffix} ({installing('data')})"
+        raise ValueError(f"out: expected {wanted}, got {error}") from None
 
 
 def _frame(store: Store) -> pd.DataFrame:

@@ -17,9 +17,11 @@ from concurrent.futures import Executor
 from multiprocessing import resource_tracker
 from typing import Any, Protocol
 
+from meanfield.spec.distribution import installing
+
 __all__ = ["Cluster", "Given", "Local", "Source", "processors"]
 
-# Two BLAS threads in each of two workers on two processors were ten times slower than one (design.md §4).
+# Two BLAS threads in each of two workers on two processors were ten times slower than one.
 _ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")}
 
 PATIENCE = 20.0  # seconds to wait for a scheduler
@@ -98,7 +100,8 @@ class Cluster:
     def __init__(self, address: str) -> None:
         """Raises ``ValueError`` if the library that speaks with schedulers isn't there."""
         if importlib.util.find_spec("distributed") is None:
-            raise ValueError("dask: expected the extra `cluster` to be installed, got no library `distributed`")
+            wanted = f"the extra `cluster` to be installed ({installing('cluster')})"
+            raise ValueError(f"dask: expected {wanted}, got no library `distributed`")
         self._address = address
         self._client: Any = None
         self._failures: int | None = None

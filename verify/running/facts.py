@@ -9,14 +9,16 @@ import re
 from importlib import metadata
 from pathlib import Path
 
+from meanfield.spec.distribution import distribution_version
+
 __all__ = ["host", "versions"]
 
-_LIBRARIES = ("meanfield", "numpy", "scipy", "numba", "sympy", "torch", "cupy", "loky", "distributed")
+_LIBRARIES = ("numpy", "scipy", "numba", "sympy", "torch", "cupy", "loky", "distributed")
 
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the libraries that are installed and matter here."""
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "meanfield": distribution_version()}
     for name in _LIBRARIES:
         try:
             found[name] = metadata.version(name)

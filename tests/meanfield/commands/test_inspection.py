@@ -1,11 +1,10 @@
-"""`meanfield derive | phase | activations`, and bad input, from the command line's entry point."""
+"""`meanfield derive | activations`, and bad input, from the command line's entry point."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -39,41 +38,11 @@ def test_derive_prints_forms_latex_and_absence(capsys: pytest.CaptureFixture[str
     assert "no" in answer["reason"].lower()
 
 
-def test_phase_point_and_diagram(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    picture = tmp_path / "phase.svg"
-    command = ["phase", "--activation", "tanh", "--weight-variance", "1:2:3", "--bias-variance", "0.05:0.1:2"]
-    assert main([*command, "--plot", str(picture)]) == 0
-    out = capsys.readouterr().out
-    assert "chaotic" in out
-    assert "edge of chaos: σ_w² = 1.76" in out
-    first = picture.read_bytes()
-    assert main([*command, "--plot", str(picture)]) == 0
-    assert picture.read_bytes() == first  # same input, same bytes
-    capsys.readouterr()
-    assert main([*command, "--json"]) == 0
-    assert len(json.loads(capsys.readouterr().out)["variance"]) == 2
-
-
 @pytest.mark.parametrize(
     "command",
     [
         ["derive", "tanhh"],
         ["derive"],
-        ["phase", "--activation", "tanh", "--weight-variance", "1:2"],
-        ["phase", "--activation", "tanh", "--weight-variance", "-1"],
-        ["phase", "--activation", "step", "--weight-variance", "1"],
-        ["phase", "--activation", "tanh", "--weight-variance", "1:2:3", "--plot", "x.svg"],
-        [
-            "phase",
-            "--activation",
-            "tanh",
-            "--weight-variance",
-            "1:2:3",
-            "--bias-variance",
-            "0:1:2",
-            "--plot",
-            "/no/x.svg",
-        ],
         ["frobnicate"],
         ["--unknown"],
         [],

@@ -55,7 +55,7 @@ def test_wishart_matrices(outputs, units):
 
 @pytest.mark.parametrize(("outputs", "mean", "deviation"), [(2, 1.2533, 1.19), (3, 2.08, 1.10), (10, 5.32, 0.87)])
 def test_many_units_are_gaussian(outputs, mean, deviation):
-    """finite_width.md §4: λ_max of GOE_C(1); for C = 2 it is √(π/2)."""
+    """finite_width.md: λ_max of GOE_C(1); for C = 2 it is √(π/2)."""
     largest = _laguerre(outputs, 1e8, law_size(outputs))[:, 0] / 1e4
     assert largest.mean() == pytest.approx(mean, abs=0.02)
     assert largest.std() == pytest.approx(deviation, rel=0.02)

@@ -1,34 +1,68 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from meanfield.kernels.setting import Setting
 from meanfield.prediction.asking import predict
 from meanfield.prediction.grids import predict_grid
-from meanfield.spec import NTK, Network
+from meanfield.spec import FIM, NTK, InputMetric, Network
 
-AXES = {"depth": [2, 3], "weight_variance": [1.0, 2.0, 3.0]}
-FIXED = {"activation": "erf", "bias_variance": 0.3, "outputs": 2}
-
-
-def test_every_point_is_a_prediction_of_its_own():
-    grid = predict_grid(AXES, NTK(), width=[50, 100], samples=10, **FIXED)
-    assert grid.predictions.shape == (2, 3)
-    assert grid.values("largest").shape == (2, 3, 2)
-    assert grid.values("outliers").shape == (2, 3, 2, 2)
-    point = predict(Network(depth=3, weight_variance=2.0, **FIXED), NTK(), width=100, samples=10)
-    assert grid.values("largest")[1, 1, 1] == point.largest
-    frame = grid.to_frame()
-    assert len(frame) == 12
-    row = frame[(frame.depth == "3") & (frame.weight_variance == "2.0") & (frame.width == 100)]
-    assert row.largest.item() == point.largest
+WEIGHTS, BIASES = np.array([[1.0, 2.0, 3.0]]), np.array([[0.0], [0.3]])
+SIZES = {"depth": 3, "width": 200, "samples": 20, "outputs": 2}
 
 
-@pytest.mark.parametrize("values", ["tanh", [], 3])
-def test_refuses_an_axis_without_values(values):
-    with pytest.raises(TypeError, match=r"^axes: expected a sequence of values for depth"):
-        predict_grid({"depth": values}, NTK(), width=10, samples=10, **FIXED)
+@pytest.mark.parametrize("metric", [FIM(), NTK(), InputMetric(), FIM(layer=2), NTK(centered=True)], ids=str)
+@pytest.mark.parametrize("activation", ["erf", "relu"])
+def test_every_point_is_what_predict_says_of_its_network(activation, metric):
+    grid = predict_grid(activation, WEIGHTS, BIASES, metric, **SIZES)
+    assert grid.largest.shape == (2, 3)
+    for index in np.ndindex(2, 3):
+        network = Network(3, activation, WEIGHTS[0, index[1]], BIASES[index[0], 0], outputs=2)
+        point = predict(network, metric, width=200, samples=20)
+        for name in ("mean", "second_moment", "largest"):
+            np.testing.assert_allclose(getattr(grid, name)[index], getattr(point, name), rtol=1e-9, err_msg=name)
+        if point.critical_learning_rate is None:
+            assert grid.critical_learning_rate is None
+        else:
+            np.testing.assert_allclose(grid.critical_learning_rate[index], point.critical_learning_rate, rtol=1e-9)
 
 
-def test_bad_points_are_named():
-    with pytest.raises(ValueError, match=r"^weight_variance: expected"):
-        predict_grid({"weight_variance": [1.0, -1.0]}, NTK(), width=10, samples=10, depth=2, activation="tanh")
+def test_the_overlap_is_that_of_the_kernel():
+    grid = predict_grid("relu", WEIGHTS, BIASES, NTK(), **SIZES)
+    network = Network(3, "relu", 3.0, 0.3, outputs=2)
+    parameters = predict(network, NTK(), width=200, samples=20).order_parameters
+    kernel = Setting.of(network, NTK(), parameters, 200, 20).kernel
+    assert grid.overlap[1, 2] == pytest.approx(kernel.other / kernel.same, rel=1e-9)
+    assert 0 < grid.overlap[1, 2] < 1
+
+
+def test_void_points_are_nan_and_say_why_and_the_others_stand():
+    grid = predict_grid("tanh", WEIGHTS, BIASES, NTK(), **SIZES)  # σ_b = 0: centred networks, K₂ = 0
+    assert np.isnan(grid.largest).tolist() == [[True] * 3, [False] * 3]
+    np.testing.assert_allclose(grid.overlap[0], 0, atol=1e-12)
+    assert any(reason.startswith("largest, outliers: void for NTK") for reason in grid.warnings)
+    assert predict_grid("tanh", WEIGHTS, 0.3, NTK(), **SIZES).warnings == ()
+
+
+def test_points_beyond_the_table_are_integrated_one_by_one():
+    grid = predict_grid("relu", [2.0, 400.0], 0.1, NTK(), **SIZES)
+    point = predict(Network(3, "relu", 400.0, 0.1, outputs=2), NTK(), width=200, samples=20)
+    assert grid.largest[1] == pytest.approx(point.largest, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"weight_variance": [1.0, -1.0]}, "weight_variance: expected finite numbers of at least 0"),
+        ({"metric": FIM(loss="cross_entropy")}, "metric.loss: expected mse on a grid, got 'cross_entropy'"),
+        ({"width": [100, 200]}, "width, samples: expected one of each on a grid"),
+        ({"samples": 0}, "samples: expected positive integers, got 0"),
+        ({"metric": FIM(layer=4)}, "layer: expected"),
+        ({"activation": "step"}, "activation: expected"),
+    ],
+)
+def test_bad_questions_are_one_sentence(changed, message):
+    asked = {"activation": "tanh", "weight_variance": 1.0, "bias_variance": 0.1, "metric": NTK(), **SIZES} | changed
+    with pytest.raises(ValueError, match=message):
+        predict_grid(**asked)

@@ -1,0 +1,177 @@
+"""``meanfield phase``: the plane of initialisations (σ_w², σ_b²), deep networks' phases and one metric's statistics."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from meanfield.commands.shared import writable
+from meanfield.text import format_table
+
+if TYPE_CHECKING:
+    from meanfield.prediction.grids import PredictionGrid
+    from meanfield.propagation.phase import PhaseDiagram
+
+__all__ = ["phase"]
+
+Floats = NDArray[np.float64]
+
+_COLUMNS = {
+    "weight_variance": "σ_w²", "bias_variance": "σ_b²", "phase": "phase", "variance": "q*", "correlation": "c*",
+    "chi": "χ_1", "variance_depth": "ξ_q", "correlation_depth": "ξ_c",
+}  # fmt: skip
+_OF_METRICS = {"learning_rate": "critical_learning_rate", "largest": "largest", "overlap": "overlap"}
+_OF_PHASES = {"depth": "correlation_depth", "chi": "chi"}
+_SHOWN = (*_OF_PHASES, *_OF_METRICS)
+_MOST_ROWS = 60
+
+
+def phase(
+    activation: Annotated[str, typer.Option(help="A registered activation.")],
+    weight_variance: Annotated[str, typer.Option(help="σ_w²: a number, or start:stop:count.")],
+    bias_variance: Annotated[str, typer.Option(help="σ_b²: a number, or start:stop:count.")] = "0",
+    show: Annotated[
+        str,
+        typer.Option(
+            help="What colours the plane: chi, depth (ξ_c), or of a metric: learning_rate (2/λ_max of the fim, "
+            "2N/λ_max of the ntk), largest (λ_max), overlap (K₂/K₁). These need --depth, --width and --samples."
+        ),
+    ] = "depth",
+    depth: Annotated[int | None, typer.Option(help="L, the number of weight layers.")] = None,
+    width: Annotated[int | None, typer.Option(help="M.")] = None,
+    samples: Annotated[int | None, typer.Option(help="N.")] = None,
+    outputs: Annotated[int, typer.Option(help="C.")] = 1,
+    metric: Annotated[str, typer.Option(help="fim, ntk or input_metric.")] = "fim",
+    plot: Annotated[Path | None, typer.Option(help="Draw the plane into this file (svg, png or pdf).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Fixed points, χ_1 and depth scales of deep networks; with ranges, the plane of initialisations.
+
+    Example: meanfield phase --activation tanh --weight-variance 0.5:4:60 --bias-variance 0:1:60 --plot phase.svg
+
+    Example: meanfield phase --activation tanh --weight-variance 0.5:4:60 --bias-variance 0:1:60 --depth 5 --width 1000
+    --samples 100 --show learning_rate --plot plane.svg
+    """
+    from meanfield.propagation.phase import edge_of_chaos, phase_diagram
+
+    if show not in _SHOWN:
+        raise ValueError(f"show: expected one of {', '.join(_SHOWN)}, got {show!r}")
+    if plot is not None:
+        writable("plot", plot)
+    weight, bias = _numbers("weight_variance", weight_variance), _numbers("bias_variance", bias_variance)
+    sizes = {"depth": depth, "width": width, "samples": samples}
+    asked = _asked(show, metric, sizes)
+    diagram = phase_diagram(activation, weight[None, :], bias[:, None])
+    edge = edge_of_chaos(activation, bias)
+    grid = _grid(activation, diagram, metric, outputs, sizes) if asked else None
+    values = getattr(grid, _OF_METRICS[show]) if grid else getattr(diagram, _OF_PHASES[show])
+    if plot is not None:
+        from meanfield.figures.phase import draw_plane
+
+        draw_plane(diagram, values, show, activation, plot, _setting(grid))
+    if as_json:
+        typer.echo(json.dumps(_plain(diagram, edge, show, values, grid), ensure_ascii=False))
+        return
+    typer.echo(_table(diagram, show, values if grid else None))
+    typer.echo("edge of chaos: " + ", ".join(f"σ_w² = {w:.6g} at σ_b² = {b:g}" for w, b in _ends(edge, bias)))
+    if grid is not None:
+        typer.echo(_summary(grid, show, values))
+    if plot is not None:
+        typer.echo(f"wrote {plot}")
+
+
+def _asked(show: str, metric: str, sizes: dict[str, int | None]) -> bool:
+    """Whether a metric's statistic is asked for; then everything that it needs is there."""
+    if show not in _OF_METRICS:
+        return False
+    for name, value in sizes.items():
+        if value is None:
+            raise ValueError(f"{name}: expected --{name} for --show {show}, got none")
+    if show == "learning_rate" and metric == "input_metric":
+        raise ValueError(f"metric: expected fim or ntk for --show learning_rate, got {metric!r}")
+    return True
+
+
+def _grid(activation: str, diagram: PhaseDiagram, metric: str, outputs: int, sizes: dict[str, Any]) -> PredictionGrid:
+    from meanfield.prediction.grids import predict_grid
+
+    return predict_grid(activation, diagram.weight_variance, diagram.bias_variance, metric, outputs=outputs, **sizes)
+
+
+def _setting(grid: PredictionGrid | None) -> str:
+    if grid is None:
+        return ""
+    return f"{grid.metric.label}, L = {grid.depth}, M = {grid.width}, N = {grid.samples}, C = {grid.outputs}"
+
+
+def _table(diagram: PhaseDiagram, show: str, values: Floats | None) -> str:
+    """A row for each point; the phases counted where they are many."""
+    if diagram.phase.size > _MOST_ROWS:
+        names, counts = np.unique(diagram.phase, return_counts=True)
+        found = ", ".join(f"{c} {n}" for n, c in zip(names, counts, strict=True))
+        return f"{diagram.phase.size} points: {found} (--json prints them all)"
+    columns = {title: getattr(diagram, name) for name, title in _COLUMNS.items()}
+    if values is not None:
+        columns[show] = values
+    rows = zip(*(np.ravel(x) for x in columns.values()), strict=True)
+    return format_table(list(columns), [[x if isinstance(x, str) else f"{x:.6g}" for x in row] for row in rows])
+
+
+def _summary(grid: PredictionGrid, show: str, values: Floats) -> str:
+    """From where to where the statistic goes, how many points are void, and why."""
+    words = f"{show} ({_setting(grid)}): "
+    known = np.isfinite(values)
+    if np.any(known):
+        ends = (np.argmin(np.where(known, values, np.inf)), np.argmax(np.where(known, values, -np.inf)))
+        words += " to ".join(
+            f"{values.flat[i]:.6g} at ({grid.weight_variance.flat[i]:g}, {grid.bias_variance.flat[i]:g})" for i in ends
+        )
+        words += "; "
+    words += f"void at {np.sum(np.isnan(values))} of {values.size} points"
+    reasons = [f"  {reason}" for reason in grid.warnings] if np.any(np.isnan(values)) else []
+    return "\n".join([words, *reasons])
+
+
+def _plain(
+    diagram: PhaseDiagram, edge: Floats, show: str, values: Floats, grid: PredictionGrid | None
+) -> dict[str, Any]:
+    columns = {name: np.broadcast_to(getattr(diagram, name), diagram.phase.shape) for name in _COLUMNS}
+    record = {k: _without_nan(v.tolist()) for k, v in columns.items()}
+    record["edge_of_chaos"] = _without_nan(np.ravel(edge).tolist())
+    if grid is None:
+        return record
+    setting = {name: getattr(grid, name) for name in ("depth", "width", "samples", "outputs")}
+    shown = {"metric": grid.metric.label, **setting, show: _without_nan(values.tolist())}
+    return {**record, **shown, "void": int(np.sum(np.isnan(values))), "warnings": list(grid.warnings)}
+
+
+def _numbers(field: str, text: str) -> Floats:
+    parts = text.split(":")
+    try:
+        numbers = [float(x) for x in parts[:2]]
+        if len(parts) == 1:
+            return np.array(numbers)
+        if len(parts) == 3 and int(parts[2]) >= 1:
+            return np.linspace(numbers[0], numbers[1], int(parts[2]))
+    except ValueError:
+        pass
+    raise ValueError(f"{field}: expected a number or start:stop:count, got {text!r}")
+
+
+def _ends(edge: Floats, bias: Floats) -> list[tuple[float, float]]:
+    pairs = list(zip(np.ravel(edge).tolist(), bias.tolist(), strict=True))
+    return pairs if len(pairs) == 1 else [pairs[0], pairs[-1]]
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON has neither NaN nor infinity: the first becomes null, the second a word."""
+    if isinstance(value, list):
+        return [_without_nan(v) for v in value]
+    if isinstance(value, str) or np.isfinite(value):
+        return value
+    return "inf" if value > 0 else None
