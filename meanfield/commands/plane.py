@@ -132,7 +132,9 @@ def _summary(grid: PredictionGrid, show: str, values: Floats) -> str:
             f"{values.flat[i]:.6g} at ({grid.weight_variance.flat[i]:g}, {grid.bias_variance.flat[i]:g})" for i in ends
         )
         words += "; "
-    words += f"void at {np.sum(np.isnan(values))} of {values.size} points"
+    words += (
+        f"void at {np.sum(np.isnan(values))} of {values.size} points; relative error {grid.error:.1g}, {grid.status}"
+    )
     reasons = [f"  {reason}" for reason in grid.warnings] if np.any(np.isnan(values)) else []
     return "\n".join([words, *reasons])
 
@@ -146,7 +148,13 @@ def _plain(
     if grid is None:
         return record
     setting = {name: getattr(grid, name) for name in ("depth", "width", "samples", "outputs")}
-    shown = {"metric": grid.metric.label, **setting, show: _without_nan(values.tolist())}
+    shown = {
+        "metric": grid.metric.label,
+        **setting,
+        show: _without_nan(values.tolist()),
+        "error": grid.error,
+        "status": grid.status,
+    }
     return {**record, **shown, "void": int(np.sum(np.isnan(values))), "warnings": list(grid.warnings)}
 
 

@@ -39,6 +39,9 @@ class PredictionGrid:
         K₂/K₁ of the kernel (theory.md §3): how much of a sample's own entry two different samples share.
     critical_learning_rate
         2/λ_max of the whole FIM, 2N/λ_max of the whole NTK; ``None`` for other metrics.
+    error, status
+        Of the order parameters, as of :class:`meanfield.OrderParameters`: the largest error of all points, and the
+        first status that is not ``"ok"``.
     """
 
     weight_variance: Floats
@@ -53,6 +56,8 @@ class PredictionGrid:
     largest: Floats
     overlap: Floats
     critical_learning_rate: Floats | None
+    error: float
+    status: str
     warnings: tuple[str, ...] = ()
 
 
@@ -86,12 +91,13 @@ def predict_grid(
     table = order_parameters_grid(activation, depth, weights, biases)
     arrays = {name: np.full(weights.shape, np.nan) for name in ("mean", "second_moment", "largest", "overlap", "rate")}
     reasons: dict[str, None] = {}
-    known = False
+    known, error, status = False, 0.0, "ok"
     for index, parameters in _points(table, weights.shape):
         network = Network(depth, activation, float(weights[index]), float(biases[index]), outputs=outputs)
         check_question(network, metric, "leading")
         if not np.all(np.isfinite(parameters.q)):
             parameters = usable(order_parameters(network))
+        error, status = max(error, parameters.error), parameters.status if status == "ok" else status
         setting = Setting.of(network, metric, parameters, widths, counts)
         statistics, warnings = _statistics(setting)
         reasons |= dict.fromkeys(warnings)
@@ -109,6 +115,8 @@ def predict_grid(
         outputs=outputs,
         **arrays,
         critical_learning_rate=rate if known else None,
+        error=error,
+        status=status,
         warnings=tuple(reasons),
     )
 
@@ -130,4 +138,4 @@ def _points(table: OrderParameters, shape: tuple[int, ...]) -> Iterator[tuple[tu
     """Each point of a grid, with its own order parameters."""
     for index in np.ndindex(shape):
         layers = [replace(x, **{f.name: getattr(x, f.name)[index] for f in fields(x)}) for x in table.layers]
-        yield index, OrderParameters(tuple(layers), table.error, table.status)
+        yield index, OrderParameters(tuple(layers), table.error)

@@ -28,6 +28,14 @@ def test_every_point_is_what_predict_says_of_its_network(activation, metric):
             np.testing.assert_allclose(grid.critical_learning_rate[index], point.critical_learning_rate, rtol=1e-9)
 
 
+def test_the_error_is_the_largest_of_all_points():
+    """Beside one that the table does not reach, which is integrated by itself."""
+    table, beyond = (predict_grid("relu", w, 0.0, FIM(), **SIZES) for w in ([1.0, 2.0], [1.0, 300.0]))
+    assert 0 < table.error < 1e-9
+    assert (table.status, beyond.status) == ("ok", "ok")
+    assert beyond.error >= predict(Network(3, "relu", 300.0), FIM(), width=200, samples=20).error
+
+
 def test_the_overlap_is_that_of_the_kernel():
     grid = predict_grid("relu", WEIGHTS, BIASES, NTK(), **SIZES)
     network = Network(3, "relu", 3.0, 0.3, outputs=2)
