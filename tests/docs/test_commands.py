@@ -58,7 +58,9 @@ def test_a_command_can_be_given_like_this(page: str, command: str) -> None:
     program, *words = shlex.split(command)
     if program == "make":
         targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-        assert set(words) <= targets
+        assert {word for word in words if "=" not in word} <= targets
+        settings = set(re.findall(r"^(\w+) \?=", (ROOT / "Makefile").read_text(), re.MULTILINE))
+        assert {word.partition("=")[0] for word in words if "=" in word} <= settings
     elif program in APPS:
         _parse(program, words)
     else:
