@@ -25,7 +25,7 @@ from empirical.provenance import code_hash, describe_run
 from empirical.record import Extent, Measurement, Statistics
 from meanfield.spec import Metric, MetricLike, Network, OrderParameters, as_metric, positive_integer
 
-__all__ = ["as_metrics", "check_options", "check_outputs", "measure", "memory_budget"]
+__all__ = ["as_metrics", "check_options", "measure", "memory_budget"]
 
 T = TypeVar("T")
 
@@ -108,7 +108,6 @@ def measure(
     metrics, single = as_metrics(metric)
     for asked in metrics:
         asked.check(network)
-        check_outputs(asked, network.outputs)
     units = network.widths(width)[0]
     check_options(spectrum, vectors, rng)
     root = streams.as_seed(seed)
@@ -177,12 +176,6 @@ def as_metrics(values: MetricLike | Iterable[MetricLike]) -> tuple[list[Metric],
     if not metrics:
         raise ValueError("metric: expected at least one metric, got an empty sequence")
     return metrics, False
-
-
-def check_outputs(metric: Metric, outputs: int) -> None:
-    """Raise ``ValueError`` for cross-entropy of one output, whose metric is zero."""
-    if metric.loss == "cross_entropy" and outputs == 1:
-        raise ValueError("outputs: expected at least 2 for cross_entropy (with 1 the metric is zero), got 1")
 
 
 def check_options(spectrum: object, vectors: object, rng: object) -> None:

@@ -16,8 +16,9 @@ from typing import Any
 from empirical.backends import BACKENDS
 from empirical.backends.base import Backend
 from empirical.dual.families import Family, family_of
+from empirical.dual.heads import HEADS
 from empirical.networks.layers import DRAW
-from meanfield.spec import Layer, Metric, Network, elementwise, expressions
+from meanfield.spec import LOSSES, Layer, Metric, Network, elementwise, expressions
 from meanfield.spec.distribution import distribution_version
 
 __all__ = ["code_hash", "describe_run", "module_code_hash"]
@@ -26,7 +27,7 @@ _ROOT = Path(__file__).parent
 # What measures whatever is asked: files, and rooms whose files all count but for those with tables alone.
 _ALWAYS = ("measurement.py", "record.py", "backends/base.py", "networks/layers/base.py")
 _ROOMS = ("dual", "networks")
-_TABLES = ("__init__.py", "families.py")
+_TABLES = ("__init__.py", "families.py", "heads.py")
 
 
 def code_hash(networks: Iterable[Network], metrics: Iterable[Metric], backend: str) -> str:
@@ -36,25 +37,30 @@ def code_hash(networks: Iterable[Network], metrics: Iterable[Metric], backend: s
     metrics, the backend) the code of what it has chosen. So a new layer type, metric, backend, activation, command or
     room leaves the hashes of all other questions as they are; the question itself is in a trial's own key.
     """
-    layers: set[type[Layer]] = set()
-    activated = False
-    for network in networks:
-        layers.update(_kinds(network.layers))
-        activated |= bool(network.activation)
-    return _hash(_Choice(backend.partition(":")[0], frozenset(map(type, metrics)), frozenset(layers), activated))
+    asked = list(networks)
+    layers = frozenset(kind for network in asked for kind in _kinds(network.layers))
+    activated = any(network.activation for network in asked)
+    return _hash(_Choice(backend.partition(":")[0], *_metrics(metrics), layers, activated))
 
 
 def module_code_hash(metrics: Iterable[Metric]) -> str:
     """The same for a torch module: with the room that reads it, and without layers of ours."""
-    return _hash(_Choice("torch", frozenset(map(type, metrics)), rooms=("modules",)))
+    return _hash(_Choice("torch", *_metrics(metrics), rooms=("modules",)))
+
+
+def _metrics(metrics: Iterable[Metric]) -> tuple[frozenset[type[Metric]], frozenset[str]]:
+    """The kinds of metrics, and their losses."""
+    asked = list(metrics)
+    return frozenset(map(type, asked)), frozenset(metric.loss for metric in asked)
 
 
 @dataclass(frozen=True)
 class _Choice:
-    """What a question chooses: a backend, metrics, layer types, whether there are activations; more rooms."""
+    """What a question chooses: a backend, metrics, losses, layer types, whether there are activations; more rooms."""
 
     backend: str
     metrics: frozenset[type[Metric]]
+    losses: frozenset[str]
     layers: frozenset[type[Layer]] = frozenset()
     activated: bool = False
     rooms: tuple[str, ...] = ()
@@ -93,6 +99,8 @@ def _pieces(choice: _Choice) -> Iterator[tuple[str, str]]:
     yield "family", inspect.getsource(Family)
     for metric in sorted(choice.metrics, key=lambda kind: kind.__name__):
         yield metric.__name__, inspect.getsource(metric) + inspect.getsource(metric.layers) + _row(family_of(metric))
+    for loss in sorted(choice.losses):
+        yield loss, repr(LOSSES[loss]) + inspect.getsource(HEADS[loss])
 
 
 def _with_imports(module: str) -> set[str]:

@@ -1,17 +1,19 @@
-"""What stands between the Jacobian's dual and the metric's: mean subtraction, then the softmax sandwich.
+"""What stands between the Jacobian's dual and the metric's: mean subtraction, then the head of the loss.
 
-Mean subtraction replaces f by f - E_n f: ``P G P`` with ``P = I_C ⊗ (I - 11ᵀ/N)`` (theory.md §3). Cross-entropy
-weighs the outputs of sample n by ``Q_n = diag g - g gᵀ = R_n R_nᵀ``, ``R_n = diag √g - g √gᵀ``, g = softmax f: the
-dual is ``Rᵀ G R`` (theory.md §4). Both together: ``Rᵀ P G P R``, with the softmax of the centred logits.
+Mean subtraction replaces f by f - E_n f: ``P G P`` with ``P = I_C ⊗ (I - 11ᵀ/N)`` (theory.md §3). A loss weighs the
+outputs of sample n by ``Q_n = R_n R_nᵀ``: the dual is ``Rᵀ G R`` (theory.md §4, :mod:`empirical.dual.heads`). Both
+together: ``Rᵀ P G P R``, with R of the centred logits.
 
-Axes: duals (C, I, C, J), vectors (C, N, b), logits and probabilities (N, C).
+Axes: duals (C, I, C, J), vectors (C, N, b), logits (N, C).
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from empirical.backends.base import Array, Backend
+from empirical.dual.heads import HEADS, Head
 from meanfield.spec import Metric
 
 __all__ = ["Projection"]
@@ -25,13 +27,13 @@ class Projection:
     logits: Array
     backend: Backend
 
-    def probabilities(self) -> Array:
-        """g (N, C): softmax of the logits, mean-subtracted first if the metric is centred."""
-        xp, logits = self.backend.xp, self.logits
+    @functools.cached_property
+    def head(self) -> Head:
+        """R, of the logits less their mean over the samples if the metric is centred."""
+        logits = self.logits
         if self.metric.centered:
-            logits = logits - xp.mean(logits, axis=0, keepdims=True)
-        weights = xp.exp(logits - xp.max(logits, axis=1, keepdims=True))
-        return weights / xp.sum(weights, axis=1, keepdims=True)
+            logits = logits - self.backend.xp.mean(logits, axis=0, keepdims=True)
+        return HEADS[self.metric.loss](logits, self.backend)
 
     def dual(self, dual: Array) -> Array:
         """``Rᵀ P G P R`` of a whole dual (C, N, C, N), which is overwritten."""
@@ -50,37 +52,17 @@ class Projection:
             block -= mean[:, None, :, columns]
             block -= of_columns[:, :, :, None]
             block += grand[:, None, :, None]
-        if self.metric.loss == "cross_entropy":
-            g, swap = self.probabilities().T, self.backend.xp.permute_dims
-            block = _sandwich(block, g[:, rows, None, None], self.backend)
-            block = swap(_sandwich(swap(block, (2, 3, 0, 1)), g[:, columns, None, None], self.backend), (2, 3, 0, 1))
-        return block
+        return self.head.block(block, rows, columns)
 
     def enter(self, vectors: Array) -> Array:
         """``P R v`` for vectors (C, N, b)."""
-        xp = self.backend.xp
-        if self.metric.loss == "cross_entropy":
-            g = self.probabilities().T[:, :, None]
-            vectors = xp.sqrt(g) * vectors - g * xp.sum(xp.sqrt(g) * vectors, axis=0, keepdims=True)
-        return self._centre(vectors)
+        return self._centre(self.head.enter(vectors))
 
     def leave(self, vectors: Array) -> Array:
         """``Rᵀ P v`` for vectors (C, N, b)."""
-        xp, vectors = self.backend.xp, self._centre(vectors)
-        if self.metric.loss == "cross_entropy":
-            g = self.probabilities().T[:, :, None]
-            vectors = xp.sqrt(g) * (vectors - xp.sum(g * vectors, axis=0, keepdims=True))
-        return vectors
+        return self.head.leave(self._centre(vectors))
 
     def _centre(self, vectors: Array) -> Array:
         if not self.metric.centered:
             return vectors
         return vectors - self.backend.xp.mean(vectors, axis=1, keepdims=True)
-
-
-def _sandwich(dual: Array, g: Array, backend: Backend) -> Array:
-    """``Rᵀ G``, overwriting G: ``Rᵀ x = √g (x - g·x)`` on the first axis; g is (C, I, 1, 1)."""
-    mean = sum(g[k, ...] * dual[k, ...] for k in range(dual.shape[0]))
-    for k in range(dual.shape[0]):
-        dual[k, ...] = backend.xp.sqrt(g[k, ...]) * (dual[k, ...] - mean)
-    return dual

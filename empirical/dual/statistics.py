@@ -13,7 +13,7 @@ from empirical.dual import eigen
 from empirical.dual.lanczos import RitzPairs
 from empirical.dual.projection import Projection
 from empirical.record import Extent, Statistics
-from meanfield.spec import Metric
+from meanfield.spec import LOSSES, Metric
 
 __all__ = ["PowerSums", "Scope", "from_dual", "outlier_count", "statistics"]
 
@@ -43,8 +43,8 @@ class PowerSums:
 
 
 def outlier_count(metric: Metric, outputs: int) -> int:
-    """How many of the largest eigenvalues count as outliers: C, C - 1 for cross-entropy, none if centred."""
-    return 0 if metric.centered else outputs - (metric.loss == "cross_entropy")
+    """How many of the largest eigenvalues count as outliers: one for each output the loss sees, none if centred."""
+    return 0 if metric.centered else outputs - LOSSES[metric.loss].unseen
 
 
 def from_dual(

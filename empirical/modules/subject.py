@@ -10,7 +10,6 @@ from torch import nn
 
 from empirical.backends.base import Array
 from empirical.backends.torch import TorchBackend
-from empirical.measurement import check_outputs as check_number_of_outputs
 from empirical.modules.checking import check_layer, check_outputs, check_shape, generator
 from empirical.modules.memory import check_memory
 from empirical.modules.tracing import Trace, pass_through
@@ -49,7 +48,7 @@ def subject_of(
     check_shape(first.outputs, 1)
     for asked in metrics:
         check_layer(asked, len(first.calls))
-        check_number_of_outputs(asked, first.outputs.shape[1])
+        asked.check_outputs(first.outputs.shape[1])
     check_memory(first, len(x), memory, backend)
     x = x.requires_grad_(x.is_floating_point())
     trace = _run(model, state, x, backend)

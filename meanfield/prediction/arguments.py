@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from meanfield.spec import Metric, Network
+from meanfield.spec import LOSSES, Metric, Network
 
 __all__ = ["broadcast_sizes", "check_question", "sizes", "usable_logits"]
 
@@ -19,11 +19,9 @@ def check_question(network: Network, metric: Metric, order: str, given_logits: b
         raise TypeError(f"network: expected a Network, got {network!r}")
     if order not in ("leading", "refined"):
         raise ValueError(f"order: expected leading or refined, got {order!r}")
-    if metric.loss == "cross_entropy" and network.outputs == 1:
-        raise ValueError("outputs: expected at least 2 for cross_entropy, since the softmax of one is constant, got 1")
-    if metric.loss == "cross_entropy" and order == "refined" and (metric.centered or given_logits):
+    if LOSSES[metric.loss].of_logits and order == "refined" and (metric.centered or given_logits):
         case = "centered" if metric.centered else "given logits and"
-        raise ValueError(f"order: expected leading for {case} cross_entropy, got 'refined'")
+        raise ValueError(f"order: expected leading for {case} {metric.loss}, got 'refined'")
     if order == "refined" and min(network.weight_variance) == 0:
         raise ValueError("weight_variance: expected positive numbers for the refined order, got 0.0")
     metric.check(network)
@@ -43,7 +41,7 @@ def sizes(field: str, value: ArrayLike) -> Integers:
 
 def usable_logits(value: ArrayLike, network: Network, metric: Metric, samples: Integers) -> Floats:
     """The logits f (N × C) of one network."""
-    if metric.loss != "cross_entropy":
+    if not LOSSES[metric.loss].of_logits:
         raise ValueError(f"logits: expected none for the loss {metric.loss!r}, got an array")
     try:
         logits = np.asarray(value, dtype=np.float64)

@@ -13,7 +13,7 @@ from meanfield.prediction.arguments import broadcast_sizes, check_question, size
 from meanfield.prediction.orders import ORDERS
 from meanfield.propagation.inputs import as_inputs
 from meanfield.propagation.recursion import order_parameters, usable
-from meanfield.spec import Metric, MetricLike, Network, as_metric
+from meanfield.spec import LOSSES, Metric, MetricLike, Network, as_metric
 
 __all__ = ["LAW_OF_LOGITS", "critical_learning_rate", "largest_of", "predict"]
 
@@ -70,7 +70,7 @@ def predict(
     setting = Setting.of(network, metric, parameters, widths, counts, inputs)
     spectrum, validity, warnings = ORDERS[order].find(setting, given)
     largest = largest_of(spectrum.outliers)
-    of_logits = metric.loss == "cross_entropy" and given is None and order == "leading"
+    of_logits = LOSSES[metric.loss].of_logits and given is None and order == "leading"
     return Prediction(
         network=network,
         metric=metric,

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from meanfield.kernels.logits import given_logits
 from meanfield.kernels.setting import Setting
 from meanfield.prediction.answer import Prediction
+from meanfield.spec import LOSSES
 
 __all__ = ["outlier_eigenvectors"]
 
@@ -41,7 +42,7 @@ def outlier_eigenvectors(prediction: Prediction, logits: ArrayLike | None = None
         raise ValueError(
             f"prediction: expected one at one width and samples, got the shape {np.shape(prediction.width)}"
         )
-    softmax = prediction.metric.loss == "cross_entropy"
+    softmax = LOSSES[prediction.metric.loss].of_logits
     if softmax != (logits is not None):
         raise ValueError(
             f"logits: expected {'an array' if softmax else 'none'} for the loss {prediction.metric.loss!r}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +17,7 @@ from meanfield.leading.spectra import Spectrum, softmax_spectrum, spectrum_stati
 if TYPE_CHECKING:
     from meanfield.finite_width.validity import Validity
 
-__all__ = ["ORDERS", "Found", "Order"]
+__all__ = ["LEADING", "ORDERS", "REFINED", "Found", "Order"]
 
 Floats = NDArray[np.float64]
 
@@ -36,30 +37,40 @@ class Order(NamedTuple):
     find: Callable[[Setting, Floats | None], Found]
 
 
-def _leading(setting: Setting, logits: Floats | None) -> Found:
-    spectrum, reasons = judge(setting.metric, setting.kernel, _spectrum(setting, logits))
-    return Found(spectrum, None, reasons)
+def _squared(setting: Setting, logits: Floats | None) -> Spectrum:
+    return spectrum_statistics(setting.kernel)
 
 
-def _spectrum(setting: Setting, logits: Floats | None) -> Spectrum:
-    kernel, metric = setting.kernel, setting.metric
-    if metric.loss == "mse":
-        return spectrum_statistics(kernel)
+def _softmax(setting: Setting, logits: Floats | None) -> Spectrum:
+    metric, outputs = setting.metric, setting.kernel.outputs
 
     def ensemble(samples: int) -> Ensemble:
         if logits is not None:
             return given_logits(logits, metric.centered)
-        return draw_ensemble(setting.parameters, kernel.outputs, samples, metric.centered)
+        return draw_ensemble(setting.parameters, outputs, samples, metric.centered)
 
-    return softmax_spectrum(kernel, ensemble)
+    return softmax_spectrum(setting.kernel, ensemble)
+
+
+LEADING: Mapping[str, Callable[[Setting, Floats | None], Spectrum]] = {"mse": _squared, "cross_entropy": _softmax}
+"""Loss → its spectrum to leading order."""
+
+REFINED: Mapping[str, tuple[str, str]] = {
+    "mse": ("refined", "refine"),
+    "cross_entropy": ("softmax_law", "refine_softmax"),
+}
+"""Loss → the file of :mod:`meanfield.finite_width` that refines its spectrum, loaded when asked for, and function."""
+
+
+def _leading(setting: Setting, logits: Floats | None) -> Found:
+    spectrum, reasons = judge(setting.metric, setting.kernel, LEADING[setting.metric.loss](setting, logits))
+    return Found(spectrum, None, reasons)
 
 
 def _refined(setting: Setting, logits: Floats | None) -> Found:
-    if setting.metric.loss == "mse":
-        from meanfield.finite_width.refined import refine as refined
-    else:
-        from meanfield.finite_width.softmax_law import refine_softmax as refined
-    return Found(*refined(setting))
+    file, function = REFINED[setting.metric.loss]
+    refine = getattr(importlib.import_module(f"meanfield.finite_width.{file}"), function)
+    return Found(*refine(setting))
 
 
 ORDERS: Mapping[str, Order] = {

@@ -5,7 +5,8 @@ What all three packages speak.
 
 from meanfield.spec.checks import digest, positive_integer
 from meanfield.spec.layers import LAYERS, Activate, Layer, Linear
-from meanfield.spec.metric import FIM, LOSSES, METRICS, NTK, InputMetric, Loss, Metric, MetricLike, as_metric
+from meanfield.spec.losses import LOSSES, Loss
+from meanfield.spec.metric import FIM, METRICS, NTK, InputMetric, Metric, MetricLike, as_metric
 from meanfield.spec.network import ActivationLike, Network
 from meanfield.spec.states import LayerState, OrderParameters
 

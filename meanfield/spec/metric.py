@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from meanfield.spec.checks import integer
+from meanfield.spec.losses import LOSSES
 
 if TYPE_CHECKING:
     from meanfield.spec.network import Network
 
-__all__ = ["FIM", "LOSSES", "METRICS", "NTK", "InputMetric", "Loss", "Metric", "MetricLike", "as_metric"]
+__all__ = ["FIM", "METRICS", "NTK", "InputMetric", "Metric", "MetricLike", "as_metric"]
 
 MetricLike: TypeAlias = "Metric | str | Mapping[str, Any]"
-Loss = Literal["mse", "cross_entropy"]
-LOSSES: tuple[Loss, ...] = ("mse", "cross_entropy")
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Metric:
     """
 
     layer: int | None = None
-    loss: Loss = "mse"
+    loss: str = "mse"
     centered: bool = False
 
     family: ClassVar[str]
@@ -51,8 +50,16 @@ class Metric:
         """The layers ``layer`` may name in a network of this depth."""
         return range(1, depth + 1)
 
+    def check_outputs(self, outputs: int) -> None:
+        """Raise ``ValueError`` for so few outputs that the loss sees none of them: the metric is zero then."""
+        unseen = LOSSES[self.loss].unseen
+        if outputs <= unseen:
+            expected = f"at least {unseen + 1} for {self.loss}"
+            raise ValueError(f"outputs: expected {expected} (with {unseen} the metric is zero), got {outputs}")
+
     def check(self, network: Network) -> None:
-        """Raise ``ValueError`` if ``layer`` does not exist in ``network``."""
+        """Raise ``ValueError`` if ``layer`` does not exist in ``network``, or the loss sees none of its outputs."""
+        self.check_outputs(network.outputs)
         allowed = self.layers(network.depth)
         if self.layer is not None and self.layer not in allowed:
             raise ValueError(
@@ -69,7 +76,7 @@ class Metric:
         """A short name for tables, for example ``"FIM, layer 2, cross-entropy"``."""
         parts = [self.title]
         parts += [] if self.layer is None else [f"layer {self.layer}"]
-        parts += ["cross-entropy"] if self.loss == "cross_entropy" else []
+        parts += [LOSSES[self.loss].title] if LOSSES[self.loss].title else []
         parts += ["centered"] if self.centered else []
         return ", ".join(parts)
 

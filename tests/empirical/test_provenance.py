@@ -96,6 +96,12 @@ EDITS = {
         appended((f"{LAYERS}/doubled.py", LAYER), (f"{LAYERS}/__init__.py", LAYER + "DRAW[Doubled] = None\n")), "",
     ),
     "new metric": (appended(("empirical/dual/families.py", FAMILY)), ""),
+    "new head": (
+        appended(("empirical/dual/heads.py", "HEADS['x'] = Bare\n"), ("meanfield/spec/losses.py", "LOSSES['x'] = 1\n")), "",
+    ),
+    "the bare head": (
+        replaced("empirical/dual/heads.py", "return block\n", "return 1 * block\n"), "fim ntk torch linear module",
+    ),
     "new backend": (
         appended((f"{BACKENDS}/jax.py", "1\n"), (f"{BACKENDS}/__init__.py", "BACKENDS['jax'] = ('x', 'X', '')\n")), "",
     ),
@@ -135,9 +141,8 @@ def test_the_copy_is_what_runs_here(before):
 
 
 def test_layers_metrics_and_backend_choose_and_nothing_else():
-    assert code_hash([NET], [FIM()], "numpy") == code_hash(
-        [Network(5, "relu", 1.0)], [FIM(2, "cross_entropy")], "numpy"
-    )
+    assert code_hash([NET], [FIM()], "numpy") == code_hash([Network(5, "relu", 1.0)], [FIM(2)], "numpy")
+    assert code_hash([NET], [FIM()], "numpy") != code_hash([NET], [FIM(loss="cross_entropy")], "numpy")
     assert code_hash([NET], [FIM(), NTK()], "numpy") == code_hash([NET, NET], [NTK(), FIM(), FIM(1)], "numpy")
     assert code_hash([NET], [InputMetric()], "torch:cuda") == code_hash([NET], [InputMetric()], "torch")
 

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfield.spec import Metric, Network
+from meanfield.spec import LOSSES, Metric, Network
 from verify.judging.extrapolation import Fit, fit_limit, least_squares, powers
 from verify.judging.inference import Estimate, combination, mean_of
 from verify.judging.observations import Observation
@@ -117,7 +117,7 @@ def _fit(
 ) -> Fit | None:
     """The ratio extrapolated to infinite width, if there are widths enough."""
     first = line[0]
-    equal_outliers = first.metric.loss == "mse" and first.cell.network.outputs > 1
+    equal_outliers = not LOSSES[first.metric.loss].of_logits and first.cell.network.outputs > 1
     declared = powers(first.statistic, equal_outliers, first.order)
     if len(line) < max(MINIMUM_WIDTHS, len(declared)):
         return None
