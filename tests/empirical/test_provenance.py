@@ -97,7 +97,8 @@ EDITS = {
     ),
     "new metric": (appended(("empirical/dual/families.py", FAMILY)), ""),
     "new head": (
-        appended(("empirical/dual/heads.py", "HEADS['x'] = Bare\n"), ("meanfield/spec/losses.py", "LOSSES['x'] = 1\n")), "",
+        appended(("empirical/dual/heads.py", "HEADS['x'] = Bare\n"), ("meanfield/spec/losses.py", "LOSSES['x'] = 1\n")),
+        "",
     ),
     "the bare head": (
         replaced("empirical/dual/heads.py", "return block\n", "return 1 * block\n"), "fim ntk torch linear module",
