@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from meanfield import Network, order_parameters
 from meanfield.propagation.expectations import Found, Quadrature
-from meanfield.propagation.recursion import MAPS, OrderParameters, order_parameters_grid
+from meanfield.propagation.recursion import MAPS, OrderParameters, _through, order_parameters_grid
 from meanfield.propagation.state import Covariance, State
 from meanfield.spec.activations import Activation
 
@@ -205,3 +205,21 @@ def test_the_error_that_is_carried_is_the_error_that_is_made(weight: float) -> N
     same, other = (abs(float(b - a)) for a, b in zip(true.covariance[:2], off.covariance[:2], strict=True))
     assert float(off.same_error) == pytest.approx(same, rel=1e-3)
     assert 0.99 * other <= float(off.other_error) <= 2 * other
+
+
+def test_the_error_stated_is_no_less_than_what_is_made_forward_and_backward() -> None:
+    """The states of a network whose every expectation is off, against the error stated with them."""
+    network, inputs = Network(7, "tanh", 3.0, 0.3), Covariance(np.float64(1.0), np.float64(0.0), np.float64(1.0))
+
+    def through(source: Quadrature) -> tuple[OrderParameters, float]:
+        states, error = _through([MAPS[type(layer)](layer, source) for layer in network.layers], State(inputs, True))
+        return OrderParameters(states), error
+
+    (true, least), (off, error) = through(Quadrature()), through(Off())
+    assert least < 1e-10
+    made = {name: np.max(np.abs(getattr(off, name) / getattr(true, name) - 1)) for name in ("q", "backward")}
+    assert made["backward"] > 1e-7
+    assert made["q"] <= error
+    assert made["backward"] <= error < 20 * max(made.values())
+    forward = max(float(_outputs(network, Off()).same_error), float(_outputs(network, Off()).other_error))
+    assert error >= forward / float(off.q[-1])
