@@ -59,11 +59,6 @@ class Trace:
         found = {(call.name, kind): getattr(call, kind) for call in self.calls for kind in (GIVEN, MADE)}
         return {place: x for place, x in found.items() if x is not None}
 
-    def shares(self, call: Call) -> bool:
-        """Whether a parameter of this layer is another layer's, too."""
-        owned = [p for other in self.calls for p in other.module.parameters(recurse=False)]
-        return any(sum(p is other for other in owned) > 1 for p in call.parameters.values())
-
     def pull(self, cotangents: Iterable[torch.Tensor]) -> dict[Place, torch.Tensor]:
         """``Σ v·∂f/∂x`` (B, ...) of every noted tensor x that has a gradient, for cotangents v (N, C)."""
         usable = {place: x for place, x in self.tensors.items() if x.requires_grad}

@@ -86,11 +86,10 @@ def _ways(subject: Subject, call: Call, own: tuple[str, ...]) -> Iterator[_Way]:
 
 
 def _closed_form(subject: Subject, call: Call, own: tuple[str, ...]) -> Callable[[], Contribution] | None:
-    """That of a plain layer called once whose weight counts and is no other layer's."""
+    """That of a plain layer whose weight counts; where it is called twice, or another layer's too, the check tells."""
     given, made = (subject.signals.get((call.name, kind)) for kind in (GIVEN, MADE))
     counted = {n.rpartition(".")[2] for n in own}
-    usable = call.plain and call.count == 1 and "weight" in counted and not subject.whole.shares(call)
-    if not usable or given is None or made is None or made.gradient is None:
+    if not call.plain or "weight" not in counted or given is None or made is None or made.gradient is None:
         return None
     value, gradient = given.value, made.gradient
     return lambda: of_positions(call.module, value, gradient, "bias" in counted, subject.backend)

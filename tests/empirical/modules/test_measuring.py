@@ -246,8 +246,10 @@ def test_float32_is_computed_in_float32_whatever_is_set():
 def test_a_layer_that_gives_a_wrong_product_is_told(monkeypatch):
     monkeypatch.setattr("empirical.modules.ways.of_rows", lambda rows, backend: (of_rows(rows, backend)[0] * 1.01, 1.0))
     model, x = Tied().eval(), torch.randn(4, 4)
-    with pytest.raises(ArithmeticError, match=r"\|Jᵀv\|² of layer 1"):
+    with pytest.raises(ArithmeticError, match=r"layer 1, 'a' \(Linear\): expected .* \|Jᵀv\|² of layer 1"):
         measure_module(model, x, FIM())
+    with pytest.raises(ArithmeticError, match=r"\|Jᵀv\|² of the input of layer 1"):
+        measure_module(model, x, InputMetric(0))
 
 
 def test_memory_is_planned_before_the_passes():

@@ -117,6 +117,43 @@ def siamese(self, x):
     return self.head(left * right)
 
 
+def hamiltonian(self, x):
+    """The gradient of an energy that the model computes inside."""
+    x = x.requires_grad_()
+    energy = self.b(torch.tanh(self.a(x))).sum()
+    (slope,) = torch.autograd.grad(energy, x, create_graph=True)
+    return torch.cat([slope[:, 2:], -slope[:, :2]], 1)
+
+
+def packed_by_content(self, x):
+    lengths = 1 + (x[:, :, 0] > 0).sum(1).clamp(max=x.shape[1] - 1)
+    _, last = self.cell(nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False))
+    return self.head(last[-1])
+
+
+def half_of_them_frozen(self, x):
+    return self.b(torch.tanh(self.a(x)).detach()) + self.skip(x)
+
+
+def sorted_tokens(self, x):
+    """Tokens in the order of their scores, all samples' in one batch."""
+    scores = self.score(x)[:, :, 0]
+    order = scores.argsort(1)
+    best = torch.gather(x, 1, order[:, :2, None].expand(-1, -1, x.shape[2]))
+    return self.head(torch.tanh(self.a(best.reshape(-1, x.shape[2]))).reshape(len(x), -1))
+
+
+def rolled(self, x):
+    """A matrix of batch × batch inside, whose diagonal counts."""
+    h = torch.tanh(self.a(x))
+    return torch.einsum("nmk,nm->nk", self.b(h)[:, None, :].expand(-1, len(x), -1), torch.eye(len(x)))
+
+
+def siamese_of_numbers(self, x):
+    left, right = torch.tanh(self.a(torch.cat([x[:, :4], x[:, 4:]]).double() / 3)).chunk(2)
+    return self.head(left * right)
+
+
 def positions(self, x):
     ids = torch.arange(x.shape[1])[None]
     h = self.tokens(x) + self.mix(self.places(ids))
@@ -203,6 +240,10 @@ CASES = {
     "time first": Case(time_first(3), (3, 3), {"a": CLOSED, "b": CLOSED}),
     "frames in the batch": Case(lambda: Chain(frames, a=nn.Linear(3, 5), head=nn.Linear(5, 2)), (4, 3), {"a": CLOSED}),
     "siamese": Case(lambda: Chain(siamese, a=nn.Linear(4, 5), head=nn.Linear(5, 2)), (8,), {"a": CLOSED}),
+    "siamese, of whole numbers": Case(
+        lambda: Chain(siamese_of_numbers, a=nn.Linear(4, 5), head=nn.Linear(5, 2)),
+        torch.arange(32).reshape(4, 8) ** 2 % 7, {"a": CLOSED},
+    ),
     "position ids": Case(
         lambda: Chain(positions, tokens=nn.Linear(3, 5), places=nn.Embedding(6, 4), mix=nn.Linear(4, 5),
                       head=nn.Linear(5, 2)),
@@ -247,6 +288,18 @@ CASES = {
     "frozen": Case(frozen, (4,), {"0": "no parameters that count", "1": AUTOGRAD, "3": FUNC}, which="trainable"),
     "frozen, all": Case(frozen, (4,), {"0": CLOSED}),
     # More of each kind.
+    "energy inside": Case(lambda: Chain(hamiltonian, **pair()), (4,), {"a": AUTOGRAD, "b": AUTOGRAD}),
+    "packed by content": Case(
+        lambda: Chain(packed_by_content, cell=nn.GRU(3, 4), head=nn.Linear(4, 2)), (4, 3), {"cell": AUTOGRAD}
+    ),
+    "partly detached": Case(
+        lambda: Chain(half_of_them_frozen, skip=nn.Linear(4, 3), **pair()), (4,), {"a": CLOSED, "b": CLOSED}
+    ),
+    "sorted tokens": Case(
+        lambda: Chain(sorted_tokens, score=nn.Linear(3, 1), a=nn.Linear(3, 4), head=nn.Linear(8, 2)), (5, 3),
+        {"score": CLOSED, "a": CLOSED},
+    ),
+    "batch by batch": Case(lambda: Chain(rolled, **pair()), (4,), {"a": CLOSED, "b": CLOSED}),
     "samples backwards": Case(lambda: Chain(backwards, **pair()), (4,), {"a": CLOSED}, {"a:given", "a:made"}),
     "image frames in the batch": Case(
         lambda: Chain(image_frames, a=nn.Conv2d(1, 2, 2), head=nn.Linear(8, 2)), (3, 1, 3, 3), {"a": CLOSED}

@@ -51,6 +51,12 @@ def scripted():
         return nn.Sequential(torch.jit.trace(nn.Linear(5, 4), torch.ones(1, 5)), nn.Linear(4, 3))
 
 
+def compiled():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.compile(nn.Linear(5, 3))
+
+
 def low_products(self, x):
     return (self.layer(x).float() @ torch.randn(3, 3, generator=torch.Generator().manual_seed(1)).float()).to(x.dtype)
 
@@ -153,6 +159,12 @@ def test_each_has_its_own_sentence(name):
     with pytest.raises((ValueError, TypeError), match=words) as caught:
         measure_module(model.eval(), x, FIM())
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow  # torch.compile takes seconds to import
+def test_a_compiled_model_is_told():
+    with pytest.raises(ValueError, match="model: expected the module itself, got it compiled; measure its ._orig_mod"):
+        measure_module(compiled().eval(), X, FIM())
 
 
 def test_none_is_trainable():
