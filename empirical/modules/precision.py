@@ -13,13 +13,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 __all__ = ["lower_precision"]
 
 
-def lower_precision(model: nn.Module, run: Callable[[], Any], dtype: torch.dtype) -> str:
-    """One sentence that tells the lowest precision met in a pass, or nothing where none is below ``dtype``."""
+def lower_precision(model: nn.Module, run: Callable[[], Any], dtype: torch.dtype, deviation: float = 0.0) -> str:
+    """One sentence that tells the lowest precision met in a pass, or nothing where none is below ``dtype``, or none so
+    low that it explains this relative ``deviation``."""
     stack: list[str] = []
     seen = _Seen(stack)
     with torch.enable_grad(), _names(model, stack), seen, suppress(Exception):  # failing passes, too
         run()
-    if seen.lowest is None or _eps(seen.lowest) <= _eps(dtype):
+    if seen.lowest is None or _eps(seen.lowest) <= _eps(dtype) or deviation > _eps(seen.lowest) ** 0.5:
         return ""
     helps = "; dtype='float32' measures it in that precision" if _eps(seen.lowest) <= _eps(torch.float32) else ""
     wanted, got = (str(kind).removeprefix("torch.") for kind in (dtype, seen.lowest))

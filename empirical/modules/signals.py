@@ -14,6 +14,7 @@ A tensor whose shape isn't the same for all samples, or that some don't meet, ha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -21,7 +22,7 @@ import torch
 
 from empirical.modules.tracing import Place, Replica, Trace
 
-__all__ = ["ONE_BY_ONE", "WHOLE_BATCH", "Part", "Signal", "is_close", "signals_of"]
+__all__ = ["ONE_BY_ONE", "WHOLE_BATCH", "Part", "Signal", "deviation", "is_close", "signals_of"]
 
 WHOLE_BATCH, ONE_BY_ONE = "whole batch", "sample by sample"
 
@@ -144,9 +145,17 @@ def _one_by_one(replica: Replica, x: torch.Tensor, wanted: set[Place], v: torch.
 
 def is_close(found: torch.Tensor, expected: torch.Tensor) -> bool:
     """Up to rounding, against the largest number expected."""
+    rounding = float(torch.finfo(expected.dtype).eps) ** 0.75
+    return bool(deviation(found, expected) <= rounding)
+
+
+def deviation(found: torch.Tensor, expected: torch.Tensor) -> float:
+    """The largest difference, against the largest number expected; ∞ for other shapes."""
     if found.shape != expected.shape:
-        return False
+        return math.inf
     if not expected.numel():
-        return True
-    rounding = torch.finfo(expected.dtype).eps ** 0.75
-    return bool(((found - expected).abs() <= rounding * expected.abs().max()).all())
+        return 0.0
+    difference, scale = (float(x.detach().abs().max()) for x in (found - expected, expected))
+    if not math.isfinite(difference):
+        return math.inf
+    return difference / scale if scale else math.inf if difference else 0.0

@@ -72,13 +72,15 @@ def check_layer(metric: Metric, trace: Trace, replica: Replica) -> None:
 def _run(replica: Replica, x: torch.Tensor, backend: TorchBackend) -> Trace:
     try:
         return replica.trace(x)
-    except (RuntimeError, TypeError, IndexError, NotImplementedError) as error:
-        if backend.is_out_of_memory(error):
+    except Exception as error:
+        if backend.is_out_of_memory(error) or isinstance(error, ValueError):
             raise
-        if sentence := lower_precision(replica.model, lambda: replica(x), replica.dtype):
-            raise ValueError(sentence) from error
+        reason = _reason(error) or type(error).__name__
+        sentence = lower_precision(replica.model, lambda: replica(x), replica.dtype) if "type" in reason else ""
         got = f"shape {tuple(x.shape)} and {x.dtype}"
-        raise ValueError(f"inputs: expected samples that the model takes, got {got}: {_reason(error)}") from error
+        raise ValueError(
+            sentence or f"inputs: expected samples that the model takes in any number, got {got}: {reason}"
+        ) from error
 
 
 def _pulled(replica: Replica, trace: Trace, v: torch.Tensor) -> dict[str, float]:

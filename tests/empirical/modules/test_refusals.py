@@ -112,6 +112,22 @@ REFUSED = {
     ),
     "scripted part": (scripted(), X, "got a ScriptModule at '0'|got a TopLevelTracedModule at '0'"),
     "data parallel": (nn.DataParallel(nn.Linear(5, 3)), X, "got it wrapped in DataParallel; measure its .module"),
+    "mixing, with float32 inside": (
+        Model(lambda self, x: self.layer(x - x.mean(0)) + 0 * x.float().sum(1, keepdim=True)),
+        X,
+        "outputs of one sample each, got ones that mix samples",
+    ),
+    "a shape that doesn't fit, with float32 inside": (
+        Model(lambda self, x: self.layer(x.float().double()[:, :4])),
+        X,
+        r"inputs: expected samples that the model takes in any number, got shape \(1, 5\)",
+    ),
+    "a number of samples of its own": (
+        Model(lambda self, x: self.layer(x.view(4, 5))),
+        X,
+        r"that the model takes in any number, got shape \(1, 5\)",
+    ),
+    "an attribute that it hasn't": (Model(lambda self, x: self.head(x)), X, "got shape .* has no attribute 'head'"),
     "lazy": (nn.Sequential(nn.LazyLinear(4), nn.Linear(4, 3)), X, "got lazy ones.*in 0.weight"),
     "meta model": (
         nn.Linear(5, 3, device="meta"),
@@ -163,7 +179,9 @@ def test_each_has_its_own_sentence(name):
 
 @pytest.mark.slow  # torch.compile takes seconds to import
 def test_a_compiled_model_is_told():
-    with pytest.raises(ValueError, match="model: expected the module itself, got it compiled; measure its ._orig_mod"):
+    with pytest.raises(
+        ValueError, match=r"model: expected the module itself, got it compiled; measure its \._orig_mod"
+    ):
         measure_module(compiled().eval(), X, FIM())
 
 
