@@ -24,12 +24,13 @@ def comparison_of(store: Store) -> Comparison:
     return compare(store.sweep(), store.trials())
 
 
-def report(store: Store | str | Path, directory: str | Path) -> dict[str, Path]:
+def report(store: Store | str | Path, directory: str | Path, *, force: bool = False) -> dict[str, Path]:
     """Write the report of a store into ``directory``: paths by kind, ``html``, ``markdown``, ``json``, ``csv``.
+    An earlier report there is replaced, other files only with ``force``.
 
     Raises
     ------
-    ValueError, OSError
+    ValueError
         If the store can't be read or has no finished trial, or the directory can't be written.
     """
     from verify.keeping.store import Store
@@ -37,5 +38,5 @@ def report(store: Store | str | Path, directory: str | Path) -> dict[str, Path]:
 
     if not isinstance(store, Store):
         with Store.open(store) as opened:
-            return report(opened, directory)
-    return write_report(Document(comparison_of(store), store.run_facts()), directory)
+            return report(opened, directory, force=force)
+    return write_report(Document(comparison_of(store), store.run_facts()), directory, force=force)

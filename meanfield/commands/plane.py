@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,8 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from meanfield.commands.shared import writable
+from meanfield.commands.shared import Force, pictures, spelled
+from meanfield.files import free
 from meanfield.text import format_table
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def phase(
     metric: Annotated[str, typer.Option(help="fim, ntk or input_metric.")] = "fim",
     plot: Annotated[Path | None, typer.Option(help="Draw the plane into this file (svg, png or pdf).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    force: Force = False,
 ) -> None:
     """Fixed points, χ_1 and depth scales of deep networks; with ranges, the plane of initialisations.
 
@@ -62,7 +63,7 @@ def phase(
     if show not in _SHOWN:
         raise ValueError(f"show: expected one of {', '.join(_SHOWN)}, got {show!r}")
     if plot is not None:
-        writable("plot", plot)
+        free("plot", plot, force=force, ours=pictures())
     weight, bias = _numbers("weight_variance", weight_variance), _numbers("bias_variance", bias_variance)
     sizes = {"depth": depth, "width": width, "samples": samples}
     asked = _asked(show, metric, sizes)
@@ -75,7 +76,7 @@ def phase(
 
         draw_plane(diagram, values, show, activation, plot, _setting(grid))
     if as_json:
-        typer.echo(json.dumps(_plain(diagram, edge, show, values, grid), ensure_ascii=False))
+        typer.echo(spelled(_plain(diagram, edge, show, values, grid)))
         return
     typer.echo(_table(diagram, show, values if grid else None))
     typer.echo("edge of chaos: " + ", ".join(f"σ_w² = {w:.6g} at σ_b² = {b:g}" for w, b in _ends(edge, bias)))
