@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
+MOST_NETWORKS = 10**5  # all are shown at the end; a sweep of `verify` stores them
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Measurement of real random networks.")
 
 
@@ -64,6 +66,8 @@ def measure(
     network = network_of(depth, activation, weight_variance, bias_variance, outputs, width_ratio)
     questions = [as_metric({"family": m, "layer": layer, "loss": loss, "centered": centered}) for m in metric]
     root, count = as_seed(seed), positive_integer("trials", trials)
+    if count > MOST_NETWORKS:
+        raise ValueError(f"trials: expected at most {MOST_NETWORKS} networks, got {count}")
     seeds = [root] if count == 1 else root.spawn(count)
     asked: dict[str, Any] = {
         "width": width, "samples": samples, "backend": backend, "dtype": dtype, "spectrum": spectrum,

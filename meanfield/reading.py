@@ -26,7 +26,7 @@ def read_array(field: str, path: Path) -> NDArray[Any]:
     """
     try:
         if not path.is_file():
-            raise OSError("there is no such file")
+            raise OSError("there is no such ordinary file")
         return _sized_array(path)
     except (OSError, ValueError, EOFError, TypeError, MemoryError, SyntaxError, RecursionError) as error:
         cause = " ".join(str(error).split()) or type(error).__name__

@@ -80,12 +80,14 @@ def run(
     Example: verify run quick --store quick.sqlite --set run.trials=50
     """
     from verify.judging.sequential import until_decided
+    from verify.running.estimates import check_fits
     from verify.running.runner import default_path
     from verify.running.runner import run as run_sweep
 
     asked = _read(sweep, change, size)
     if dry_run:
         return _estimate(asked, jobs, dask)
+    check_fits(asked)
     path = store or default_path(asked)
     folder = _report_folder(report, path, force)
     options: dict[str, Any] = {"retry_failed": retry_failed, "mix_code": mix_code, "progress": not quiet}
@@ -94,7 +96,9 @@ def run(
         limit = asked.run.trials if most is None else most
         finished = until_decided(asked, limit, lambda look: run_sweep(look, path, **options))
     except KeyboardInterrupt:
-        raise typer.Abort(_how_to_go_on(path)) from None
+        from verify.outcome import how_to_go_on
+
+        raise typer.Abort(how_to_go_on(path)) from None
     with finished:
         return _conclude(finished, folder, check, force)
 
@@ -168,20 +172,25 @@ def merge(
     """
     from verify.running.merging import merge as merge_stores
 
-    merge_stores(stores, out, mix_code=mix_code)
+    typer.echo(merge_stores(stores, out, mix_code=mix_code))
 
 
 @app.command()
 def diff(
     first: Annotated[Path, typer.Argument(metavar="A", help="A store.")],
     second: Annotated[Path, typer.Argument(metavar="B", help="Another: of another device, version or seed.")],
+    check: Annotated[bool, typer.Option("--check", help="Exit with 0 if they agree, 1 if they differ.")] = False,
+    tolerance: Annotated[
+        float, typer.Option(help="How far two measurements of the same network may be apart, relatively.")
+    ] = 1e-3,
+    alpha: Annotated[float, typer.Option(help="Level of the test where networks differ.")] = 0.05,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Put what two stores have both measured side by side.
+) -> int:
+    """Put what two stores have both measured side by side: whether they agree, then each statistic.
 
     Example: verify diff numpy.sqlite cupy.sqlite
     """
-    from verify.judging.difference import difference
+    from verify.judging.difference import agreement, difference
     from verify.keeping.store import Store
     from verify.reporting.names import network_names
     from verify.reporting.tables.difference import difference_table
@@ -189,7 +198,9 @@ def diff(
     with Store.open(first) as a, Store.open(second) as b:
         found = difference(a.sweep(), a.trials(), b.sweep(), b.trials())
     table = difference_table(found, network_names(d.cell.network for d in found))
-    typer.echo(spelled(table.records()) if as_json else table.to_text())
+    verdict, sentence = agreement(found, tolerance, alpha)
+    typer.echo(spelled(table.records()) if as_json else f"{sentence}\n\n{table.to_text()}")
+    return EXIT[verdict] if check else 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -236,15 +247,3 @@ def _report_folder(asked: Path | None, store: Path, force: bool) -> Path:
 
     beside = store.with_suffix("") if store.suffix else store.with_name(f"{store.name}-report")
     return report_folder("report", asked or beside, force=force)
-
-
-def _how_to_go_on(path: Path) -> str:
-    from verify.keeping.store import Store, StoreError
-
-    try:
-        with Store.open(path) as store:
-            counts = store.counts()
-    except StoreError:  # it wasn't made yet
-        return "interrupted; nothing is stored yet"
-    total = sum(counts.values())
-    return f"interrupted; {total - counts['pending']} of {total} trials are in {path}, the same command goes on"

@@ -1,4 +1,4 @@
-"""From a store to its report: read, compare, write."""
+"""From a store to its report: read, compare, write; or how far it is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from verify.judging.verdict import Comparison
     from verify.keeping.store import Store
 
-__all__ = ["comparison_of", "report"]
+__all__ = ["comparison_of", "how_to_go_on", "report"]
 
 
 def comparison_of(store: Store) -> Comparison:
@@ -40,3 +40,16 @@ def report(store: Store | str | Path, directory: str | Path, *, force: bool = Fa
         with Store.open(store) as opened:
             return report(opened, directory, force=force)
     return write_report(Document(comparison_of(store), store.run_facts()), directory, force=force)
+
+
+def how_to_go_on(path: Path) -> str:
+    """After an interrupt: how much of a run is stored."""
+    from verify.keeping.store import Store, StoreError
+
+    try:
+        with Store.open(path) as store:
+            counts = store.counts()
+    except StoreError:  # it wasn't made yet
+        return "interrupted; nothing is stored yet"
+    total = sum(counts.values())
+    return f"interrupted; {total - counts['pending']} of {total} trials are in {path}, the same command goes on"

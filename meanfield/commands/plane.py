@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from meanfield.commands.shared import Force, pictures, spelled
 from meanfield.files import free
+from meanfield.spec.checks import number
 from meanfield.text import format_table
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _OF_METRICS = {"learning_rate": "critical_learning_rate", "largest": "largest", 
 _OF_PHASES = {"depth": "correlation_depth", "chi": "chi"}
 _SHOWN = (*_OF_PHASES, *_OF_METRICS)
 _MOST_ROWS = 60
+_MOST_POINTS = 10**6
 
 
 def phase(
@@ -65,6 +67,8 @@ def phase(
     if plot is not None:
         free("plot", plot, force=force, ours=pictures())
     weight, bias = _numbers("weight_variance", weight_variance), _numbers("bias_variance", bias_variance)
+    if weight.size * bias.size > _MOST_POINTS:
+        raise ValueError(f"phase: expected at most {_MOST_POINTS} points, got {weight.size} times {bias.size}")
     sizes = {"depth": depth, "width": width, "samples": samples}
     asked = _asked(show, metric, sizes)
     diagram = phase_diagram(activation, weight[None, :], bias[:, None])
@@ -154,13 +158,16 @@ def _plain(
 def _numbers(field: str, text: str) -> Floats:
     parts = text.split(":")
     try:
-        numbers = [float(x) for x in parts[:2]]
+        numbers = [number(field, float(x), 0.0) for x in parts[:2]]
         if len(parts) == 1:
             return np.array(numbers)
-        if len(parts) == 3 and int(parts[2]) >= 1:
+        if len(parts) == 3 and 1 <= int(parts[2]) <= _MOST_POINTS:
             return np.linspace(numbers[0], numbers[1], int(parts[2]))
-    except ValueError:
-        pass
+    except ValueError as error:
+        if str(error).startswith(f"{field}: "):
+            raise
+    if len(parts) == 3 and len(parts[2]) > 6 and parts[2].isdigit():
+        raise ValueError(f"{field}: expected a count of at most {_MOST_POINTS}, got one of {len(parts[2])} digits")
     raise ValueError(f"{field}: expected a number or start:stop:count, got {text!r}")
 
 

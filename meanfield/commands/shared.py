@@ -78,6 +78,8 @@ def run_app(application: typer.Typer, name: str, arguments: Sequence[str] | None
         return _complain(name, str(stop) or "interrupted", 130)
     except (ValueError, TypeError, OSError) as error:
         return _complain(name, str(error), 2)
+    except MemoryError as error:
+        return _complain(name, f"expected a question that fits into memory, got one that doesn't ({error})", 2)
     except Exception as error:
         # Usage errors: typer carries its own copy of click in some versions and not in others, but all can say this.
         if not hasattr(error, "format_message"):
