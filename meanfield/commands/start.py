@@ -37,5 +37,18 @@ def start(name: str, module: str) -> int:
         status: int = main()
     except KeyboardInterrupt:  # before or after the command itself
         print(f"{name}: interrupted", file=sys.stderr)
-        return 130
+        status = 130
+    if status == 130:
+        _end_interrupted()
     return status
+
+
+def _end_interrupted() -> None:
+    """Python ends by SIGINT itself where an interrupt once passed through generated code, whoever caught it."""
+    import atexit
+    import os
+
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(130)

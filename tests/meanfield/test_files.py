@@ -92,9 +92,10 @@ def test_many_files_come_together_or_not_at_all(tmp_path, monkeypatch) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return write_text(self, text, **options)
 
-    with monkeypatch.context() as patch, pytest.raises(ValueError, match=r"^out: .*No space left"):
+    with monkeypatch.context() as patch:
         patch.setattr(Path, "write_text", full)
-        whole_files("out", tmp_path / "new" / "r", texts)
+        with pytest.raises(ValueError, match=r"^out: .*No space left"):
+            whole_files("out", tmp_path / "new" / "r", texts)
     assert not list(tmp_path.iterdir())
     whole_files("out", tmp_path / "r", texts)
     assert sorted(p.name for p in (tmp_path / "r").rglob("*")) == ["a.svg", "b.txt", "figures"]

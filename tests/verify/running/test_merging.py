@@ -25,9 +25,8 @@ def test_merged_stores_hold_the_trials_of_all_and_finished_ones_win(tmp_path, ma
         assert store.counts() == {"done": 2 * 4 + 2 * 2, "failed": 2, "pending": 2}
         assert len(store.sessions()) == 3
     said = capsys.readouterr().out
-    assert said.endswith(
-        "all.sqlite: 4 cells of 3 stores, 12 trials done, 2 failed, 2 pending; 2 were in more than one store\n"
-    )
+    assert "all.sqlite: 4 cells of 3 stores, 12 trials done, 2 failed, 2 pending; " in said
+    assert said.endswith("; 2 were in more than one store\n")
     assert not list(tmp_path.glob(".*"))
     assert main(["merge", *stores, "--out", str(out)]) == 2
     with Store.create(out, whole) as store:
