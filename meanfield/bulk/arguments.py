@@ -30,8 +30,6 @@ def check_spectrum(
 def _served(network: Network, metric: MetricLike) -> Metric:
     """The metric, if this law describes its dual for the network."""
     asked = as_metric(metric)
-    asked.check(network)
-    network.check_dense("the whole spectrum")
     if asked.family not in ("fim", "ntk"):
         raise ValueError(
             "metric: expected fim or ntk, got input_metric: its dual has a random matrix Wᵀ more in every layer, which "
@@ -42,6 +40,8 @@ def _served(network: Network, metric: MetricLike) -> Metric:
             "loss: expected mse, got cross_entropy: its softmax sandwich gives every sample a block of its own, which "
             "this law does not describe; predict gives its mean, second moment and outliers"
         )
+    asked.check(network)
+    network.check_dense("the whole spectrum")
     return asked
 
 

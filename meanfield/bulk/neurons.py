@@ -46,7 +46,7 @@ class NeuronColumns(NamedTuple):
 
 @dataclass(frozen=True)
 class NeuronTable:
-    """One row of :class:`NeuronColumns` for each node of (z, y²); those of layer l from ``starts[l]`` to ``starts[l+1]``."""
+    """Rows of :class:`NeuronColumns`, one a node of (z, y²); those of layer l from ``starts[l]`` to ``starts[l+1]``."""
 
     rows: Floats
     starts: NDArray[np.int64]

@@ -75,7 +75,7 @@ def test_every_quantity_can_be_drawn_the_same_on_every_run(show, tmp_path: Path,
     ("options", "message"),
     [
         (["--weight-variance", "1:2"], "weight_variance: expected a number or start:stop:count, got '1:2'"),
-        (["--weight-variance", "-1"], "weight_variance: expected finite numbers of at least 0, got -1.0"),
+        (["--weight-variance", "-1"], "weight_variance: expected a finite number of at least 0, got -1.0"),
         (["--activation", "step"], "activation: expected"),
         (["--bias-variance", "0", "--plot", "x.svg"], "plot: expected ranges start:stop:count of at least 2 points"),
         (["--plot", "/no/x.svg"], "plot: expected a file in an existing, writable folder"),
