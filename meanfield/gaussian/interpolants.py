@@ -171,10 +171,10 @@ def moment_table(activation: Activation) -> MomentTable:
     Raises
     ------
     ValueError
-        If φ has a jump, so that E[φ'²] is infinite.
+        If φ has a jump or a cusp, so that E[φ'²] is infinite.
     """
-    if activation.jumps:
-        raise ValueError(f"activation: expected one without jumps (E[φ'²] is infinite), got {activation}")
+    if activation.is_rough:
+        raise ValueError(f"activation: expected one without jumps or cusps (E[φ'²] is infinite), got {activation}")
     return MomentTable(activation)
 
 

@@ -21,12 +21,13 @@ from meanfield.gaussian.lattice import lattice_grid, lattice_lines, lattice_sums
 from meanfield.gaussian.panels import panel_deviations, panel_grid, panel_lines, panel_sums
 from meanfield.spec.activations import Activation
 
-__all__ = ["deviation_rules", "grid_rules", "line_rules", "pair_rule"]
+__all__ = ["decays", "deviation_rules", "grid_rules", "line_rules", "pair_rule"]
 
 Floats = NDArray[np.float64]
 
 _WIDE = 1e3  # variance above which the lattice, whose size grows with it, is given up
 _REACH = 9.0  # standard deviations: exp(-40.5) = 3e-18
+_FARTHEST = (_REACH, 13.0, 18.0, 25.0, 35.0)  # beyond, the density itself underflows
 
 
 def _cuts(activation: Activation, variance: float) -> tuple[float, ...]:
@@ -84,17 +85,28 @@ def pair_rule(
     return functools.partial(lattice_sums, function, math.sqrt(q - gap / 2), math.sqrt(gap / 2), reach)
 
 
+def decays(activation: Activation, order: int, q: float) -> bool:
+    """Whether φ² (or φ'²) times the Gaussian density of variance q falls off within reach: E is infinite, or too large
+    for any number, where it doesn't."""
+    return _grows_linearly(activation, order) or _needed(activation, math.sqrt(q), order, 2) is not None
+
+
 def _reach(activation: Activation, deviation: float, order: int = 0, power: int = 2) -> float:
     """How many standard deviations count in E[φ^power]: more than 9 for a φ that grows faster than linearly."""
     if _grows_linearly(activation, order):
         return _REACH
+    return _needed(activation, deviation, order, power) or _FARTHEST[-1]
+
+
+def _needed(activation: Activation, deviation: float, order: int, power: int) -> float | None:
+    """The first reach at whose ends nothing is left."""
     function = activation.function(order=order)
-    for reach in (_REACH, 13.0, 18.0, 25.0, 35.0):
+    for reach in _FARTHEST:
         z = np.linspace(-reach, reach, 65)
         terms = np.abs(function(deviation * z)) ** power * np.exp(-0.5 * z**2)
         if not max(terms[0], terms[-1]) > 1e-16 * terms.max():
             return reach
-    return reach
+    return None
 
 
 @functools.cache

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import difflib
 import functools
+import itertools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -38,6 +39,7 @@ from meanfield.spec.expressions import (
     symbols,
     sympified,
 )
+from meanfield.spec.roughness import diverges, gapes
 
 if TYPE_CHECKING:
     import sympy
@@ -57,12 +59,14 @@ class Activation:
         A SymPy expression in ``u``, for example ``"u*tanh(u)"``. Names it may use:
         ``meanfield.spec.expressions.FUNCTIONS``.
     breakpoints
-        Ascending points where φ or one of its derivatives jumps. ``None`` (default): found from the expression.
+        Ascending points where φ or one of its derivatives jumps or is singular. ``None`` (default): found from the
+        expression, whose removable singularities, such as that of sin(u)/u, are removed.
 
     Raises
     ------
     ValueError
-        If ``text`` is not an expression in ``u`` made of the known functions.
+        If ``name`` is empty or has several lines, ``text`` is not an expression in ``u`` made of the known functions,
+        ``breakpoints`` don't ascend; or, where these are to be found, if φ is not real everywhere or E[φ²] is infinite.
     """
 
     name: str
@@ -70,9 +74,27 @@ class Activation:
     breakpoints: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
+        _check_name(self.name)
         check_text(self.name, self.text)
-        points = find_breakpoints(self.expression) if self.breakpoints is None else self.breakpoints
-        object.__setattr__(self, "breakpoints", tuple(sorted(float(x) for x in points)))
+        if "DiracDelta" in self.text:
+            raise ValueError(f"activation {self.name!r}: expected a function, got a distribution, {self.text}")
+        if self.breakpoints is None:
+            self._find_breakpoints()
+        else:
+            object.__setattr__(self, "breakpoints", _ascending(self.name, self.breakpoints))
+
+    def _find_breakpoints(self) -> None:
+        """From the expression; its removable singularities go."""
+        from meanfield.spec.singularities import check_mass, check_real, repaired, singular_points
+
+        switches, singular = find_breakpoints(self.expression), singular_points(self.expression)
+        check_real(self.name, self.expression, self.function())
+        if singular:
+            made, singular = repaired(self.expression, singular)
+            if made != self.expression:
+                object.__setattr__(self, "text", as_text(made))
+            check_mass(self.name, self.function(), singular)
+        object.__setattr__(self, "breakpoints", tuple(sorted({*switches, *singular})))
 
     def to_dict(self) -> dict[str, object]:
         """The activation as JSON-ready plain data; :meth:`from_dict` reads it back."""
@@ -104,13 +126,24 @@ class Activation:
     @functools.cached_property
     def jumps(self) -> tuple[float, ...]:
         """Breakpoints where φ itself is discontinuous, so that E[φ'²] is infinite."""
-        return tuple(x for x in self.breakpoints or () if _gap(self.function(), x) > 1e-5)
+        return tuple(x for x in self.breakpoints or () if gapes(self.function(), x))
 
     @functools.cached_property
     def kinks(self) -> tuple[float, ...]:
         """Breakpoints where φ is continuous and φ' is not."""
         slope = self.function(order=1)
-        return tuple(x for x in self.breakpoints or () if x not in self.jumps and _gap(slope, x) > 1e-5)
+        return tuple(x for x in self.breakpoints or () if x not in (*self.jumps, *self.cusps) and gapes(slope, x))
+
+    @functools.cached_property
+    def cusps(self) -> tuple[float, ...]:
+        """Breakpoints where φ doesn't jump and yet φ' is so steep, as of √|u|, that E[φ'²] is infinite."""
+        slope = self.function(order=1)
+        return tuple(x for x in self.breakpoints or () if x not in self.jumps and diverges(slope, x))
+
+    @property
+    def is_rough(self) -> bool:
+        """Whether E[φ'²] is infinite at every variance: φ has jumps or cusps."""
+        return bool(self.jumps or self.cusps)
 
     @functools.cached_property
     def parity(self) -> int:
@@ -223,7 +256,13 @@ def _from_expression(expression: sympy.Expr) -> Activation:
     return Activation(str(expression), as_text(renamed))
 
 
-def _gap(function: Elementwise, x: float) -> float:
-    step = 1e-7 * max(1.0, abs(x))
-    right, left = function(np.array([x + step, x - step]))
-    return float(abs(right - left))
+def _check_name(name: str) -> None:
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        raise ValueError(f"activation: expected a name of one line, got {name!r}")
+
+
+def _ascending(name: str, points: Iterable[float]) -> tuple[float, ...]:
+    found = tuple(float(x) for x in points)
+    if not all(map(math.isfinite, found)) or any(b <= a for a, b in itertools.pairwise(found)):
+        raise ValueError(f"activation {name!r}: expected finite breakpoints that ascend, got {list(found)}")
+    return found
