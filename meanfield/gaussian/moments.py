@@ -19,9 +19,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from meanfield.gaussian.asymptotic import asymptotic_moments
 from meanfield.gaussian.mean import activation_mean, gaussian_mean
 from meanfield.gaussian.quadrature import GAP_TOLERANCE, TOLERANCE, Moments, natural_level, quadrature
-from meanfield.gaussian.rules import decays
+from meanfield.gaussian.rules import decays, of_nodes
 from meanfield.spec.activations import Activation
 
 __all__ = ["Moments", "gaussian_moments"]
@@ -57,7 +58,8 @@ def gaussian_moments(activation: Activation, q: float, gap: float, order: int = 
     with np.errstate(all="ignore"):
         if not decays(activation, order, q):
             return Moments(math.inf, math.nan, math.nan, math.inf, math.inf, math.inf, "overflow")
-    derived = _by_closed_form(activation, order, q, min(gap, 2 * q))
+    derived = asymptotic_moments(activation, q, min(gap, 2 * q), order)
+    derived = derived or _by_closed_form(activation, order, q, min(gap, 2 * q))
     if derived is not None:
         return derived
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
@@ -97,7 +99,7 @@ def _by_closed_form(activation: Activation, order: int, q: float, gap: float) ->
 @functools.lru_cache(maxsize=4096)
 def _square(activation: Activation, order: int, q: float) -> Moments:
     """One preactivation alone. Kept: the square doesn't depend on the other input."""
-    function = activation.function(order=order)
+    function = of_nodes(activation, order)
     value, error = gaussian_mean(activation, q, lambda u: function(u) ** 2)
     if not math.isfinite(value):
         return Moments(value, value, 0.0, math.inf, math.inf, math.inf, "overflow")

@@ -92,7 +92,8 @@ def order_parameters_grid(
     -------
     OrderParameters
         Arrays of shape ``(L, *grid)``; NaN, and the status ``"overflow"``, where a variance leaves the table's range
-        (q <= 2⁸): there ask for single networks.
+        (q <= 2⁸): there ask for single networks. ``error`` is that of the table; above 1e-8 of a moment the status is
+        ``"unresolved"``.
 
     Raises
     ------
@@ -107,7 +108,7 @@ def order_parameters_grid(
     one = np.ones(weights.shape)
     states, _ = _through(maps, Covariance(one, 0 * one, one))
     finite = all(bool(np.all(np.isfinite(state.q))) for state in states)
-    return OrderParameters(states, depth * table.error, "ok" if finite else "overflow")
+    return OrderParameters(states, depth * table.error, table.status if finite else "overflow")
 
 
 def _through(maps: Sequence[Map], inputs: Covariance) -> tuple[tuple[LayerState, ...], float]:

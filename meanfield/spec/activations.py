@@ -39,7 +39,7 @@ from meanfield.spec.expressions import (
     symbols,
     sympified,
 )
-from meanfield.spec.roughness import diverges, gapes
+from meanfield.spec.roughness import diverges, gapes, grows
 
 if TYPE_CHECKING:
     import sympy
@@ -140,6 +140,12 @@ class Activation:
         slope = self.function(order=1)
         return tuple(x for x in self.breakpoints or () if x not in self.jumps and diverges(slope, x))
 
+    @functools.cached_property
+    def powers(self) -> tuple[float, ...]:
+        """Breakpoints at which φ is singular from a side, as |u|^1.5 at 0, and not only joins two smooth pieces."""
+        bend = self.function(order=3) if self.breakpoints else None
+        return tuple(x for x in self.breakpoints or () if bend and (x in self.cusps or grows(bend, x)))
+
     @property
     def is_rough(self) -> bool:
         """Whether E[φ'²] is infinite at every variance: φ has jumps or cusps."""
@@ -158,21 +164,23 @@ class Activation:
 
 
 def as_activation(value: object) -> Activation:
-    """An :class:`Activation` from a registered name, an ``Activation`` or a SymPy expression in one symbol.
+    """An :class:`Activation` from a registered name, an ``Activation``, a SymPy expression in one symbol, or the text
+    of one in ``u``.
 
-    A name may carry parameters, as in ``"leaky_relu(0.2)"``.
+    A name may carry parameters, as in ``"leaky_relu(0.2)"``. A text such as ``"u*exp(-u**2)"`` is read as arithmetic
+    on ``u`` and the known functions, and never run.
 
     Raises
     ------
     ValueError
-        If the name is not registered, or the expression has more than one symbol.
+        If the name is neither registered nor an expression in ``u``, or the expression has more than one symbol.
     TypeError
         If ``value`` is none of these.
     """
     if isinstance(value, Activation):
         return value
     if isinstance(value, str):
-        return _registered(value)
+        return Activation(value.strip(), value.strip()) if _is_expression(value) else _registered(value)
     if hasattr(value, "free_symbols") and hasattr(value, "subs"):
         return _from_expression(value)
     raise TypeError(f"activation: expected a registered name, an Activation or a SymPy expression, got {value!r}")
@@ -218,19 +226,32 @@ _ROWS: dict[str, tuple[str, tuple[float, ...], dict[str, float]]] = {
     "step": ("Heaviside(u)", (0.0,), {}),
     "tanh": ("tanh(u)", (), {}),
 }
+_NAMED = r"\s*([A-Za-z]\w*)\s*(?:\(([^()]*)\))?\s*"
 _ALIASES = {"identity": "linear", "swish": "silu", "heaviside": "step", "relu2": "squared_relu"}
+
+
+def _is_expression(text: str) -> bool:
+    """Whether a text is arithmetic in u rather than a name, with or without parameters."""
+    match = re.fullmatch(_NAMED, text)
+    named = match is not None and match[1] != "u" and not re.search(r"\bu\b", match[2] or "")
+    return not named and re.search(r"\bu\b", text) is not None
 
 
 @functools.cache
 def _registered(name: str) -> Activation:
-    match = re.fullmatch(r"\s*([A-Za-z]\w*)\s*(?:\(([^()]*)\))?\s*", name)
+    match = re.fullmatch(_NAMED, name)
     base = _ALIASES.get(match[1], match[1]) if match else name
     if match is None or base not in _ROWS:
         close = difflib.get_close_matches(name, activation_names(), n=1)
         hint = f" (did you mean {close[0]}?)" if close else ""
-        raise ValueError(f"activation: expected a registered name, got {name!r}{hint}; {', '.join(activation_names())}")
+        raise ValueError(
+            f"activation: expected a registered name, got {name!r}{hint}; {', '.join(activation_names())}; or "
+            "an expression in u, such as u*tanh(u)"
+        )
     text, breakpoints, defaults = _ROWS[base]
     parameters = _parameters(name, match[2], defaults)
+    if base == "celu" and parameters["a"] == 0:
+        raise ValueError(f"activation: expected an a other than 0, by which celu divides, got {name!r}")
     for parameter, number in parameters.items():
         text = re.sub(rf"\b{parameter}\b", f"({number!r})", text)
     changed = [repr(v) for k, v in parameters.items() if v != defaults[k]]

@@ -7,13 +7,31 @@ import json
 import math
 import operator
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from typing import SupportsFloat, SupportsIndex, cast
 
-__all__ = ["POSITIVE", "digest", "integer", "number", "numbers", "per_layer", "positive_integer", "units"]
+__all__ = [
+    "LARGEST",
+    "POSITIVE",
+    "digest",
+    "integer",
+    "number",
+    "numbers",
+    "per_layer",
+    "positive_integer",
+    "scalar",
+    "units",
+]
 
 POSITIVE = sys.float_info.min
 """The least number above zero, as a ``minimum``."""
+
+LARGEST = 2**62
+"""The largest integer: one that arrays hold, with room for a sum."""
+
+
+def _short(number: int) -> str:
+    return str(number) if abs(number) < 10**24 else f"about 10^{int(math.log10(2) * number.bit_length())}"
 
 
 def digest(plain: object) -> str:
@@ -30,6 +48,7 @@ def positive_integer(field: str, value: object) -> int:
 def integer(field: str, value: object, minimum: int) -> int:
     """``value`` as an ``int`` of at least ``minimum``, or an error that names ``field``."""
     try:
+        value = scalar(value)
         if isinstance(value, bool):
             raise TypeError
         found = operator.index(cast(SupportsIndex, value))
@@ -37,12 +56,21 @@ def integer(field: str, value: object, minimum: int) -> int:
         raise TypeError(f"{field}: expected an integer, got {value!r}") from None
     if found < minimum:
         raise ValueError(f"{field}: expected an integer of at least {minimum}, got {found}")
+    if found > LARGEST:
+        raise ValueError(f"{field}: expected an integer of at most {LARGEST} = 2^62, got {_short(found)}")
     return found
+
+
+def scalar(value: object) -> object:
+    """What a 0-dimensional array or tensor holds; anything else as it is."""
+    item = getattr(value, "item", None)
+    return item() if getattr(value, "shape", None) == () and callable(item) else value
 
 
 def number(field: str, value: object, minimum: float) -> float:
     """``value`` as a finite ``float`` of at least ``minimum``, or an error that names ``field``."""
     try:
+        value = scalar(value)
         if isinstance(value, bool | str):
             raise TypeError
         found = float(cast(SupportsFloat, value))
@@ -61,10 +89,18 @@ def numbers(field: str, value: object, length: int, minimum: float) -> tuple[flo
 
 def per_layer(field: str, value: object, length: int) -> tuple[object, ...]:
     """One value spread over ``length`` layers, or the given sequence if it has that length."""
-    single = isinstance(value, str) or not isinstance(value, Iterable)
-    values = (value,) * length if single else tuple(cast(Iterable[object], value))
+    value = scalar(value)
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return (value,) * length
+    if isinstance(value, Set | Mapping):
+        raise TypeError(f"{field}: expected one value or a sequence, got {type(value).__name__}, which has no order")
+    values = tuple(cast(Iterable[object], value))
     if len(values) != length:
-        raise ValueError(f"{field}: expected one value or {length} (one per layer), got {len(values)}")
+        if length == 1:
+            raise ValueError(f"{field}: expected one value, got {len(values)}")
+        raise ValueError(
+            f"{field}: expected one value by itself or a sequence of {length} (one per layer), got one of {len(values)}"
+        )
     return values
 
 

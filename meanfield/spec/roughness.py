@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from meanfield.spec.elementwise import Elementwise
 
-__all__ = ["diverges", "gapes"]
+__all__ = ["diverges", "gapes", "grows"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -36,6 +36,14 @@ def diverges(function: Elementwise, point: float) -> bool:
     with np.errstate(all="ignore"):
         sides = [shells * function(point + sign * shells) ** 2 for sign in (-1.0, 1.0)]
         return any(bool(x[-1] > 0) and not _decay(x) > _LEAST_DECAY for x in sides)
+
+
+def grows(function: Elementwise, point: float) -> bool:
+    """Whether f grows without bound towards ``point``, from either side."""
+    far, near = (step * max(1.0, abs(point)) for step in (1e-3, 1e-7))
+    with np.errstate(all="ignore"):
+        sides = [np.abs(function(point + sign * np.array([far, near]))) for sign in (-1.0, 1.0)]
+    return any(bool(x[1] > 5 * x[0] + 1e-3) for x in sides)
 
 
 def _decay(masses: Floats) -> float:
