@@ -24,6 +24,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from meanfield.gaussian.chebyshev import (
+    chebyshev_nodes,
+    coefficients,
+    coordinate_slope,
+    differentiated,
+    mapped,
+    panel_coordinate,
+    panel_index,
+    panel_nodes,
+    stacked,
+    tail,
+)
 from meanfield.gaussian.mean import activation_mean
 from meanfield.gaussian.moments import gaussian_moments
 from meanfield.spec.activations import Activation
@@ -32,10 +44,7 @@ __all__ = ["MomentTable", "moment_table"]
 
 Floats = NDArray[np.float64]
 
-LOWEST = 1 / 64  # q up to here is the lowest panel, in √q; or up to this times RATIO**bottom
 _DEEPEST = -20  # bottom
-RATIO = 4.0  # of the ends of the other panels
-_Q_NODES = 18
 _THETA_NODES = (18, 24, 32, 48, 64, 96)  # near and far: the first that is enough
 _WIDTH_NODES = (48, 64, 96, 128)  # near, in asinh(θ/width), if none of those is
 _STRAIGHT = 1e6  # a width at which asinh(θ/width) is θ
@@ -85,15 +94,15 @@ class MomentTable:
 
         good = (q <= _WIDEST_PAIR) & (q >= 0) & (gap >= 0) & (gap <= q * (1 + 1e-12))
         q_flat, gap_flat = np.where(good, np.maximum(q, _LEAST), 1.0).ravel(), np.where(good, gap, 0.0).ravel()
-        index = _panel_index(q_flat, self._bottom)
+        index = panel_index(q_flat, self._bottom)
         used = np.unique(index)
         lines, pairs = [self._line(int(p)) for p in used], [self._pair(int(p)) for p in used]
-        stacked = [_stacked([getattr(p, name) for p in lines]) for name in ("square", "mean")]
-        stacked += [_stacked([getattr(p, name) for p in pairs]) for name in ("near", "far")]
+        tables = [stacked([getattr(p, name) for p in lines]) for name in ("square", "mean")]
+        tables += [stacked([getattr(p, name) for p in pairs]) for name in ("near", "far")]
         place, out = np.searchsorted(used, index), np.empty((3, 2, q_flat.size))
         widths = np.array([p.width for p in pairs])
-        x = _panel_coordinate(q_flat, index, self._bottom)
-        table_moments(q_flat, gap_flat, x, place, *stacked, np.array(self._origin), widths, out)
+        x = panel_coordinate(q_flat, index, self._bottom)
+        table_moments(q_flat, gap_flat, x, place, *tables, np.array(self._origin), widths, out)
         square, product, difference = np.where(good, out.reshape(3, 2, *q.shape), np.nan)
         return square, product, difference
 
@@ -101,18 +110,18 @@ class MomentTable:
         """E[φ²], E[φ'²] and d E[φ²]/dq (of the interpolant) at an array of q; NaN where q is not in [0, 2²²]."""
         good = (q <= _WIDEST_LINE) & (q >= 0)
         flat = np.where(good, np.maximum(q, _LEAST), 1.0).ravel()
-        index = _panel_index(flat, self._bottom)
-        x, out = _panel_coordinate(flat, index, self._bottom), np.empty((3, flat.size))
+        index = panel_index(flat, self._bottom)
+        x, out = panel_coordinate(flat, index, self._bottom), np.empty((3, flat.size))
         for p in np.unique(index):
             here = index == p
             of_phi, of_slope = self._line(int(p)).square
-            columns = np.stack([of_phi, of_slope, _differentiated(of_phi)], axis=1)
+            columns = np.stack([of_phi, of_slope, differentiated(of_phi)], axis=1)
             value, slope, change = np.polynomial.chebyshev.chebval(x[here], columns)
             size = flat[here] + self._origin[0]
             out[:, here] = (
                 value * size,
                 slope * (flat[here] + self._origin[1]),
-                value + size * change * _coordinate_slope(flat[here], int(p), self._bottom),
+                value + size * change * coordinate_slope(flat[here], int(p), self._bottom),
             )
         square, slope_square, rate = np.where(good, out.reshape(3, *q.shape), np.nan)
         return square, slope_square, rate
@@ -137,26 +146,26 @@ class MomentTable:
         return self._lines[index]
 
     def _made_line(self, index: int, bottom: int) -> LinePanel:
-        nodes, origin = _panel_nodes(index, bottom), np.array(self._origin)[:, None]
+        nodes, origin = panel_nodes(index, bottom), np.array(self._origin)[:, None]
         rows = [[self._single(float(q), order) for q in nodes] for order in (0, 1)]
         values = np.moveaxis(np.array(rows), -1, 0)
         sizes = np.abs(values[0])
         if not np.all(np.isfinite(values)) or np.any(sizes.max(axis=1) > _STEEPEST * sizes.min(axis=1)):
             values = np.full_like(values, np.nan)
-        square, mean = (_coefficients(x, (1,)) for x in values)
+        square, mean = (coefficients(x, (1,)) for x in values)
         # A mean counts as its square does, relative to the second moment.
         largest = np.sqrt(np.max(sizes * (nodes + origin), axis=1))
-        return LinePanel(square, mean, max(_tail(square), _tail(mean, largest)))
+        return LinePanel(square, mean, max(tail(square), tail(mean, largest)))
 
     def _pair(self, index: int) -> PairPanel:
         if index not in self._pairs:
-            q = _panel_nodes(index, self._bottom)
+            q = panel_nodes(index, self._bottom)
             (near_theta, far_theta), width = self._thetas(float(q[0]))
             near, far = (
-                _coefficients(np.array([[values(float(x), k, t) for x in q] for k in (0, 1)]), (1, 2))
+                coefficients(np.array([[values(float(x), k, t) for x in q] for k in (0, 1)]), (1, 2))
                 for values, t in ((self._near, near_theta), (self._far, far_theta))
             )
-            error = max(_tail(near), _tail(far, np.ones(2)))
+            error = max(tail(near), tail(far, np.ones(2)))
             self._pairs[index] = PairPanel(near, far, error, width)
         return self._pairs[index]
 
@@ -168,7 +177,7 @@ class MomentTable:
             return _first_enough(lambda t: self._near(q, 1, t), nodes)
 
         far, _ = _first_enough(
-            lambda t: self._far(q, 1, t), (_mapped(_chebyshev_nodes(n), THETA_CUT, math.pi / 2) for n in _THETA_NODES)
+            lambda t: self._far(q, 1, t), (mapped(chebyshev_nodes(n), THETA_CUT, math.pi / 2) for n in _THETA_NODES)
         )
         straight, enough = near(_STRAIGHT, _THETA_NODES)
         if enough:
@@ -226,75 +235,12 @@ def _square_at_zero(activation: Activation, order: int) -> float:
 
 def _near_nodes(count: int, width: float) -> Floats:
     """Nodes of asinh(θ/width) on 0..``THETA_CUT``."""
-    return np.asarray(width * np.sinh(_mapped(_chebyshev_nodes(count), 0.0, math.asinh(THETA_CUT / width))))
+    return np.asarray(width * np.sinh(mapped(chebyshev_nodes(count), 0.0, math.asinh(THETA_CUT / width))))
 
 
 def _first_enough(values: Callable[[Floats], Floats], choices: Iterable[Floats]) -> tuple[Floats, bool]:
     """The first nodes on which the interpolant's last coefficients are small, or the last; and whether they are."""
     for nodes in choices:
-        if _tail(_coefficients(values(nodes)[None, :], (1,))) < _ENOUGH:
+        if tail(coefficients(values(nodes)[None, :], (1,))) < _ENOUGH:
             return nodes, True
     return nodes, False
-
-
-def _panel_index(q: Floats, bottom: int) -> NDArray[np.int64]:
-    """``bottom`` for the lowest panel, then one for each factor ``RATIO``; 0 ends at ``LOWEST``."""
-    return np.maximum(bottom, np.ceil(np.log(q / LOWEST) / math.log(RATIO))).astype(np.int64)
-
-
-def _panel_coordinate(q: Floats, index: NDArray[np.int64], bottom: int) -> Floats:
-    """Where in its panel q lies, in [-1, 1]."""
-    upper = LOWEST * RATIO ** index.astype(np.float64)
-    return np.where(index == bottom, 2 * np.sqrt(q / upper) - 1, 1 + 2 * np.log(q / upper) / math.log(RATIO))
-
-
-def _coordinate_slope(q: Floats, index: int, bottom: int) -> Floats:
-    return 1 / np.sqrt(q * LOWEST * RATIO**index) if index == bottom else 2 / (q * math.log(RATIO))
-
-
-def _differentiated(coefficients: Floats) -> Floats:
-    derivative = np.polynomial.chebyshev.chebder(coefficients)
-    return np.pad(derivative, (0, len(coefficients) - len(derivative)))
-
-
-def _panel_nodes(index: int, bottom: int) -> Floats:
-    x = _chebyshev_nodes(_Q_NODES)
-    if index == bottom:
-        return np.asarray(LOWEST * RATIO**index * ((x + 1) / 2) ** 2)
-    return LOWEST * RATIO**index * RATIO ** ((x - 1) / 2)
-
-
-def _chebyshev_nodes(count: int) -> Floats:
-    return np.cos(math.pi * (np.arange(count) + 0.5) / count)
-
-
-def _mapped(x: Floats, low: float, high: float) -> Floats:
-    return low + (high - low) * (x + 1) / 2
-
-
-def _coefficients(values: Floats, axes: tuple[int, ...]) -> Floats:
-    """Chebyshev coefficients of the interpolant through values at the Chebyshev nodes, along ``axes``."""
-    from scipy.fft import dct
-
-    for axis in axes:
-        count = values.shape[axis]
-        values = dct(values, axis=axis) / count
-        first = [slice(None)] * values.ndim
-        first[axis] = slice(0, 1)
-        values[tuple(first)] /= 2
-    return values
-
-
-def _stacked(tables: list[Floats]) -> Floats:
-    """Tables on a new first axis; those with fewer coefficients in θ end in zeros."""
-    longest = max(t.shape[-1] for t in tables)
-    return np.stack([np.pad(t, [(0, 0)] * (t.ndim - 1) + [(0, longest - t.shape[-1])]) for t in tables])
-
-
-def _tail(coefficients: Floats, scale: Floats | None = None) -> float:
-    """The size of the last coefficients on every axis but the first, a measure of what was cut off: relative to the
-    largest of each row, or to ``scale``. 0 where there are no numbers, which then say so themselves."""
-    rows = np.abs(coefficients.reshape(len(coefficients), -1)).max(axis=1) if scale is None else scale
-    ends = [np.take(coefficients, [-1, -2, -3], axis=axis) for axis in range(1, coefficients.ndim)]
-    sizes = np.max([np.abs(e).reshape(len(coefficients), -1).max(axis=1) for e in ends], axis=0)
-    return float(np.max(np.divide(sizes, rows, out=np.zeros_like(sizes), where=rows > 0), initial=0.0, where=rows > 0))

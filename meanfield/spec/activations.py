@@ -14,15 +14,14 @@ from __future__ import annotations
 
 import difflib
 import functools
-import itertools
-import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from meanfield.spec.checks import ascending, bracketed, one_line
 from meanfield.spec.elementwise import (
     Elementwise,
     Functions,
@@ -35,7 +34,6 @@ from meanfield.spec.expressions import (
     check_text,
     derivative_of,
     derivative_text,
-    find_breakpoints,
     symbols,
     sympified,
 )
@@ -74,27 +72,18 @@ class Activation:
     breakpoints: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        _check_name(self.name)
+        one_line("activation", self.name)
         check_text(self.name, self.text)
         if "DiracDelta" in self.text:
             raise ValueError(f"activation {self.name!r}: expected a function, got a distribution, {self.text}")
         if self.breakpoints is None:
-            self._find_breakpoints()
+            from meanfield.spec.singularities import examined
+
+            text, points = examined(self.name, self.text)
+            object.__setattr__(self, "text", text)
         else:
-            object.__setattr__(self, "breakpoints", _ascending(self.name, self.breakpoints))
-
-    def _find_breakpoints(self) -> None:
-        """From the expression; its removable singularities go."""
-        from meanfield.spec.singularities import check_mass, check_real, repaired, singular_points
-
-        switches, singular = find_breakpoints(self.expression), singular_points(self.expression)
-        check_real(self.name, self.expression, self.function())
-        if singular:
-            made, singular = repaired(self.expression, singular)
-            if made != self.expression:
-                object.__setattr__(self, "text", as_text(made))
-            check_mass(self.name, self.function(), singular)
-        object.__setattr__(self, "breakpoints", tuple(sorted({*switches, *singular})))
+            points = ascending(f"activation {self.name!r}", self.breakpoints)
+        object.__setattr__(self, "breakpoints", points)
 
     def to_dict(self) -> dict[str, object]:
         """The activation as JSON-ready plain data; :meth:`from_dict` reads it back."""
@@ -249,7 +238,7 @@ def _registered(name: str) -> Activation:
             "an expression in u, such as u*tanh(u)"
         )
     text, breakpoints, defaults = _ROWS[base]
-    parameters = _parameters(name, match[2], defaults)
+    parameters = bracketed(name, match[2], defaults)
     if base == "celu" and parameters["a"] == 0:
         raise ValueError(f"activation: expected an a other than 0, by which celu divides, got {name!r}")
     for parameter, number in parameters.items():
@@ -258,32 +247,9 @@ def _registered(name: str) -> Activation:
     return Activation(f"{base}({', '.join(changed)})" if changed else base, text, breakpoints)
 
 
-def _parameters(name: str, given: str | None, defaults: dict[str, float]) -> dict[str, float]:
-    words = [w for w in (given or "").split(",") if w.strip()]
-    try:
-        numbers = [float(w) for w in words]
-    except ValueError:
-        numbers = [math.nan]
-    if len(numbers) > len(defaults) or not all(map(math.isfinite, numbers)):
-        raise ValueError(f"activation: expected at most {len(defaults)} finite numbers in the brackets, got {name!r}")
-    return dict(zip(defaults, [*numbers, *list(defaults.values())[len(numbers) :]], strict=True))
-
-
 def _from_expression(expression: sympy.Expr) -> Activation:
     free = sorted(expression.free_symbols, key=str)
     if len(free) > 1:
         raise ValueError(f"activation: expected an expression in one symbol, got {expression} in {free}")
     renamed = expression.subs(free[0], symbols()["u"]) if free else expression
     return Activation(str(expression), as_text(renamed))
-
-
-def _check_name(name: str) -> None:
-    if not isinstance(name, str) or not name.strip() or not name.isprintable():
-        raise ValueError(f"activation: expected a name of one line, got {name!r}")
-
-
-def _ascending(name: str, points: Iterable[float]) -> tuple[float, ...]:
-    found = tuple(float(x) for x in points)
-    if not all(map(math.isfinite, found)) or any(b <= a for a, b in itertools.pairwise(found)):
-        raise ValueError(f"activation {name!r}: expected finite breakpoints that ascend, got {list(found)}")
-    return found

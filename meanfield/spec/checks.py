@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 import operator
@@ -102,6 +103,32 @@ def per_layer(field: str, value: object, length: int) -> tuple[object, ...]:
             f"{field}: expected one value by itself or a sequence of {length} (one per layer), got one of {len(values)}"
         )
     return values
+
+
+def one_line(field: str, name: object) -> None:
+    """Raise ``ValueError`` unless ``name`` is a printable line that says something."""
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        raise ValueError(f"{field}: expected a name of one line, got {name!r}")
+
+
+def ascending(field: str, points: Iterable[float]) -> tuple[float, ...]:
+    """Finite breakpoints, each above the one before."""
+    found = tuple(float(x) for x in points)
+    if not all(map(math.isfinite, found)) or any(b <= a for a, b in itertools.pairwise(found)):
+        raise ValueError(f"{field}: expected finite breakpoints that ascend, got {list(found)}")
+    return found
+
+
+def bracketed(name: str, given: str | None, defaults: dict[str, float]) -> dict[str, float]:
+    """The numbers in an activation's brackets by name, with ``defaults`` for those left out."""
+    words = [w for w in (given or "").split(",") if w.strip()]
+    try:
+        numbers = [float(w) for w in words]
+    except ValueError:
+        numbers = [math.nan]
+    if len(numbers) > len(defaults) or not all(map(math.isfinite, numbers)):
+        raise ValueError(f"activation: expected at most {len(defaults)} finite numbers in the brackets, got {name!r}")
+    return dict(zip(defaults, [*numbers, *list(defaults.values())[len(numbers) :]], strict=True))
 
 
 def units(layer: int, ratio: float, width: int) -> int:

@@ -12,19 +12,37 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from meanfield.spec.elementwise import Elementwise
-from meanfield.spec.expressions import as_text, symbols
+from meanfield.spec.elementwise import Elementwise, numpy_elementwise
+from meanfield.spec.expressions import as_text, find_breakpoints, symbols, sympified
 from meanfield.spec.roughness import diverges
 
 if TYPE_CHECKING:
     import sympy
 
-__all__ = ["check_mass", "check_real", "repaired", "singular_points"]
+__all__ = ["check_mass", "check_real", "examined", "repaired", "singular_points"]
 
 _TERMS = 18  # of the Taylor series at a removable point
 _RADII = [2.0**-k for k in range(2, 15)]
 _DIGITS = 60
 _PROBES = np.array([-7.3, -3.1, -1.27, -0.61, -0.113, 0.113, 0.61, 1.27, 3.1, 7.3])
+
+
+def examined(name: str, text: str) -> tuple[str, tuple[float, ...]]:
+    """An activation's text without its removable singularities, and its breakpoints: switches, singular points.
+
+    Raises
+    ------
+    ValueError
+        If φ is not real everywhere, E[φ²] is infinite, or breakpoints can't be found.
+    """
+    expression = sympified(text)
+    switches, singular = find_breakpoints(expression), singular_points(expression)
+    check_real(name, expression, numpy_elementwise(text))
+    if singular:
+        made, singular = repaired(expression, singular)
+        text = text if made == expression else as_text(made)
+        check_mass(name, numpy_elementwise(text), singular)
+    return text, tuple(sorted({*switches, *singular}))
 
 
 def singular_points(expression: sympy.Expr) -> tuple[float, ...]:

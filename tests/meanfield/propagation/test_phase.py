@@ -115,3 +115,18 @@ def test_edges_in_closed_form() -> None:
     q = np.array([0.3, 1.0, 2.5])
     np.testing.assert_allclose(edge_of_chaos("sin", q - np.tanh(q)), 2 / (1 + np.exp(-2 * q)), rtol=1e-9)
     assert edge_of_chaos("elu", 0.0) == pytest.approx(1.0, rel=1e-9)
+
+
+@pytest.mark.parametrize("k", [1, 30, 100])
+def test_a_narrow_sine_has_its_fixed_point(k: int) -> None:
+    """q* = (1 - exp(-2k²q*))/2 + σ_b², which is .55, and χ₁ = k²/2 to rounding; 1 - c* follows from c q = σ_b²."""
+    diagram = phase_diagram(f"sin({k}*u)", 1.0, 0.05)
+    q = float(diagram.variance)
+    assert q == pytest.approx((1 - math.exp(-2 * k**2 * q)) / 2 + 0.05, rel=1e-10)
+    assert float(diagram.chi) == pytest.approx(k**2 * (1 + math.exp(-2 * k**2 * q)) / 2, rel=1e-9)
+    assert (diagram.status, diagram.error < 1e-8) == ("ok", True)
+
+
+def test_a_broken_power_answers_at_once() -> None:
+    diagram = phase_diagram("Abs(u)**1.5", np.linspace(0.1, 2, 5), 0.1)
+    assert list(diagram.phase[[0, -1]]) == ["ordered", "unbounded"]
