@@ -28,7 +28,7 @@ from meanfield.spec.elementwise import (
     array_functions,
     elementwise_function,
     numpy_elementwise,
-)
+)  # fmt: skip
 from meanfield.spec.expressions import (
     as_text,
     check_text,
@@ -36,7 +36,7 @@ from meanfield.spec.expressions import (
     derivative_text,
     symbols,
     sympified,
-)
+)  # fmt: skip
 from meanfield.spec.roughness import diverges, gapes, grows
 
 if TYPE_CHECKING:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from meanfield import FIM, NTK, Activation, Network, order_parameters, predict
+from meanfield.gaussian.moments import Moments
 from meanfield.prediction.orders import ORDERS
 from meanfield.propagation import recursion
+from meanfield.propagation.expectations import Quadrature
 from meanfield.propagation.recursion import numerical_warnings
+from meanfield.propagation.state import Covariance
+from meanfield.spec.activations import as_activation
 
 NET = Network(3, "tanh", 1.5, 0.1, outputs=2)
 
@@ -46,3 +51,16 @@ def test_unresolved_reaches_the_density(monkeypatch: pytest.MonkeyPatch) -> None
 def test_nothing_is_said_of_what_is_resolved() -> None:
     assert numerical_warnings(order_parameters(NET)) == ()
     assert "rough" in numerical_warnings(replace(order_parameters(NET), error=10 * recursion._NOTICEABLE))[0]
+
+
+@pytest.mark.parametrize("statuses", [("unresolved", "infinite"), ("overflow", "ok"), ("infinite", "overflow")])
+def test_the_gravest_status_is_told(statuses: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is unresolved forward must not hide what is infinite backward."""
+    told = iter(statuses)
+    resolved = Moments(1.0, 0.5, 0.5, 0.0, 0.0, 0.0)
+    monkeypatch.setattr(
+        "meanfield.propagation.expectations.gaussian_moments", lambda *_: replace(resolved, status=next(told))
+    )
+    quadrature = Quadrature()
+    quadrature(as_activation("tanh"), Covariance(np.float64(1), np.float64(0.5), np.float64(0.5)))
+    assert quadrature.status == {"ok": "overflow"}.get(statuses[1], "infinite")
