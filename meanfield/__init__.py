@@ -19,17 +19,19 @@ if TYPE_CHECKING:
     from meanfield.prediction.asking import predict
     from meanfield.prediction.eigenvectors import outlier_eigenvectors
     from meanfield.prediction.grids import PredictionGrid, predict_grid
-    from meanfield.propagation.phase import PhaseDiagram, edge_of_chaos, initialisation, phase_diagram
+    from meanfield.propagation.edge import CriticalLine, critical_line, edge_of_chaos
+    from meanfield.propagation.initialisations import initialisation
+    from meanfield.propagation.phase import PhaseDiagram, phase_diagram
     from meanfield.propagation.recursion import order_parameters, order_parameters_grid
     from meanfield.spec import FIM, NTK, InputMetric, Metric, Network, OrderParameters
     from meanfield.spec.activations import Activation, activation_names
     from meanfield.symbolic.derivation import Derivation, derive
 
 __all__ = [
-    "FIM", "NTK", "Activation", "Derivation", "Edge", "InputMetric", "Metric", "Network", "OrderParameters",
-    "PhaseDiagram", "Prediction", "PredictionGrid", "SpectralDensity", "activation_names", "derive", "edge_of_chaos",
-    "initialisation", "order_parameters", "order_parameters_grid", "outlier_eigenvectors", "phase_diagram",
-    "plot_predictions", "predict", "predict_grid", "spectrum",
+    "FIM", "NTK", "Activation", "CriticalLine", "Derivation", "Edge", "InputMetric", "Metric", "Network",
+    "OrderParameters", "PhaseDiagram", "Prediction", "PredictionGrid", "SpectralDensity", "activation_names",
+    "critical_line", "derive", "edge_of_chaos", "initialisation", "order_parameters", "order_parameters_grid",
+    "outlier_eigenvectors", "phase_diagram", "plot_predictions", "predict", "predict_grid", "spectrum",
 ]  # fmt: skip
 
 # Module → public names: imported on first use, so that `import meanfield` pulls in neither SymPy nor numba.
@@ -38,7 +40,9 @@ _NAMES = {
     "spec.activations": ("Activation", "activation_names"),
     "symbolic.derivation": ("Derivation", "derive"),
     "propagation.recursion": ("order_parameters", "order_parameters_grid"),
-    "propagation.phase": ("PhaseDiagram", "edge_of_chaos", "initialisation", "phase_diagram"),
+    "propagation.edge": ("CriticalLine", "critical_line", "edge_of_chaos"),
+    "propagation.initialisations": ("initialisation",),
+    "propagation.phase": ("PhaseDiagram", "phase_diagram"),
     "bulk.law": ("Edge", "SpectralDensity"),
     "bulk.whole": ("spectrum",),
     "prediction.answer": ("Prediction",),

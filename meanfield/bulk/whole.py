@@ -19,7 +19,7 @@ from meanfield.bulk.solution import RAREST, Solution, solve
 from meanfield.bulk.unknowns import split
 from meanfield.bulk.validity import bulk_warnings
 from meanfield.kernels.setting import Setting
-from meanfield.propagation.recursion import order_parameters, usable
+from meanfield.propagation.recursion import numerical_warnings, order_parameters, usable
 from meanfield.spec import MetricLike, Network, OrderParameters
 
 __all__ = ["spectrum"]
@@ -94,7 +94,7 @@ def spectrum(
         residual=solution.residual,
         mass_error=solution.mass_error,
         order_parameters=given,
-        warnings=(*bulk_warnings(metric, x, noise, outliers), *reasons),
+        warnings=(*bulk_warnings(metric, x, noise, outliers), *reasons, *numerical_warnings(given)),
         _unit=unit,
         _solution=solution,
     )

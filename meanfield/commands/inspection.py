@@ -88,6 +88,8 @@ def _smoothness(activation: Activation) -> str:
 
     if activation.jumps:
         return f"jump at {at(activation.jumps)}"
+    if activation.cusps:
+        return f"cusp at {at(activation.cusps)}"
     if activation.kinks:
         return f"kink at {at(activation.kinks)}"
     return f"C¹, bends at {at(activation.breakpoints)}" if activation.breakpoints else "analytic"

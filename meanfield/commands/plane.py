@@ -16,6 +16,7 @@ from meanfield.text import format_table
 
 if TYPE_CHECKING:
     from meanfield.prediction.grids import PredictionGrid
+    from meanfield.propagation.edge import CriticalLine
     from meanfield.propagation.phase import PhaseDiagram
 
 __all__ = ["phase"]
@@ -60,7 +61,8 @@ def phase(
     Example: meanfield phase --activation tanh --weight-variance 0.5:4:60 --bias-variance 0:1:60 --depth 5 --width 1000
     --samples 100 --show learning_rate --plot plane.svg
     """
-    from meanfield.propagation.phase import edge_of_chaos, phase_diagram
+    from meanfield.propagation.edge import critical_line
+    from meanfield.propagation.phase import phase_diagram
 
     if show not in _SHOWN:
         raise ValueError(f"show: expected one of {', '.join(_SHOWN)}, got {show!r}")
@@ -72,7 +74,7 @@ def phase(
     sizes = {"depth": depth, "width": width, "samples": samples}
     asked = _asked(show, metric, sizes)
     diagram = phase_diagram(activation, weight[None, :], bias[:, None])
-    edge = edge_of_chaos(activation, bias)
+    line = critical_line(activation, bias)
     grid = _grid(activation, diagram, metric, outputs, sizes) if asked else None
     values = getattr(grid, _OF_METRICS[show]) if grid else getattr(diagram, _OF_PHASES[show])
     if plot is not None:
@@ -80,10 +82,12 @@ def phase(
 
         draw_plane(diagram, values, show, activation, plot, _setting(grid))
     if as_json:
-        typer.echo(spelled(_plain(diagram, edge, show, values, grid)))
+        typer.echo(spelled(_plain(diagram, line, show, values, grid)))
         return
     typer.echo(_table(diagram, show, values if grid else None))
-    typer.echo("edge of chaos: " + ", ".join(f"σ_w² = {w:.6g} at σ_b² = {b:g}" for w, b in _ends(edge, bias)))
+    typer.echo(_edges(line))
+    if diagram.status != "ok":
+        typer.echo(f"the table is {diagram.status}: relative error {diagram.error:.1g}")
     if grid is not None:
         typer.echo(_summary(grid, show, values))
     if plot is not None:
@@ -145,11 +149,13 @@ def _summary(grid: PredictionGrid, show: str, values: Floats) -> str:
 
 
 def _plain(
-    diagram: PhaseDiagram, edge: Floats, show: str, values: Floats, grid: PredictionGrid | None
+    diagram: PhaseDiagram, line: CriticalLine, show: str, values: Floats, grid: PredictionGrid | None
 ) -> dict[str, Any]:
     columns = {name: np.broadcast_to(getattr(diagram, name), diagram.phase.shape) for name in _COLUMNS}
     record = {k: _without_nan(v.tolist()) for k, v in columns.items()}
-    record["edge_of_chaos"] = _without_nan(np.ravel(edge).tolist())
+    record["edge_of_chaos"] = _without_nan(np.ravel(line.weight_variance).tolist())
+    record["largest_bounded"] = _without_nan(np.ravel(line.largest_bounded).tolist())
+    record |= {"table_error": diagram.error, "table_status": diagram.status}
     if grid is None:
         return record
     setting = {name: getattr(grid, name) for name in ("depth", "width", "samples", "outputs")}
@@ -179,9 +185,17 @@ def _numbers(field: str, text: str) -> Floats:
     raise ValueError(f"{field}: expected a number or start:stop:count, got {text!r}")
 
 
-def _ends(edge: Floats, bias: Floats) -> list[tuple[float, float]]:
-    pairs = list(zip(np.ravel(edge).tolist(), bias.tolist(), strict=True))
-    return pairs if len(pairs) == 1 else [pairs[0], pairs[-1]]
+def _edges(line: CriticalLine) -> str:
+    """The edge at the ends of the range of σ_b²; where there is none, why, and what stays bounded."""
+    columns = line.bias_variance, line.weight_variance, line.largest_bounded, line.reasons
+    every = list(zip(*(np.ravel(x) for x in columns), strict=True))
+    found = [f"σ_w² = {w:.6g} at σ_b² = {b:g}" for b, w, _, _ in every[:: max(len(every) - 1, 1)] if np.isfinite(w)]
+    words = ["edge of chaos: " + (", ".join(found) or "none")]
+    without = [x for x in every if not np.isfinite(x[1])]
+    if without:
+        b, _, bound, why = without[0]
+        words += [f"no edge at σ_b² = {b:g}: {why}; the variance stays bounded up to σ_w² = {bound:.6g}"]
+    return "\n".join(words)
 
 
 def _without_nan(value: Any) -> Any:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.figures.saving import saved_figure
-from meanfield.propagation.phase import PhaseDiagram, edge_of_chaos
+from meanfield.propagation.edge import edge_of_chaos
+from meanfield.propagation.phase import PhaseDiagram
 from meanfield.spec import ActivationLike
 from meanfield.spec.activations import as_activation
 

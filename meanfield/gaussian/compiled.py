@@ -86,7 +86,7 @@ def _dot(left: Floats, right: Floats) -> float:
 @njit(cache=True, error_model="numpy")
 def table_moments(
     q: Floats, gap: Floats, coordinate: Floats, place: NDArray[np.int64], square: Floats, mean: Floats, near: Floats,
-    far: Floats, origin: Floats, out: Floats,
+    far: Floats, origin: Floats, width: Floats, out: Floats,
 ) -> None:  # fmt: skip
     """Square, product and gap of φ and φ' into ``out`` of shape (3, 2, len(q)), from the panels' coefficients.
 
@@ -103,7 +103,7 @@ def table_moments(
         theta = 2 * np.arcsin(np.sqrt(min(one_minus_c / 2, 1.0)))
         close = theta <= cut
         if close:
-            _chebyshev(2 * theta / cut - 1, in_near)
+            _chebyshev(2 * np.arcsinh(theta / width[p]) / np.arcsinh(cut / width[p]) - 1, in_near)
         else:
             _chebyshev(2 * (theta - cut) / (right_angle - cut) - 1, in_far)
         for k in range(2):

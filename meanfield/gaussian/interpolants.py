@@ -8,7 +8,8 @@ For φ and for φ' (``order`` 0 and 1) one panel in q holds Chebyshev coefficien
     far(q, θ)   =   (product - mean²) / (square c)   for π/3 <= θ <= π/2, where the product must keep its digits
 
 with c = cos θ, in which kinks and all (√(1 - c) singularities) the functions are analytic; and as a function of q in
-log q, or of √q in the lowest panel, which reaches down to q = 0. The tables are filled by
+log q, or of √q in the lowest panel, which reaches down to q = 0. Where φ bends on a scale below 1, as sin(30u) does,
+the lowest panel ends lower, and θ gives way to asinh(θ/width), which has that scale near 0. The tables are filled by
 :mod:`meanfield.gaussian.moments`.
 Covariances below 0 don't occur between independent inputs.
 """
@@ -17,11 +18,24 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from meanfield.gaussian.chebyshev import (
+    chebyshev_nodes,
+    coefficients,
+    coordinate_slope,
+    differentiated,
+    mapped,
+    panel_coordinate,
+    panel_index,
+    panel_nodes,
+    stacked,
+    tail,
+)
 from meanfield.gaussian.mean import activation_mean
 from meanfield.gaussian.moments import gaussian_moments
 from meanfield.spec.activations import Activation
@@ -30,11 +44,12 @@ __all__ = ["MomentTable", "moment_table"]
 
 Floats = NDArray[np.float64]
 
-LOWEST = 1 / 64  # q up to here is the lowest panel, in √q
-RATIO = 4.0  # of the ends of the other panels
-_Q_NODES = 18
+_DEEPEST = -20  # bottom
 _THETA_NODES = (18, 24, 32, 48, 64, 96)  # near and far: the first that is enough
+_WIDTH_NODES = (48, 64, 96, 128)  # near, in asinh(θ/width), if none of those is
+_STRAIGHT = 1e6  # a width at which asinh(θ/width) is θ
 _ENOUGH = 3e-12  # of the last coefficients, relative to the first
+_GOOD = 1e-11  # the same of the lowest panel
 THETA_CUT = math.pi / 3
 _LEAST = 1e-300  # stands for q = 0, which the lowest panel reaches continuously
 _STEEPEST = 1e8  # ratio of a panel's squares that polynomials still follow; exp(u) soon exceeds it
@@ -58,6 +73,7 @@ class PairPanel:
     near: Floats
     far: Floats
     error: float
+    width: float
 
 
 class MomentTable:
@@ -65,7 +81,7 @@ class MomentTable:
 
     def __init__(self, activation: Activation) -> None:
         self.activation = activation
-        self._origin = tuple(float(activation.function(order=k)(np.zeros(1))[0]) ** 2 for k in (0, 1))
+        self._origin = tuple(_square_at_zero(activation, k) for k in (0, 1))
         self._lines: dict[int, LinePanel] = {}
         self._pairs: dict[int, PairPanel] = {}
 
@@ -78,13 +94,15 @@ class MomentTable:
 
         good = (q <= _WIDEST_PAIR) & (q >= 0) & (gap >= 0) & (gap <= q * (1 + 1e-12))
         q_flat, gap_flat = np.where(good, np.maximum(q, _LEAST), 1.0).ravel(), np.where(good, gap, 0.0).ravel()
-        index = _panel_index(q_flat)
+        index = panel_index(q_flat, self._bottom)
         used = np.unique(index)
         lines, pairs = [self._line(int(p)) for p in used], [self._pair(int(p)) for p in used]
-        stacked = [_stacked([getattr(p, name) for p in lines]) for name in ("square", "mean")]
-        stacked += [_stacked([getattr(p, name) for p in pairs]) for name in ("near", "far")]
+        tables = [stacked([getattr(p, name) for p in lines]) for name in ("square", "mean")]
+        tables += [stacked([getattr(p, name) for p in pairs]) for name in ("near", "far")]
         place, out = np.searchsorted(used, index), np.empty((3, 2, q_flat.size))
-        table_moments(q_flat, gap_flat, _panel_coordinate(q_flat, index), place, *stacked, np.array(self._origin), out)
+        widths = np.array([p.width for p in pairs])
+        x = panel_coordinate(q_flat, index, self._bottom)
+        table_moments(q_flat, gap_flat, x, place, *tables, np.array(self._origin), widths, out)
         square, product, difference = np.where(good, out.reshape(3, 2, *q.shape), np.nan)
         return square, product, difference
 
@@ -92,18 +110,18 @@ class MomentTable:
         """E[φ²], E[φ'²] and d E[φ²]/dq (of the interpolant) at an array of q; NaN where q is not in [0, 2²²]."""
         good = (q <= _WIDEST_LINE) & (q >= 0)
         flat = np.where(good, np.maximum(q, _LEAST), 1.0).ravel()
-        index = _panel_index(flat)
-        x, out = _panel_coordinate(flat, index), np.empty((3, flat.size))
+        index = panel_index(flat, self._bottom)
+        x, out = panel_coordinate(flat, index, self._bottom), np.empty((3, flat.size))
         for p in np.unique(index):
             here = index == p
             of_phi, of_slope = self._line(int(p)).square
-            columns = np.stack([of_phi, of_slope, _differentiated(of_phi)], axis=1)
+            columns = np.stack([of_phi, of_slope, differentiated(of_phi)], axis=1)
             value, slope, change = np.polynomial.chebyshev.chebval(x[here], columns)
             size = flat[here] + self._origin[0]
             out[:, here] = (
                 value * size,
                 slope * (flat[here] + self._origin[1]),
-                value + size * change * _coordinate_slope(flat[here], int(p)),
+                value + size * change * coordinate_slope(flat[here], int(p), self._bottom),
             )
         square, slope_square, rate = np.where(good, out.reshape(3, *q.shape), np.nan)
         return square, slope_square, rate
@@ -114,38 +132,64 @@ class MomentTable:
         errors = [p.error for p in self._lines.values()] + [p.error for p in self._pairs.values()]
         return max(errors, default=0.0)
 
+    @functools.cached_property
+    def _bottom(self) -> int:
+        """The lowest panel: the first, from q = ``LOWEST`` down, that polynomials in √q follow."""
+        for bottom in range(0, _DEEPEST, -1):
+            if self._made_line(bottom, bottom).error <= _GOOD:
+                return bottom
+        return _DEEPEST
+
     def _line(self, index: int) -> LinePanel:
         if index not in self._lines:
-            rows = [[self._single(float(q), order) for q in _panel_nodes(index)] for order in (0, 1)]
-            values = np.moveaxis(np.array(rows), -1, 0)
-            sizes = np.abs(values[0])
-            if not np.all(np.isfinite(values)) or np.any(sizes.max(axis=1) > _STEEPEST * sizes.min(axis=1)):
-                values = np.full_like(values, np.nan)
-            square, mean = (_coefficients(x, (1,)) for x in values)
-            self._lines[index] = LinePanel(square, mean, max(_tail(square), _tail(mean)))
+            self._lines[index] = self._made_line(index, self._bottom)
         return self._lines[index]
+
+    def _made_line(self, index: int, bottom: int) -> LinePanel:
+        nodes, origin = panel_nodes(index, bottom), np.array(self._origin)[:, None]
+        rows = [[self._single(float(q), order) for q in nodes] for order in (0, 1)]
+        values = np.moveaxis(np.array(rows), -1, 0)
+        sizes = np.abs(values[0])
+        if not np.all(np.isfinite(values)) or np.any(sizes.max(axis=1) > _STEEPEST * sizes.min(axis=1)):
+            values = np.full_like(values, np.nan)
+        square, mean = (coefficients(x, (1,)) for x in values)
+        # A mean counts as its square does, relative to the second moment.
+        largest = np.sqrt(np.max(sizes * (nodes + origin), axis=1))
+        return LinePanel(square, mean, max(tail(square), tail(mean, largest)))
 
     def _pair(self, index: int) -> PairPanel:
         if index not in self._pairs:
-            q = _panel_nodes(index)
-            thetas = self._thetas(float(q[0]))
+            q = panel_nodes(index, self._bottom)
+            (near_theta, far_theta), width = self._thetas(float(q[0]))
             near, far = (
-                _coefficients(np.array([[values(float(x), k, t) for x in q] for k in (0, 1)]), (1, 2))
-                for values, t in zip((self._near, self._far), thetas, strict=True)
+                coefficients(np.array([[values(float(x), k, t) for x in q] for k in (0, 1)]), (1, 2))
+                for values, t in ((self._near, near_theta), (self._far, far_theta))
             )
-            self._pairs[index] = PairPanel(near, far, max(_tail(near), _tail(far)))
+            error = max(tail(near), tail(far, np.ones(2)))
+            self._pairs[index] = PairPanel(near, far, error, width)
         return self._pairs[index]
 
-    def _thetas(self, q: float) -> list[Floats]:
-        """Nodes near and far: as many as φ' needs at the panel's largest variance, the hardest row of the panel."""
-        chosen = []
-        for values, ends in zip((self._near, self._far), _theta_panels(), strict=True):
-            for count in _THETA_NODES:
-                nodes = _mapped(_chebyshev_nodes(count), *ends)
-                if _tail(_coefficients(values(q, 1, nodes)[None, :], (1,))) < _ENOUGH:
-                    break
-            chosen.append(nodes)
-        return chosen
+    def _thetas(self, q: float) -> tuple[tuple[Floats, Floats], float]:
+        """Nodes near and far, and the width near: what φ' needs at the panel's largest variance, its hardest row."""
+
+        def near(width: float, counts: tuple[int, ...]) -> tuple[Floats, bool]:
+            nodes = (_near_nodes(count, width) for count in counts)
+            return _first_enough(lambda t: self._near(q, 1, t), nodes)
+
+        far, _ = _first_enough(
+            lambda t: self._far(q, 1, t), (mapped(chebyshev_nodes(n), THETA_CUT, math.pi / 2) for n in _THETA_NODES)
+        )
+        straight, enough = near(_STRAIGHT, _THETA_NODES)
+        if enough:
+            return (straight, far), _STRAIGHT
+        width = self._bend(q)
+        return (near(width, _WIDTH_NODES)[0], far), width
+
+    def _bend(self, q: float) -> float:
+        """The θ at which the gap of φ' leaves its rise from θ = 0."""
+        theta = 1e-5
+        rise = float(self._near(q, 1, np.array([theta]))[0]) * 2 * math.sin(theta / 2) / math.sqrt(2)
+        return min(max(theta / math.sqrt(max(rise, 1e-12)), 1e-4), THETA_CUT) if math.isfinite(rise) else THETA_CUT
 
     def _single(self, q: float, order: int) -> tuple[float, float]:
         mean = activation_mean(self.activation, q, order)[0]
@@ -171,73 +215,32 @@ def moment_table(activation: Activation) -> MomentTable:
     Raises
     ------
     ValueError
-        If φ has a jump, so that E[φ'²] is infinite.
+        If φ has a jump or a cusp, so that E[φ'²] is infinite.
     """
-    if activation.jumps:
-        raise ValueError(f"activation: expected one without jumps (E[φ'²] is infinite), got {activation}")
+    if activation.is_rough:
+        raise ValueError(f"activation: expected one without jumps or cusps (E[φ'²] is infinite), got {activation}")
     return MomentTable(activation)
 
 
-def _theta_panels() -> tuple[tuple[float, float], tuple[float, float]]:
-    return (0.0, THETA_CUT), (THETA_CUT, math.pi / 2)
+def _square_at_zero(activation: Activation, order: int) -> float:
+    """The square for q → 0: the mean of both sides, which differ at a kink; 1 where the square goes to 0 slower than
+    q, as of the slope of |u|^1.5: divided by q it would be infinite there."""
+    function = activation.function(order=order)
+    with np.errstate(all="ignore"):
+        limit, near = (float(np.mean(function(np.array([-u, u])) ** 2)) for u in (_LEAST, 1e-100))
+    if not math.isfinite(limit):
+        return 0.0
+    return 1.0 if limit < 1e-40 and near > 1e-180 else limit
 
 
-def _panel_index(q: Floats) -> NDArray[np.int64]:
-    """0 for the lowest panel, then one for each factor ``RATIO``."""
-    return np.maximum(0, np.ceil(np.log(q / LOWEST) / math.log(RATIO))).astype(np.int64)
+def _near_nodes(count: int, width: float) -> Floats:
+    """Nodes of asinh(θ/width) on 0..``THETA_CUT``."""
+    return np.asarray(width * np.sinh(mapped(chebyshev_nodes(count), 0.0, math.asinh(THETA_CUT / width))))
 
 
-def _panel_coordinate(q: Floats, index: NDArray[np.int64]) -> Floats:
-    """Where in its panel q lies, in [-1, 1]."""
-    upper = LOWEST * RATIO ** index.astype(np.float64)
-    return np.where(index == 0, 2 * np.sqrt(q / LOWEST) - 1, 1 + 2 * np.log(q / upper) / math.log(RATIO))
-
-
-def _coordinate_slope(q: Floats, index: int) -> Floats:
-    return 1 / np.sqrt(q * LOWEST) if index == 0 else 2 / (q * math.log(RATIO))
-
-
-def _differentiated(coefficients: Floats) -> Floats:
-    derivative = np.polynomial.chebyshev.chebder(coefficients)
-    return np.pad(derivative, (0, len(coefficients) - len(derivative)))
-
-
-def _panel_nodes(index: int) -> Floats:
-    x = _chebyshev_nodes(_Q_NODES)
-    if index == 0:
-        return LOWEST * ((x + 1) / 2) ** 2
-    return LOWEST * RATIO**index * RATIO ** ((x - 1) / 2)
-
-
-def _chebyshev_nodes(count: int) -> Floats:
-    return np.cos(math.pi * (np.arange(count) + 0.5) / count)
-
-
-def _mapped(x: Floats, low: float, high: float) -> Floats:
-    return low + (high - low) * (x + 1) / 2
-
-
-def _coefficients(values: Floats, axes: tuple[int, ...]) -> Floats:
-    """Chebyshev coefficients of the interpolant through values at the Chebyshev nodes, along ``axes``."""
-    from scipy.fft import dct
-
-    for axis in axes:
-        count = values.shape[axis]
-        values = dct(values, axis=axis) / count
-        first = [slice(None)] * values.ndim
-        first[axis] = slice(0, 1)
-        values[tuple(first)] /= 2
-    return values
-
-
-def _stacked(tables: list[Floats]) -> Floats:
-    """Tables on a new first axis; those with fewer coefficients in θ end in zeros."""
-    longest = max(t.shape[-1] for t in tables)
-    return np.stack([np.pad(t, [(0, 0)] * (t.ndim - 1) + [(0, longest - t.shape[-1])]) for t in tables])
-
-
-def _tail(coefficients: Floats) -> float:
-    """The size of the last coefficients on every axis, a measure of what was cut off."""
-    scale = float(np.max(np.abs(coefficients))) or 1.0
-    ends = [np.take(coefficients, [-1, -2, -3], axis=axis) for axis in range(1, coefficients.ndim)]
-    return max(float(np.max(np.abs(e))) for e in ends) / scale
+def _first_enough(values: Callable[[Floats], Floats], choices: Iterable[Floats]) -> tuple[Floats, bool]:
+    """The first nodes on which the interpolant's last coefficients are small, or the last; and whether they are."""
+    for nodes in choices:
+        if tail(coefficients(values(nodes)[None, :], (1,))) < _ENOUGH:
+            return nodes, True
+    return nodes, False

@@ -13,14 +13,17 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["lattice_grid", "lattice_lines", "lattice_sums"]
+__all__ = ["lattice_grid", "lattice_lines", "lattice_sums", "sees"]
 
 Floats = NDArray[np.float64]
 Function = Callable[[Floats], Floats]
 
 _FINE = 0.4  # step in standard deviations; the coarse rule has 0.8, whose error exp(-2π²/0.8²) is 4e-14
 _COARSEST = 0.25  # first step, in units of the activation's argument
-_LARGEST_GRID = 6e7  # products
+_LARGEST_GRID = 6e7  # products; above, a convolution
+_CENTRES = np.array([0.0, 0.31, -0.77, 1.9, -3.3, 6.1])  # where it is seen whether a lattice is fine enough
+_SHIFTED = 1e-8  # by how much a shift may change a mean there; at larger variances that is far less
+_LONGEST_LINE = 4_000_000  # nodes
 _NOWHERE, _WHOLE = np.zeros(1), np.ones(1)  # the one node of a Gaussian without width, and its weight
 
 
@@ -35,6 +38,8 @@ def lattice_sums(
     step = min(_FINE * max(wide, narrow), _COARSEST) / 2**level
     s, s_weights, s_on = _line(wide, step, reach, two_sided=True)
     t, t_weights, t_on = _line(narrow, step, reach, two_sided=False)
+    if s_on and t_on and len(s) * len(t) > _LARGEST_GRID:
+        return convolved_sums(function, math.sqrt(max(wide**2 - narrow**2, 0.0)), math.sqrt(2) * narrow, reach, step)
     if len(s) * len(t) > _LARGEST_GRID:
         return None
     if s_on and t_on:
@@ -45,6 +50,46 @@ def lattice_sums(
         return _kernel()(line[len(t) - 1 :], np.ascontiguousarray(line[::-1]), 1, last, -1, s_weights, t_weights)
     plus, minus = function(s[:, None] + t), function(s[:, None] - t)
     return _kernel()(plus.ravel(), minus.ravel(), len(t), 0, len(t), s_weights, t_weights)
+
+
+def convolved_sums(
+    function: Function, common: float, own: float, reach: float, step: float
+) -> tuple[Floats, Floats] | None:
+    """The same sums for u = z + ξ and v = z + ξ', with z of standard deviation ``common`` and ξ, ξ' of ``own``.
+
+    However large the lattice, they cost convolutions of φ and φ² with the weights of ξ. ``None`` for opposite inputs or
+    a line too long.
+    """
+    x, x_weights, x_on = _line(own, step, reach, two_sided=True)
+    z, z_weights, z_on = _line(common, step, reach, two_sided=True)
+    if common == 0 or not x_on or len(x) + len(z) > _LONGEST_LINE:
+        return None
+    sums = []
+    for every in (1, 2):
+        xs, zs = (slice(None, None, every) for _ in range(2))
+        smooth = _smoothed(function, z[zs], x[xs], every * x_weights[xs], every * step if z_on else None)
+        mean, square, size = smooth
+        weights = (every if len(z) > 1 else 1) * z_weights[zs]
+        terms = (square, mean**2, np.maximum(square - mean**2, 0.0), size**2)
+        sums.append(np.array([float(weights @ x) for x in terms]))
+    return sums[0], sums[1]
+
+
+def _smoothed(
+    function: Function, z: Floats, x: Floats, weights: Floats, step: float | None
+) -> tuple[Floats, Floats, Floats]:
+    """E[φ], E[φ²] and E|φ| over ξ at each z: by convolution where z lies on the lattice with that ``step``."""
+    if step is None:
+        rows = [function(one + x) for one in z]
+        parts = [[float(weights @ r), float(weights @ r**2), float(weights @ np.abs(r))] for r in rows]
+        mean, square, size = np.array(parts).T
+        return mean, square, size
+    from scipy.signal import fftconvolve
+
+    half = len(z) // 2 + len(x) // 2
+    line = function(step * np.arange(-half, half + 1, dtype=np.float64))
+    mean, square, size = (fftconvolve(y, weights, mode="valid") for y in (line, line**2, np.abs(line)))
+    return mean, square, size
 
 
 @functools.lru_cache(maxsize=64)  # φ and φ' of one layer, the square and its slope, share their lines
@@ -65,6 +110,20 @@ def _line(deviation: float, step: float, reach: float, two_sided: bool) -> tuple
     if not two_sided:
         weights[1:] *= 2
     return nodes, weights, on
+
+
+def sees(function: Function, level: int) -> bool:
+    """Whether φ and φ² have the same means on lattices of that level whatever their shift: under the narrowest
+    Gaussians that have no step of their own, around several centres."""
+    step = _COARSEST / 2**level
+    t = step * (np.arange(-24, 25) + np.array([0.0, 0.37, 0.71])[:, None])
+    weights = _FINE / math.sqrt(2 * math.pi) * np.exp(-0.5 * (_FINE * t / step) ** 2)
+    with np.errstate(all="ignore"):
+        values = function(_CENTRES[:, None, None] + t)
+        means = np.stack([np.sum(weights * values, axis=-1), np.sum(weights * values**2, axis=-1)])
+    scale = np.abs(means).max(axis=(1, 2), keepdims=True)
+    apart = np.abs(means - means[..., :1])
+    return bool(np.all(apart[np.isfinite(apart)] <= (_SHIFTED * scale + 0 * apart)[np.isfinite(apart)]))
 
 
 def lattice_lines(deviation: float, reach: float, level: int) -> list[tuple[Floats, Floats]]:

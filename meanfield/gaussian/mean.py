@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.gaussian.quadrature import FINEST, ROUNDING, TOLERANCE, natural_level
-from meanfield.gaussian.rules import line_rules
+from meanfield.gaussian.rules import line_rules, of_nodes
 from meanfield.spec.activations import Activation
 
 __all__ = ["activation_mean", "gaussian_mean", "variance_slope"]
@@ -43,7 +43,7 @@ def activation_mean(activation: Activation, q: float, order: int = 0) -> tuple[f
     would grow from layer to layer in the chaotic phase."""
     if activation.parity == (-1 if order % 2 == 0 else 1):
         return 0.0, 0.0
-    return gaussian_mean(activation, q, activation.function(order=order))
+    return gaussian_mean(activation, q, of_nodes(activation, order))
 
 
 def variance_slope(activation: Activation, q: float) -> tuple[float, float]:

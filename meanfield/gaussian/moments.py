@@ -19,8 +19,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from meanfield.gaussian.asymptotic import asymptotic_moments
 from meanfield.gaussian.mean import activation_mean, gaussian_mean
 from meanfield.gaussian.quadrature import GAP_TOLERANCE, TOLERANCE, Moments, natural_level, quadrature
+from meanfield.gaussian.rules import decays, of_nodes
 from meanfield.spec.activations import Activation
 
 __all__ = ["Moments", "gaussian_moments"]
@@ -51,9 +53,13 @@ def gaussian_moments(activation: Activation, q: float, gap: float, order: int = 
         raise ValueError(f"q: expected a finite variance of at least 0, got {q!r}")
     if not 0 <= gap <= 2 * q * (1 + 1e-15):
         raise ValueError(f"gap: expected 0..2 q = {2 * q!r}, got {gap!r}")
-    if order > 0 and activation.jumps:
+    if order > 0 and activation.is_rough:
         return Moments(math.inf, math.nan, math.nan, math.inf, math.inf, math.inf, "infinite")
-    derived = _by_closed_form(activation, order, q, min(gap, 2 * q))
+    with np.errstate(all="ignore"):
+        if not decays(activation, order, q):
+            return Moments(math.inf, math.nan, math.nan, math.inf, math.inf, math.inf, "overflow")
+    derived = asymptotic_moments(activation, q, min(gap, 2 * q), order)
+    derived = derived or _by_closed_form(activation, order, q, min(gap, 2 * q))
     if derived is not None:
         return derived
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
@@ -93,7 +99,7 @@ def _by_closed_form(activation: Activation, order: int, q: float, gap: float) ->
 @functools.lru_cache(maxsize=4096)
 def _square(activation: Activation, order: int, q: float) -> Moments:
     """One preactivation alone. Kept: the square doesn't depend on the other input."""
-    function = activation.function(order=order)
+    function = of_nodes(activation, order)
     value, error = gaussian_mean(activation, q, lambda u: function(u) ** 2)
     if not math.isfinite(value):
         return Moments(value, value, 0.0, math.inf, math.inf, math.inf, "overflow")
@@ -114,7 +120,7 @@ def _with_linear_gap(
     and E[φ'²] minus the gap of φ' at the end.
     """
     poor = pair.gap_error > GAP_TOLERANCE * pair.gap
-    if not poor or activation.jumps or (order > 0 and activation.kinks):
+    if not poor or activation.is_rough or (order > 0 and activation.kinks):
         return pair
     slope = _square(activation, order + 1, q)
     bend = quadrature(activation, order + 1, q, gap)

@@ -11,14 +11,23 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["panel_deviations", "panel_grid", "panel_lines", "panel_sums"]
+__all__ = ["Cuts", "panel_deviations", "panel_grid", "panel_lines", "panel_sums"]
 
 Floats = NDArray[np.float64]
 Function = Callable[[Floats], Floats]
+
+
+class Cuts(NamedTuple):
+    """Where panels are graded towards, and how far down: the length of the ones that end there."""
+
+    points: tuple[float, ...]
+    finest: float = 1.0
+
 
 _REACH = 9.0  # standard deviations: exp(-40.5) = 3e-18
 _NODES = (12, 18)  # of a panel: coarse and fine rule
@@ -28,27 +37,26 @@ _LARGEST_GRID = 8e6
 
 
 def panel_sums(
-    function: Function, breakpoints: tuple[float, ...], q: float, gap: float, reach: float, level: int
+    function: Function, cuts: Cuts, q: float, gap: float, reach: float, level: int
 ) -> tuple[Floats, Floats] | None:
     """Fine and coarse (square, product, gap, magnitude of the product's terms) for two preactivations of variance q and
     covariance q - gap, out to ``reach`` standard deviations.
 
     ``level`` halves all panels that many times. ``None`` if the grid would be too large.
     """
-    points = np.asarray(breakpoints)
     covariance = q - gap
     slope = covariance / q if q > 0 else 1.0
     inner = math.sqrt(gap * (2 * q - gap) / q) if q > 0 else 0.0
-    outer_edges = _outer_edges(points, math.sqrt(q), slope, inner, reach)
+    outer_edges = _outer_edges(cuts, math.sqrt(q), slope, inner, reach)
     outer_edges = _halved(outer_edges[None, :], level)[0]
-    panels = (2 * len(_steps(inner * reach)) + 2) * len(points) + math.ceil(2 * reach / _LONGEST) + 1
+    panels = (2 * len(_steps(inner * reach, cuts.finest)) + 2) * len(cuts.points) + math.ceil(2 * reach / _LONGEST) + 1
     if len(outer_edges) * panels * 2**level * _NODES[1] ** 2 > _LARGEST_GRID:
         return None
 
     def sums(nodes: int) -> Floats:
         u, u_weights = _gaussian_nodes(outer_edges[None, :], math.sqrt(q), nodes)
         u, u_weights = u[0], u_weights[0]
-        deviation, weights = _inner_nodes(slope * u, points, inner, reach, level, nodes)
+        deviation, weights = _inner_nodes(slope * u, cuts, inner, reach, level, nodes)
         a, b = function(u)[:, None], function((slope * u)[:, None] + deviation)
         weights = u_weights[:, None] * weights
         terms = ((a * a + b * b) / 2, a * b, (a - b) ** 2 / 2, np.abs(a * b))
@@ -58,43 +66,41 @@ def panel_sums(
 
 
 def panel_grid(
-    breakpoints: tuple[float, ...], wide: float, narrow: float, reach: float, level: int, largest: float
+    cuts: Cuts, wide: float, narrow: float, reach: float, level: int, largest: float
 ) -> list[tuple[Floats, Floats, Floats, Floats]] | None:
     """The fine and the coarse rule for u = x + y, independent x of deviation ``wide`` and y of ``narrow``: nodes x and
     their weights, and for each of them a row of y and weights. ``None`` if more than ``largest`` nodes would do it."""
-    points = np.asarray(breakpoints)
-    edges = _halved(_outer_edges(points, wide, 1.0, narrow, reach)[None, :], level)
+    edges = _halved(_outer_edges(cuts, wide, 1.0, narrow, reach)[None, :], level)
     rules = []
     for nodes in (_NODES[1], _NODES[0]):
         x, x_weights = (values[0] for values in _gaussian_nodes(edges, wide, nodes))
-        rules.append((x, x_weights, *_inner_nodes(x, points, narrow, reach, level, nodes)))
+        rules.append((x, x_weights, *_inner_nodes(x, cuts, narrow, reach, level, nodes)))
         if rules[0][2].size > largest:
             return None
     return rules
 
 
-def panel_lines(breakpoints: tuple[float, ...], q: float, reach: float, level: int) -> list[tuple[Floats, Floats]]:
+def panel_lines(cuts: Cuts, q: float, reach: float, level: int) -> list[tuple[Floats, Floats]]:
     """Nodes and weights of the fine and of the coarse rule for one preactivation of variance q."""
-    edges = _halved(_outer_edges(np.asarray(breakpoints), math.sqrt(q), 1.0, 0.0, reach)[None, :], level)
+    edges = _halved(_outer_edges(cuts, math.sqrt(q), 1.0, 0.0, reach)[None, :], level)
     lines = [_gaussian_nodes(edges, math.sqrt(q), nodes) for nodes in (_NODES[1], _NODES[0])]
     return [(u[0], weights[0]) for u, weights in lines]
 
 
 def panel_deviations(
-    means: Floats, breakpoints: tuple[float, ...], deviation: float, reach: float, level: int
+    means: Floats, cuts: Cuts, deviation: float, reach: float, level: int
 ) -> list[tuple[Floats, Floats]]:
     """Deviations from each of ``means`` and their weights, of shape ``(len(means), nodes)``, of the fine and of the
-    coarse rule for preactivations of one standard ``deviation``: cut wherever mean + deviation meets a breakpoint."""
-    points = np.asarray(breakpoints)
-    return [_inner_nodes(means, points, deviation, reach, level, nodes) for nodes in (_NODES[1], _NODES[0])]
+    coarse rule for preactivations of one standard ``deviation``: cut where mean + deviation meets one of ``cuts``."""
+    return [_inner_nodes(means, cuts, deviation, reach, level, nodes) for nodes in (_NODES[1], _NODES[0])]
 
 
-def _outer_edges(points: Floats, deviation: float, slope: float, inner: float, reach: float) -> Floats:
+def _outer_edges(cuts: Cuts, deviation: float, slope: float, inner: float, reach: float) -> Floats:
     if deviation == 0:
         return np.zeros(1)
-    limit = reach * deviation
+    limit, points = reach * deviation, np.asarray(cuts.points, dtype=np.float64)
     edges = [np.linspace(-limit, limit, math.ceil(2 * reach / _LONGEST) + 1)]
-    edges += [b + _both_sides(_steps(2 * limit)) for b in points]
+    edges += [b + _both_sides(_steps(2 * limit, cuts.finest)) for b in points]
     if abs(slope) * limit > 0:
         centres = points[np.abs(points) < 2 * limit * abs(slope)] / slope
         width = inner / abs(slope)
@@ -105,16 +111,16 @@ def _outer_edges(points: Floats, deviation: float, slope: float, inner: float, r
 
 
 def _inner_nodes(
-    means: Floats, points: Floats, deviation: float, reach: float, level: int, nodes: int
+    means: Floats, cuts: Cuts, deviation: float, reach: float, level: int, nodes: int
 ) -> tuple[Floats, Floats]:
     """Deviations of v from its mean and their weights, of shape ``(len(means), ...)``."""
     if deviation == 0:
         return np.zeros((len(means), 1)), np.ones((len(means), 1))
     limit = reach * deviation
     fixed = np.linspace(-limit, limit, math.ceil(2 * reach / _LONGEST) + 1)
-    offsets = (points[:, None] + _both_sides(_steps(limit))).ravel()
-    cuts = np.clip(offsets - means[:, None], -limit, limit)
-    edges = np.sort(np.concatenate([np.broadcast_to(fixed, (len(means), len(fixed))), cuts], axis=1), axis=1)
+    offsets = (np.asarray(cuts.points)[:, None] + _both_sides(_steps(limit, cuts.finest))).ravel()
+    met = np.clip(offsets - means[:, None], -limit, limit)
+    edges = np.sort(np.concatenate([np.broadcast_to(fixed, (len(means), len(fixed))), met], axis=1), axis=1)
     return _gaussian_nodes(_halved(edges, level), deviation, nodes)
 
 

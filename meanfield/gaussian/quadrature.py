@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from meanfield.gaussian.lattice import sees
 from meanfield.gaussian.rules import pair_rule
 from meanfield.spec.activations import Activation
 
@@ -46,8 +47,16 @@ class Moments:
 
 @functools.cache
 def natural_level(activation: Activation, order: int) -> int:
-    """The refinement φ needs at variance 1. Its poles and not q decide, so that other variances can start there."""
-    return _resolved(activation, order, 1.0, 0.5, 0)[1]
+    """The refinement φ needs at variance 1. Its poles and not q decide, so that other variances can start there.
+
+    Both rules of a lattice miss what turns by a whole number of times between its nodes, as sin(30u) nearly does: so φ
+    must look the same on shifted lattices first.
+    """
+    first = 0
+    while first < FINEST - 1 and not (activation.breakpoints or sees(activation.function(order=order), first)):
+        first += 1
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        return _resolved(activation, order, 1.0, 0.5, first)[1]
 
 
 def quadrature(activation: Activation, order: int, q: float, gap: float, level: int = 0) -> Moments:

@@ -18,20 +18,49 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.gaussian.lattice import lattice_grid, lattice_lines, lattice_sums
-from meanfield.gaussian.panels import panel_deviations, panel_grid, panel_lines, panel_sums
+from meanfield.gaussian.panels import Cuts, panel_deviations, panel_grid, panel_lines, panel_sums
 from meanfield.spec.activations import Activation
+from meanfield.spec.elementwise import Elementwise
 
-__all__ = ["deviation_rules", "grid_rules", "line_rules", "pair_rule"]
+__all__ = ["decays", "deviation_rules", "grid_rules", "line_rules", "of_nodes", "pair_rule"]
 
 Floats = NDArray[np.float64]
 
+_FINEST = 1e-10  # of the panels at a broken power
 _WIDE = 1e3  # variance above which the lattice, whose size grows with it, is given up
 _REACH = 9.0  # standard deviations: exp(-40.5) = 3e-18
+_FARTHEST = (_REACH, 13.0, 18.0, 25.0, 35.0)  # beyond, the density itself underflows
 
 
-def _cuts(activation: Activation, variance: float) -> tuple[float, ...]:
-    """Where panels are graded towards; none: the lattice serves."""
-    return activation.breakpoints or ((0.0,) if variance > _WIDE else ())
+def _cuts(activation: Activation, variance: float) -> Cuts | None:
+    """Where panels are graded towards, far below the scale of 1 where φ is a broken power; none: the lattice serves."""
+    if activation.breakpoints:
+        return Cuts(activation.breakpoints, _FINEST if activation.powers else 1.0)
+    return Cuts((0.0,)) if variance > _WIDE and not _oscillates(activation) else None
+
+
+@functools.cache
+def _oscillates(activation: Activation) -> bool:
+    """Whether φ bends to and fro far from 0, as sin does, where panels around 0 don't look."""
+    u = np.linspace(50.0, 60.0, 20001)
+    with np.errstate(all="ignore"):
+        values = activation.function()(u)
+        bends = np.diff(values, 2)
+        large = np.abs(bends) > 1e-11 * np.max(np.abs(values))  # rounding is far less
+    return int(np.sum(np.diff(np.sign(bends[large])) != 0)) > 2
+
+
+def of_nodes(activation: Activation, order: int) -> Elementwise:
+    """φ^(order) as a function of nodes: a broken power, infinite where a node rounds to its place, is taken beside."""
+    function = activation.function(order=order)
+    if not activation.powers:
+        return function
+    points = np.asarray(activation.powers)
+
+    def beside(u: Floats) -> Floats:
+        return np.asarray(function(np.where(np.isin(u, points), u + 1e-15 * np.maximum(1.0, np.abs(u)), u)))
+
+    return beside
 
 
 def line_rules(activation: Activation, q: float, level: int) -> list[tuple[Floats, Floats]]:
@@ -75,7 +104,7 @@ def pair_rule(
     """A function of the level: (square, product, gap, magnitude of the product's terms) of φ^(order) for two
     preactivations of variance q and covariance q - gap, by both rules; ``None`` where the grid would be too large."""
     function, reach, cuts = (
-        activation.function(order=order),
+        of_nodes(activation, order),
         _reach(activation, math.sqrt(q), order),
         _cuts(activation, q),
     )
@@ -84,17 +113,29 @@ def pair_rule(
     return functools.partial(lattice_sums, function, math.sqrt(q - gap / 2), math.sqrt(gap / 2), reach)
 
 
+def decays(activation: Activation, order: int, q: float) -> bool:
+    """Whether φ² (or φ'²) times the Gaussian density of variance q falls off within reach: E is infinite, or too large
+    for any number, where it doesn't."""
+    return _grows_linearly(activation, order) or _needed(activation, math.sqrt(q), order, 2) is not None
+
+
 def _reach(activation: Activation, deviation: float, order: int = 0, power: int = 2) -> float:
     """How many standard deviations count in E[φ^power]: more than 9 for a φ that grows faster than linearly."""
     if _grows_linearly(activation, order):
         return _REACH
+    return _needed(activation, deviation, order, power) or _FARTHEST[-1]
+
+
+def _needed(activation: Activation, deviation: float, order: int, power: int) -> float | None:
+    """The first reach at whose ends nothing is left."""
     function = activation.function(order=order)
-    for reach in (_REACH, 13.0, 18.0, 25.0, 35.0):
+    for reach in _FARTHEST:
         z = np.linspace(-reach, reach, 65)
-        terms = np.abs(function(deviation * z)) ** power * np.exp(-0.5 * z**2)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            terms = np.abs(function(deviation * z)) ** power * np.exp(-0.5 * z**2)
         if not max(terms[0], terms[-1]) > 1e-16 * terms.max():
             return reach
-    return reach
+    return None
 
 
 @functools.cache

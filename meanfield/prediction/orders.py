@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from meanfield.kernels.logits import Ensemble, draw_ensemble, given_logits
 from meanfield.kernels.setting import Setting
 from meanfield.leading.conditions import judge
 from meanfield.leading.spectra import Spectrum, softmax_spectrum, spectrum_statistics
+from meanfield.propagation.recursion import numerical_warnings
 
 if TYPE_CHECKING:
     from meanfield.finite_width.validity import Validity
@@ -30,11 +31,14 @@ class Judged(NamedTuple):
     warnings: tuple[str, ...]
 
 
+Finder: TypeAlias = Callable[[Setting, "Floats | None"], Judged]
+
+
 class Order(NamedTuple):
     """What is assumed of the width, and how the spectrum follows; from the logits (N × C) of one network, if given."""
 
     assumption: str
-    find: Callable[[Setting, Floats | None], Judged]
+    find: Finder
 
 
 def _squared(setting: Setting, logits: Floats | None) -> Spectrum:
@@ -73,15 +77,25 @@ def _refined(setting: Setting, logits: Floats | None) -> Judged:
     return Judged(*refine(setting))
 
 
+def _telling(find: Finder) -> Finder:
+    """``find`` whose answer also says where the order parameters behind it are not known as well as they should be."""
+
+    def found(setting: Setting, logits: Floats | None) -> Judged:
+        spectrum, validity, warnings = find(setting, logits)
+        return Judged(spectrum, validity, (*warnings, *numerical_warnings(setting.parameters)))
+
+    return found
+
+
 ORDERS: Mapping[str, Order] = {
     "leading": Order(
         "widths M → ∞ at fixed depth and outputs; one network differs from the mean over networks by a relative order "
         "1/√M",
-        _leading,
+        _telling(_leading),
     ),
     "refined": Order(
         "widths M large against depth and outputs: relative corrections of order 1/M are in, those of order 1/M² are "
         "not; std and interval are the spread over networks",
-        _refined,
+        _telling(_refined),
     ),
 }

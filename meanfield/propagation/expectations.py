@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
@@ -12,7 +12,14 @@ from meanfield.gaussian.moments import Moments, gaussian_moments
 from meanfield.propagation.state import Covariance
 from meanfield.spec.activations import Activation
 
-__all__ = ["Expectations", "Found", "Quadrature", "Table"]
+if TYPE_CHECKING:
+    from meanfield.gaussian.interpolants import MomentTable
+
+__all__ = ["Expectations", "Found", "Quadrature", "Table", "table_status"]
+
+
+_TABLE_GOAL = 1e-8  # relative error of a table's moments
+_GRAVITY = ("ok", "unresolved", "overflow", "infinite")
 
 
 class Found(NamedTuple):
@@ -34,7 +41,7 @@ class Expectations(Protocol):
 
 
 class Quadrature:
-    """One network: quadrature or closed form. ``status`` is the first that is not ``"ok"``."""
+    """One network: quadrature or closed form. ``status`` is the gravest."""
 
     def __init__(self) -> None:
         self.status = "ok"
@@ -57,15 +64,15 @@ class Quadrature:
             found = Moments(*(math.nan,) * 3, *(math.inf,) * 3, "overflow")
         else:
             found = gaussian_moments(activation, q, min(gap, 2 * q), order)
-        self.status = found.status if self.status == "ok" else self.status
+        self.status = max(self.status, found.status, key=_GRAVITY.index)
         return found
 
 
 class Table:
-    """Many networks: interpolants, whose error is the largest of any table's."""
+    """Many networks: interpolants, whose error is the largest of any table's, and their status the gravest."""
 
     def __init__(self) -> None:
-        self.error = 0.0
+        self.error, self.status = 0.0, "ok"
 
     def __call__(self, activation: Activation, u: Covariance) -> Found:
         from meanfield.gaussian.interpolants import moment_table
@@ -73,8 +80,14 @@ class Table:
         table = moment_table(activation)
         square, product, gap = table.moments(np.asarray(u.same), np.asarray(u.gap))
         self.error = max(self.error, table.error)
+        self.status = max(self.status, table_status(table), key=_GRAVITY.index)
         feature, slope = (Covariance(square[order], product[order], gap[order]) for order in (0, 1))
         return Found(feature, slope)
+
+
+def table_status(table: MomentTable) -> str:
+    """Whether the panels in use are as good as asked."""
+    return "ok" if table.error <= _TABLE_GOAL else "unresolved"
 
 
 def _covariance(moments: Moments) -> Covariance:

@@ -20,9 +20,13 @@ from meanfield.propagation.linear import LinearMap
 from meanfield.propagation.state import Covariance, State
 from meanfield.spec import Activate, ActivationLike, Layer, LayerState, Linear, Network, OrderParameters
 
-__all__ = ["MAPS", "Map", "order_parameters", "order_parameters_grid", "usable", "variance_grid"]
+__all__ = [
+    "MAPS", "Map", "numerical_warnings", "order_parameters", "order_parameters_grid", "usable", "variance_grid",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
+
+_NOTICEABLE = 1e-6  # relative error of order parameters that a reader must know of
 
 
 class Map(Protocol):
@@ -91,7 +95,8 @@ def order_parameters_grid(
     -------
     OrderParameters
         Arrays of shape ``(L, *grid)``; NaN, and the status ``"overflow"``, where a variance leaves the table's range
-        (q <= 2⁸): there ask for single networks.
+        (q <= 2⁸): there ask for single networks. ``error`` is that of the table; above 1e-8 of a moment the status is
+        ``"unresolved"``.
 
     Raises
     ------
@@ -106,7 +111,7 @@ def order_parameters_grid(
     one = np.ones(weights.shape)
     states, _ = _through(maps, State(Covariance(one, 0 * one, one), True))
     finite = all(bool(np.all(np.isfinite(state.q))) for state in states)
-    return OrderParameters(states, depth * table.error, "ok" if finite else "overflow")
+    return OrderParameters(states, depth * table.error, table.status if finite else "overflow")
 
 
 def _through(maps: Sequence[Map], state: State) -> tuple[tuple[LayerState, ...], float]:
@@ -129,12 +134,24 @@ def _through(maps: Sequence[Map], state: State) -> tuple[tuple[LayerState, ...],
 def usable(parameters: OrderParameters) -> OrderParameters:
     """Refuse order parameters that are not finite: a prediction from them would mean nothing."""
     reasons = {
-        "infinite": "activation: expected one without jumps, since E[φ'²] is infinite and with it every gradient",
-        "overflow": "weight_variance: expected order parameters below 1e308, got an overflow",
+        "infinite": "activation: expected one without jumps and cusps, since E[φ'²] is infinite and with it every "
+        "gradient",
+        "overflow": "weight_variance: expected order parameters below 1e308, got an overflow: E[φ²] or E[φ'²] is "
+        "infinite or too large at a layer's variance",
     }
     if parameters.status in reasons:
         raise ValueError(reasons[parameters.status])
     return parameters
+
+
+def numerical_warnings(parameters: OrderParameters) -> tuple[str, ...]:
+    """What an answer must say of the order parameters that it rests on: nothing where they are resolved."""
+    if parameters.status == "ok" and not parameters.error > _NOTICEABLE:
+        return ()
+    return (
+        f"the order parameters are {parameters.status if parameters.status != 'ok' else 'rough'}: their relative "
+        f"numerical error is about {parameters.error:.1g}, and that of what follows from them is no smaller",
+    )
 
 
 def variance_grid(weight_variance: ArrayLike, bias_variance: ArrayLike) -> tuple[Floats, Floats]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import difflib
 import functools
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,22 +21,23 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from meanfield.spec.checks import ascending, bracketed, one_line
 from meanfield.spec.elementwise import (
     Elementwise,
     Functions,
     array_functions,
     elementwise_function,
     numpy_elementwise,
-)
+)  # fmt: skip
 from meanfield.spec.expressions import (
     as_text,
     check_text,
     derivative_of,
     derivative_text,
-    find_breakpoints,
     symbols,
     sympified,
-)
+)  # fmt: skip
+from meanfield.spec.roughness import diverges, gapes, grows
 
 if TYPE_CHECKING:
     import sympy
@@ -57,12 +57,14 @@ class Activation:
         A SymPy expression in ``u``, for example ``"u*tanh(u)"``. Names it may use:
         ``meanfield.spec.expressions.FUNCTIONS``.
     breakpoints
-        Ascending points where φ or one of its derivatives jumps. ``None`` (default): found from the expression.
+        Ascending points where φ or one of its derivatives jumps or is singular. ``None`` (default): found from the
+        expression, whose removable singularities, such as that of sin(u)/u, are removed.
 
     Raises
     ------
     ValueError
-        If ``text`` is not an expression in ``u`` made of the known functions.
+        If ``name`` is empty or has several lines, ``text`` is not an expression in ``u`` made of the known functions,
+        ``breakpoints`` don't ascend; or, where these are to be found, if φ is not real everywhere or E[φ²] is infinite.
     """
 
     name: str
@@ -70,9 +72,18 @@ class Activation:
     breakpoints: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
+        one_line("activation", self.name)
         check_text(self.name, self.text)
-        points = find_breakpoints(self.expression) if self.breakpoints is None else self.breakpoints
-        object.__setattr__(self, "breakpoints", tuple(sorted(float(x) for x in points)))
+        if "DiracDelta" in self.text:
+            raise ValueError(f"activation {self.name!r}: expected a function, got a distribution, {self.text}")
+        if self.breakpoints is None:
+            from meanfield.spec.singularities import examined
+
+            text, points = examined(self.name, self.text)
+            object.__setattr__(self, "text", text)
+        else:
+            points = ascending(f"activation {self.name!r}", self.breakpoints)
+        object.__setattr__(self, "breakpoints", points)
 
     def to_dict(self) -> dict[str, object]:
         """The activation as JSON-ready plain data; :meth:`from_dict` reads it back."""
@@ -104,13 +115,30 @@ class Activation:
     @functools.cached_property
     def jumps(self) -> tuple[float, ...]:
         """Breakpoints where φ itself is discontinuous, so that E[φ'²] is infinite."""
-        return tuple(x for x in self.breakpoints or () if _gap(self.function(), x) > 1e-5)
+        return tuple(x for x in self.breakpoints or () if gapes(self.function(), x))
 
     @functools.cached_property
     def kinks(self) -> tuple[float, ...]:
         """Breakpoints where φ is continuous and φ' is not."""
         slope = self.function(order=1)
-        return tuple(x for x in self.breakpoints or () if x not in self.jumps and _gap(slope, x) > 1e-5)
+        return tuple(x for x in self.breakpoints or () if x not in (*self.jumps, *self.cusps) and gapes(slope, x))
+
+    @functools.cached_property
+    def cusps(self) -> tuple[float, ...]:
+        """Breakpoints where φ doesn't jump and yet φ' is so steep, as of √|u|, that E[φ'²] is infinite."""
+        slope = self.function(order=1)
+        return tuple(x for x in self.breakpoints or () if x not in self.jumps and diverges(slope, x))
+
+    @functools.cached_property
+    def powers(self) -> tuple[float, ...]:
+        """Breakpoints at which φ is singular from a side, as |u|^1.5 at 0, and not only joins two smooth pieces."""
+        bend = self.function(order=3) if self.breakpoints else None
+        return tuple(x for x in self.breakpoints or () if bend and (x in self.cusps or grows(bend, x)))
+
+    @property
+    def is_rough(self) -> bool:
+        """Whether E[φ'²] is infinite at every variance: φ has jumps or cusps."""
+        return bool(self.jumps or self.cusps)
 
     @functools.cached_property
     def parity(self) -> int:
@@ -125,21 +153,23 @@ class Activation:
 
 
 def as_activation(value: object) -> Activation:
-    """An :class:`Activation` from a registered name, an ``Activation`` or a SymPy expression in one symbol.
+    """An :class:`Activation` from a registered name, an ``Activation``, a SymPy expression in one symbol, or the text
+    of one in ``u``.
 
-    A name may carry parameters, as in ``"leaky_relu(0.2)"``.
+    A name may carry parameters, as in ``"leaky_relu(0.2)"``. A text such as ``"u*exp(-u**2)"`` is read as arithmetic
+    on ``u`` and the known functions, and never run.
 
     Raises
     ------
     ValueError
-        If the name is not registered, or the expression has more than one symbol.
+        If the name is neither registered nor an expression in ``u``, or the expression has more than one symbol.
     TypeError
         If ``value`` is none of these.
     """
     if isinstance(value, Activation):
         return value
     if isinstance(value, str):
-        return _registered(value)
+        return Activation(value.strip(), value.strip()) if _is_expression(value) else _registered(value)
     if hasattr(value, "free_symbols") and hasattr(value, "subs"):
         return _from_expression(value)
     raise TypeError(f"activation: expected a registered name, an Activation or a SymPy expression, got {value!r}")
@@ -185,34 +215,36 @@ _ROWS: dict[str, tuple[str, tuple[float, ...], dict[str, float]]] = {
     "step": ("Heaviside(u)", (0.0,), {}),
     "tanh": ("tanh(u)", (), {}),
 }
+_NAMED = r"\s*([A-Za-z]\w*)\s*(?:\(([^()]*)\))?\s*"
 _ALIASES = {"identity": "linear", "swish": "silu", "heaviside": "step", "relu2": "squared_relu"}
+
+
+def _is_expression(text: str) -> bool:
+    """Whether a text is arithmetic in u rather than a name, with or without parameters."""
+    match = re.fullmatch(_NAMED, text)
+    named = match is not None and match[1] != "u" and not re.search(r"\bu\b", match[2] or "")
+    return not named and re.search(r"\bu\b", text) is not None
 
 
 @functools.cache
 def _registered(name: str) -> Activation:
-    match = re.fullmatch(r"\s*([A-Za-z]\w*)\s*(?:\(([^()]*)\))?\s*", name)
+    match = re.fullmatch(_NAMED, name)
     base = _ALIASES.get(match[1], match[1]) if match else name
     if match is None or base not in _ROWS:
         close = difflib.get_close_matches(name, activation_names(), n=1)
         hint = f" (did you mean {close[0]}?)" if close else ""
-        raise ValueError(f"activation: expected a registered name, got {name!r}{hint}; {', '.join(activation_names())}")
+        raise ValueError(
+            f"activation: expected a registered name, got {name!r}{hint}; {', '.join(activation_names())}; or "
+            "an expression in u, such as u*tanh(u)"
+        )
     text, breakpoints, defaults = _ROWS[base]
-    parameters = _parameters(name, match[2], defaults)
+    parameters = bracketed(name, match[2], defaults)
+    if base == "celu" and parameters["a"] == 0:
+        raise ValueError(f"activation: expected an a other than 0, by which celu divides, got {name!r}")
     for parameter, number in parameters.items():
         text = re.sub(rf"\b{parameter}\b", f"({number!r})", text)
     changed = [repr(v) for k, v in parameters.items() if v != defaults[k]]
     return Activation(f"{base}({', '.join(changed)})" if changed else base, text, breakpoints)
-
-
-def _parameters(name: str, given: str | None, defaults: dict[str, float]) -> dict[str, float]:
-    words = [w for w in (given or "").split(",") if w.strip()]
-    try:
-        numbers = [float(w) for w in words]
-    except ValueError:
-        numbers = [math.nan]
-    if len(numbers) > len(defaults) or not all(map(math.isfinite, numbers)):
-        raise ValueError(f"activation: expected at most {len(defaults)} finite numbers in the brackets, got {name!r}")
-    return dict(zip(defaults, [*numbers, *list(defaults.values())[len(numbers) :]], strict=True))
 
 
 def _from_expression(expression: sympy.Expr) -> Activation:
@@ -221,9 +253,3 @@ def _from_expression(expression: sympy.Expr) -> Activation:
         raise ValueError(f"activation: expected an expression in one symbol, got {expression} in {free}")
     renamed = expression.subs(free[0], symbols()["u"]) if free else expression
     return Activation(str(expression), as_text(renamed))
-
-
-def _gap(function: Elementwise, x: float) -> float:
-    step = 1e-7 * max(1.0, abs(x))
-    right, left = function(np.array([x + step, x - step]))
-    return float(abs(right - left))

@@ -3,30 +3,50 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 import operator
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from typing import SupportsFloat, SupportsIndex, cast
 
-__all__ = ["POSITIVE", "digest", "integer", "number", "numbers", "per_layer", "positive_integer", "units"]
+__all__ = [
+    "LARGEST",
+    "POSITIVE",
+    "digest",
+    "integer",
+    "number",
+    "numbers",
+    "per_layer",
+    "positive_integer",
+    "scalar",
+    "units",
+]
 
 POSITIVE = sys.float_info.min
 """The least number above zero, as a ``minimum``."""
+
+_ARRAYS = 2**62  # an integer that arrays hold, with room for a sum
+
+MOST = {
+    "depth": 10_000,
+    "outputs": 10**6,
+    "width": _ARRAYS,  # theory asks for widths without end; what is measured is held against the memory there is
+    "samples": _ARRAYS,
+    "trials": 10**7,
+    "networks": 10**12,
+}
+"""The most that a size may be, by its field."""
+
+LARGEST = 1e30
+"""The largest number that is taken: variances and ratios beyond it overflow in the first products."""
 
 
 def digest(plain: object) -> str:
     """SHA-256 (hex) of JSON-ready plain data, in a canonical spelling."""
     spelled = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(spelled.encode()).hexdigest()
-
-
-MOST = {"depth": 10_000, "outputs": 10**6, "width": 10**9, "samples": 10**9, "trials": 10**7, "networks": 10**12}
-"""The most that a size may be, by its field: beyond that, numbers alone would not fit into memory."""
-
-LARGEST = 1e30
-"""The largest number that is taken: variances and ratios beyond it overflow in the first products."""
 
 
 def positive_integer(field: str, value: object) -> int:
@@ -37,6 +57,7 @@ def positive_integer(field: str, value: object) -> int:
 def integer(field: str, value: object, minimum: int, maximum: int | None = None) -> int:
     """``value`` as an ``int`` of at least ``minimum``, or an error that names ``field``."""
     try:
+        value = scalar(value)
         if isinstance(value, bool):
             raise TypeError
         found = operator.index(cast(SupportsIndex, value))
@@ -54,9 +75,16 @@ def shown(value: int) -> str:
     return str(value) if abs(value) < 10**30 else f"one of {value.bit_length()} bits"
 
 
+def scalar(value: object) -> object:
+    """What a 0-dimensional array or tensor holds; anything else as it is."""
+    item = getattr(value, "item", None)
+    return item() if getattr(value, "shape", None) == () and callable(item) else value
+
+
 def number(field: str, value: object, minimum: float) -> float:
     """``value`` as a finite ``float`` of at least ``minimum``, or an error that names ``field``."""
     try:
+        value = scalar(value)
         if isinstance(value, bool | str):
             raise TypeError
         found = float(cast(SupportsFloat, value))
@@ -79,11 +107,45 @@ def numbers(field: str, value: object, length: int, minimum: float) -> tuple[flo
 
 def per_layer(field: str, value: object, length: int) -> tuple[object, ...]:
     """One value spread over ``length`` layers, or the given sequence if it has that length."""
-    single = isinstance(value, str) or not isinstance(value, Iterable)
-    values = (value,) * length if single else tuple(cast(Iterable[object], value))
+    value = scalar(value)
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return (value,) * length
+    if isinstance(value, Set | Mapping):
+        raise TypeError(f"{field}: expected one value or a sequence, got {type(value).__name__}, which has no order")
+    values = tuple(cast(Iterable[object], value))
     if len(values) != length:
-        raise ValueError(f"{field}: expected one value or {length} (one per layer), got {len(values)}")
+        if length == 1:
+            raise ValueError(f"{field}: expected one value, got {len(values)}")
+        raise ValueError(
+            f"{field}: expected one value by itself or a sequence of {length} (one per layer), got one of {len(values)}"
+        )
     return values
+
+
+def one_line(field: str, name: object) -> None:
+    """Raise ``ValueError`` unless ``name`` is a printable line that says something."""
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        raise ValueError(f"{field}: expected a name of one line, got {name!r}")
+
+
+def ascending(field: str, points: Iterable[float]) -> tuple[float, ...]:
+    """Finite breakpoints, each above the one before."""
+    found = tuple(float(x) for x in points)
+    if not all(map(math.isfinite, found)) or any(b <= a for a, b in itertools.pairwise(found)):
+        raise ValueError(f"{field}: expected finite breakpoints that ascend, got {list(found)}")
+    return found
+
+
+def bracketed(name: str, given: str | None, defaults: dict[str, float]) -> dict[str, float]:
+    """The numbers in an activation's brackets by name, with ``defaults`` for those left out."""
+    words = [w for w in (given or "").split(",") if w.strip()]
+    try:
+        numbers = [float(w) for w in words]
+    except ValueError:
+        numbers = [math.nan]
+    if len(numbers) > len(defaults) or not all(map(math.isfinite, numbers)):
+        raise ValueError(f"activation: expected at most {len(defaults)} finite numbers in the brackets, got {name!r}")
+    return dict(zip(defaults, [*numbers, *list(defaults.values())[len(numbers) :]], strict=True))
 
 
 def units(layer: int, ratio: float, width: int) -> int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import meanfield
 
 PUBLIC = {
-    "FIM", "NTK", "Activation", "Derivation", "Edge", "InputMetric", "Metric", "Network", "OrderParameters",
-    "PhaseDiagram", "Prediction", "PredictionGrid", "SpectralDensity", "activation_names", "derive", "edge_of_chaos",
-    "initialisation", "order_parameters", "order_parameters_grid", "outlier_eigenvectors", "phase_diagram",
-    "plot_predictions", "predict", "predict_grid", "spectrum",
+    "FIM", "NTK", "Activation", "CriticalLine", "Derivation", "Edge", "InputMetric", "Metric", "Network",
+    "OrderParameters", "PhaseDiagram", "Prediction", "PredictionGrid", "SpectralDensity", "activation_names",
+    "critical_line", "derive", "edge_of_chaos", "initialisation", "order_parameters", "order_parameters_grid",
+    "outlier_eigenvectors", "phase_diagram", "plot_predictions", "predict", "predict_grid", "spectrum",
 }  # fmt: skip
 
 

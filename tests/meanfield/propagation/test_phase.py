@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 import pytest
-import sympy
 from scipy.integrate import quad
 
 from meanfield import Network, order_parameters
-from meanfield.propagation.phase import INITIALISATIONS, edge_of_chaos, initialisation, phase_diagram
+from meanfield.propagation.edge import edge_of_chaos
+from meanfield.propagation.initialisations import INITIALISATIONS, initialisation
+from meanfield.propagation.phase import phase_diagram
 
 
 def _gaussian(function: object, q: float) -> float:
@@ -30,7 +31,6 @@ def test_tanh_edge_is_the_published_one() -> None:
 def test_edge_without_biases_is_the_slope_at_zero() -> None:
     assert float(edge_of_chaos("tanh", 0.0)) == pytest.approx(1.0, rel=1e-9)
     assert float(edge_of_chaos("erf", 0.0)) == pytest.approx(math.pi / 4, rel=1e-9)
-    assert float(edge_of_chaos("silu", 0.0)) == pytest.approx(4.0, rel=1e-9)
 
 
 def test_relu_critical_line_is_two() -> None:
@@ -81,9 +81,16 @@ def test_initialisations() -> None:
     assert initialisation("he", "leaky_relu(0.2)")[0] == pytest.approx(2 / 1.04)
     assert initialisation("lecun", "tanh") == initialisation("xavier", "tanh") == (1.0, 0.0)
     assert initialisation("critical", "relu") == (pytest.approx(2.0), 0.0)
-    assert set(INITIALISATIONS) == {"he", "lecun", "xavier", "critical"}
+    assert set(INITIALISATIONS) == {"he", "lecun", "xavier", "torch", "critical"}
     with pytest.raises(ValueError, match="initialisation: expected one of he"):
-        initialisation("kaiming", "relu")
+        initialisation("orthogonal", "relu")
+    assert initialisation("kaiming", "relu") == initialisation("he", "relu")
+    for name in ("torch", "pytorch", "default"):
+        assert initialisation(name, "tanh", 0.01) == (pytest.approx(1 / 3), 0.01)
+    with pytest.raises(ValueError, match=r"did you mean kaiming"):
+        initialisation("kaming", "relu")
+    with pytest.raises(ValueError, match=r"edge of chaos at σ_b² = 0, got gelu: .*runs away; the largest.* 2\.15506"):
+        initialisation("critical", "gelu")
 
 
 @pytest.mark.parametrize(("weight", "bias"), [(-1.0, 0.0), (1.0, math.nan)])
@@ -104,9 +111,22 @@ def test_a_variance_that_grows_without_bound_is_infinite(activation: str, weight
 
 
 def test_edges_in_closed_form() -> None:
-    """σ_w² = 1/E[φ'²] and σ_b² = q - E[φ²]/E[φ'²] solved by hand, with q* on and off the search grid."""
-    bias = np.array([0.0, 0.25, 0.25 * (1 + 1e-9), 0.1, 1.0])
-    np.testing.assert_allclose(edge_of_chaos("exp", bias), np.exp(-2 * (1 + bias)), rtol=1e-9)
-    np.testing.assert_allclose(edge_of_chaos(sympy.Symbol("x") ** 2, bias[1:]), 1 / (16 * bias[1:]), rtol=1e-9)
-    assert edge_of_chaos("squared_relu", 0.0) == math.inf  # flat at 0, where q* would be
+    """σ_w² = 1/E[φ'²] and σ_b² = q - E[φ²]/E[φ'²] solved by hand: sin has q - tanh(q), at σ_w² = 2/(1 + exp(-2q))."""
+    q = np.array([0.3, 1.0, 2.5])
+    np.testing.assert_allclose(edge_of_chaos("sin", q - np.tanh(q)), 2 / (1 + np.exp(-2 * q)), rtol=1e-9)
     assert edge_of_chaos("elu", 0.0) == pytest.approx(1.0, rel=1e-9)
+
+
+@pytest.mark.parametrize("k", [1, 30, 100])
+def test_a_narrow_sine_has_its_fixed_point(k: int) -> None:
+    """q* = (1 - exp(-2k²q*))/2 + σ_b², which is .55, and χ₁ = k²/2 to rounding; 1 - c* follows from c q = σ_b²."""
+    diagram = phase_diagram(f"sin({k}*u)", 1.0, 0.05)
+    q = float(diagram.variance)
+    assert q == pytest.approx((1 - math.exp(-2 * k**2 * q)) / 2 + 0.05, rel=1e-10)
+    assert float(diagram.chi) == pytest.approx(k**2 * (1 + math.exp(-2 * k**2 * q)) / 2, rel=1e-9)
+    assert (diagram.status, diagram.error < 1e-8) == ("ok", True)
+
+
+def test_a_broken_power_answers_at_once() -> None:
+    diagram = phase_diagram("Abs(u)**1.5", np.linspace(0.1, 2, 5), 0.1)
+    assert list(diagram.phase[[0, -1]]) == ["ordered", "unbounded"]

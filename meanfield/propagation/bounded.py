@@ -1,0 +1,68 @@
+"""The largest σ_w² at which the variance of a deep network stays bounded.
+
+The variance map q ↦ σ_w² E[φ²] + σ_b² increases with q. From q^1 = σ_w² + σ_b² it stays bounded if it has a fixed point
+above, σ_w² E[φ²](q) + σ_b² <= q for some q >= q^1, or falls at once: if σ_w² max(E[φ²](q), 1) <= q - σ_b² for some q.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meanfield.gaussian.interpolants import MomentTable
+from meanfield.gaussian.moments import gaussian_moments
+from meanfield.propagation.fixed_points import ESCAPED
+from meanfield.spec.activations import Activation
+
+__all__ = ["largest_bounded", "slope_at_infinity"]
+
+Floats = NDArray[np.float64]
+
+_SUBLINEAR = 0.98  # growth of E[φ²] with q, as a power, below which every σ_w² is bounded
+
+
+def largest_bounded(table: MomentTable, bias: float) -> float:
+    """sup_q (q - σ_b²)/max(E[φ²](q), 1), ``inf`` if E[φ²] grows slower than q."""
+    from scipy.optimize import minimize_scalar
+
+    grid = bias + np.geomspace(1e-6, ESCAPED, 241)
+
+    def bounded(q: Floats) -> Floats:
+        return np.asarray((q - bias) / np.maximum(_squares(table, q), 1))
+
+    values = bounded(grid)
+    best = int(np.argmax(values))
+    if values[-1] >= values[best] * (1 - 1e-4):
+        far = _squares(table, grid[[-25, -1]])
+        growth = math.log(far[1] / far[0]) / math.log(grid[-1] / grid[-25]) if far[0] > 0 else 0.0
+        limit = slope_at_infinity(table.activation)
+        if growth < _SUBLINEAR:
+            return math.inf
+        return 1 / limit if limit > 0 else float(values[-1])
+    ends = np.log(grid[max(best - 1, 0)] - bias), np.log(grid[best + 1] - bias)
+    found = minimize_scalar(
+        lambda x: -float(bounded(np.array(bias + math.exp(x)))), bounds=ends, method="bounded", options={"xatol": 1e-10}
+    )
+    return max(float(-found.fun), float(values[best]))
+
+
+def _squares(table: MomentTable, q: Floats) -> Floats:
+    """E[φ²] at an array of q, by quadrature where the table ends; ``inf`` where that does."""
+    square = np.atleast_1d(table.squares(q)[0])
+    for i in np.flatnonzero(np.isnan(square)):
+        found = gaussian_moments(table.activation, float(np.ravel(q)[i]), 0.0).square
+        square[i] = found if math.isfinite(found) else math.inf
+    return square.reshape(np.shape(q))
+
+
+@functools.cache
+def slope_at_infinity(activation: Activation) -> float:
+    """E[φ'²] for q → ∞, where only the two asymptotic slopes of φ count; NaN if φ has none."""
+    slope = activation.function(order=1)
+    with np.errstate(all="ignore"):
+        near, far = slope(np.array([-1e3, 1e3])), slope(np.array([-1e4, 1e4]))
+    settled = np.allclose(near, far, rtol=1e-6, atol=1e-12)
+    return float(np.mean(far**2)) if settled else math.nan

@@ -1,0 +1,92 @@
+"""Fixed points of the variance and of the correlation map, from a table of moments (theory.md §2)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meanfield.gaussian.interpolants import MomentTable
+
+__all__ = ["EDGE", "ESCAPED", "VANISHED", "correlation_fixed_point", "depth_scale", "variance_fixed_point"]
+
+Floats = NDArray[np.float64]
+
+EDGE = 1e-9  # |χ_1 - 1| that counts as the edge of chaos
+ESCAPED = 1e6  # a variance beyond which the map is taken to diverge
+VANISHED = 1e-200  # and one that is taken to be 0
+_STEPS = 400
+_ZOOM, _ZOOMS = 400, 6  # parts into which a range of q is cut, times over
+_CONVERGED = 1e-13  # relative step of a fixed point
+
+
+def variance_fixed_point(table: MomentTable, weight: Floats, bias: Floats) -> Floats:
+    """The fixed point that the iteration from q^1 runs into: the iteration itself, sped up by a Newton step wherever
+    that lands closer to a stable fixed point."""
+    q = np.asarray(weight + bias, dtype=np.float64)
+
+    def mapped(q: Floats) -> tuple[Floats, Floats]:
+        square, _, rate = table.squares(np.clip(q, VANISHED, ESCAPED))
+        return weight * square + bias - q, weight * rate
+
+    change, slope = mapped(q)
+    settled = np.zeros(q.shape, dtype=bool)
+    for _ in range(_STEPS):
+        newton = q + change / np.where(slope < 1 - 1e-12, 1 - slope, 1.0)
+        newton = np.clip(newton, q / 4, 4 * q)
+        better, slope_there = mapped(newton)
+        use = (slope < 1) & (np.abs(better) <= np.abs(change) / 2)
+        plain, slope_plain = mapped(q + change)
+        q_next = np.where(use, newton, q + change)
+        done = np.abs(q_next - q) <= _CONVERGED * q_next
+        q, change, slope = q_next, np.where(use, better, plain), np.where(use, slope_there, slope_plain)
+        settled = done | ~(q <= ESCAPED) | (q < VANISHED)
+        if np.all(settled):
+            break
+    for i in np.flatnonzero(~settled & (change > 0)):
+        q.flat[i] = _next_above(table, float(np.ravel(weight)[i]), float(np.ravel(bias)[i]), float(q.flat[i]))
+    unbounded = ~(q < ESCAPED)
+    return np.where(unbounded, np.inf, np.where(q < VANISHED, 0.0, q))
+
+
+def _next_above(table: MomentTable, weight: float, bias: float, q: float) -> float:
+    """The first fixed point above ``q``, to which a variance that grows creeps however slowly; ``inf`` if none."""
+    low, high = q, ESCAPED
+    for _ in range(_ZOOMS):
+        grid = np.geomspace(low, high, _ZOOM + 1)
+        falling = np.flatnonzero(~(weight * table.squares(grid)[0] + bias > grid))
+        if len(falling) == 0 or falling[0] == 0:
+            return float("inf") if len(falling) == 0 else low
+        low, high = float(grid[falling[0] - 1]), float(grid[falling[0]])
+    return (low + high) / 2
+
+
+def correlation_fixed_point(table: MomentTable, weight: Floats, q: Floats, chi: Floats) -> tuple[Floats, Floats]:
+    """1 - c*, and the slope of the correlation map there. Newton's method from c = 0 on a convex function: monotone.
+
+    Only chaotic networks have a c* below 1, and only they are looked up in the table of pairs, which costs most.
+    """
+    chaotic = chi > 1 + EDGE
+    decorrelation, slopes = np.zeros(chi.shape), np.array(chi, dtype=np.float64)
+    if np.any(chaotic):
+        decorrelation[chaotic], slopes[chaotic] = _below_one(table, weight[chaotic], q[chaotic])
+    return decorrelation, slopes
+
+
+def _below_one(table: MomentTable, weight: Floats, q: Floats) -> tuple[Floats, Floats]:
+    distance, slope = np.ones(q.shape), np.zeros(q.shape)
+    for _ in range(_STEPS):
+        _, product, gap = table.moments(q, q * distance)
+        slope = weight * product[1]
+        excess = weight * gap[0] / q - distance
+        step = np.where(slope < 1, excess / np.where(slope < 1, 1 - slope, 1.0), 0.0)
+        distance = np.clip(distance + step, 0.0, 1.0)
+        if np.all(np.abs(step) <= _CONVERGED * distance):
+            break
+    return distance, slope
+
+
+def depth_scale(slope: Floats) -> Floats:
+    """-1/log|slope|: layers in which a deviation falls by e."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rate = -np.log(np.abs(slope))
+        return np.where(np.abs(rate) < EDGE, np.inf, np.where(rate > 0, 1 / rate, np.nan))
