@@ -79,8 +79,9 @@ class PassedWeights(PassedLayer):
         """l."""
 
     @abstractmethod
-    def held(self, kind: str) -> int:
-        """How many numbers a signal of this kind is about: parameters (PREACTIVATION) or units that enter."""
+    def held(self, kind: str, a: float, b: float) -> int:
+        """How many numbers a signal of this kind is about: weights and biases (PREACTIVATION), or units that enter. A
+        part whose coefficient is 0 doesn't count."""
 
     @abstractmethod
     def contract(self, x: Array, other: PassedWeights, y: Array, backend: Backend) -> Contraction:
@@ -92,8 +93,9 @@ class PassedWeights(PassedLayer):
         """``a h (hᵀ x) + b 1 (1ᵀ x)`` for a signal x (N, ·): what the layer feeds into the tangents."""
 
     @abstractmethod
-    def gradient(self, kind: str, x: Array, backend: Backend) -> list[Array]:
-        """``Σ_n`` of the gradients for a signal x (N, ·), flat: W row by row, then b; for ACTIVATION that by h."""
+    def gradient(self, kind: str, x: Array, a: float, b: float, backend: Backend) -> list[Array]:
+        """``Σ_n`` of the gradients for a signal x (N, ·), flat: by W row by row times √a, then by b times √b; for
+        ACTIVATION that by h times √b. A part whose coefficient is 0 is left out."""
 
 
 class Contraction(ABC):
