@@ -7,10 +7,10 @@ import json
 import math
 import operator
 import sys
-from collections.abc import Iterable
-from typing import SupportsFloat, SupportsIndex, cast
+from collections.abc import Iterable, Mapping
+from typing import Any, SupportsFloat, SupportsIndex, cast
 
-__all__ = ["POSITIVE", "digest", "integer", "number", "numbers", "per_layer", "positive_integer", "units"]
+__all__ = ["POSITIVE", "digest", "integer", "number", "numbers", "per_layer", "positive_integer", "table", "units"]
 
 POSITIVE = sys.float_info.min
 """The least number above zero, as a ``minimum``."""
@@ -66,6 +66,18 @@ def per_layer(field: str, value: object, length: int) -> tuple[object, ...]:
     if len(values) != length:
         raise ValueError(f"{field}: expected one value or {length} (one per layer), got {len(values)}")
     return values
+
+
+def table(field: str, value: object, required: Iterable[str], optional: Iterable[str] = ()) -> dict[str, Any]:
+    """``value`` as a table of these keys, or an error that names ``field``, or ``field`` and the key."""
+    needed, allowed = [*required], [*required, *optional]
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{field}: expected a table, got {value!r:.60}")
+    missing, unknown = [k for k in needed if k not in value], [k for k in value if k not in allowed]
+    if missing or unknown:
+        got = f"no {missing[0]!r}" if missing else repr(unknown[0])
+        raise ValueError(f"{field}: expected the keys {', '.join(allowed)}, got {got}")
+    return dict(value)
 
 
 def units(layer: int, ratio: float, width: int) -> int:

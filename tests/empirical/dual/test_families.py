@@ -3,18 +3,30 @@
 import numpy as np
 import pytest
 
+from empirical import measure
 from empirical.dual.families import FAMILIES, Family, family_of
 from empirical.dual.gram import dimension, dual_blocks
 from empirical.dual.implicit import DualOperator
 from empirical.networks.layers import DRAW
 from empirical.networks.layers.base import PREACTIVATION
-from meanfield.spec import FIM, LOSSES, METRICS, NTK, InputMetric, Linear, Network
+from empirical.provenance import code_hash
+from meanfield.spec import FIM, LOSSES, METRICS, NTK, InputMetric, Layer, Linear, Network
 from meanfield.spec.layers import LAYERS
 
 
 def test_both_sides_know_the_same_metrics_and_layers():
     assert set(FAMILIES) == set(METRICS)
     assert set(DRAW) == set(LAYERS.values())
+
+
+def test_a_layer_type_that_cannot_be_drawn_is_refused_in_a_sentence():
+    class Unknown(Layer):
+        kind = "unknown"
+
+    network = Network.of([Unknown(), Linear(1.0)])
+    for ask in (lambda: measure(network, FIM(), width=4, samples=3), lambda: code_hash([network], [FIM()], "numpy")):
+        with pytest.raises(ValueError, match=r"^layers: expected those that can be drawn \(linear, .*\), got Unknown$"):
+            ask()
 
 
 def test_the_oracle_knows_every_family_and_loss(definitions):
