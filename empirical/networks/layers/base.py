@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Self, TypeAlias
 
 from empirical.backends.base import Array, Backend
 from meanfield.spec import Linear
 
 __all__ = [
-    "ACTIVATION", "PREACTIVATION", "Contraction", "DrawnLayer", "Fed", "PassedLayer", "PassedWeights", "Signal",
+    "ACTIVATION", "PREACTIVATION", "Contraction", "DrawnLayer", "Fed", "PassedLayer", "PassedMap", "PassedWeights",
+    "Signal",
 ]  # fmt: skip
 
 PREACTIVATION, ACTIVATION = "preactivation", "activation"
@@ -49,6 +51,32 @@ class PassedLayer(ABC):
     def tangent(self, value: Array, fed: Fed) -> Array:
         """From a tangent (N, M) of what enters to that of what leaves; ``None`` stands for zero. ``fed`` has what a
         metric adds on the way, by the kind and number of the signal that it contracts there."""
+
+
+@dataclass(frozen=True)
+class PassedMap(PassedLayer):
+    """A layer without weights whose derivative, sample by sample, is a symmetric matrix: the same on both ways.
+
+    ``kept`` are arrays over samples (N, ...) from which it is made.
+    """
+
+    kept: tuple[Array, ...]
+    backend: Backend
+
+    @abstractmethod
+    def derivative(self, value: Array) -> Array:
+        """The derivative of each sample times ``value`` (..., N, M)."""
+
+    def rows(self, start: int, stop: int) -> Self:
+        return replace(self, kept=tuple(x[start:stop, :] for x in self.kept))
+
+    def backward(self, value: Array, backend: Backend) -> Generator[Signal, None, Array]:
+        """No signal of its own."""
+        yield from ()
+        return self.derivative(value)
+
+    def tangent(self, value: Array, fed: Fed) -> Array:
+        return None if value is None else self.derivative(value)
 
 
 class PassedWeights(PassedLayer):
