@@ -18,8 +18,10 @@ import numpy as np
 from numpy.random import SeedSequence
 
 from empirical import available_backends, measure
+from empirical.backends import make_backend
 from empirical.dual.gram import dual_blocks
 from empirical.dual.implicit import DualOperator
+from empirical.networks.layers.rms_norm import draw_rms_norm
 from meanfield import order_parameters, predict
 from meanfield.spec import FIM, NTK, Activate, Linear, Network, RMSNorm
 from meanfield.spec.metric import WeightFIM
@@ -75,6 +77,10 @@ def layer_type():
     held_against_theory(network, FIM(), bias=2 / WIDTH)
     after = Network.of([Linear(2.0), RMSNorm(), Activate("tanh"), Linear(1.0)])
     assert Network.from_dict(json.loads(json.dumps(after.to_dict()))) == after
+    h, step = np.random.default_rng(1).normal(size=(2, 4, 5))  # (N, M), and a direction
+    norm, numpy = draw_rms_norm(RMSNorm(), 0, (), None), make_backend("numpy", "float64")
+    difference = (norm.forward(h + 1e-6 * step, numpy)[0] - norm.forward(h - 1e-6 * step, numpy)[0]) / 2e-6
+    np.testing.assert_allclose(norm.forward(h, numpy)[1].derivative(step), difference, atol=1e-8)
     drawn = runpy.run_path(str(ROOT / "tests/empirical/conftest.py"))["draw"](after, 8, 6, 1)
     (dual,), passed = dual_blocks([NTK()], drawn, drawn.passed, drawn.passed), drawn.passed
     product = DualOperator(NTK(), drawn)(np.eye(6))  # back and forth
@@ -100,6 +106,8 @@ def head():
     np.testing.assert_allclose(theory.outliers, plain.outliers / [1, 2, 3])
     total = theory.outliers.sum() + theory.bulk[0] * theory.bulk[1]
     np.testing.assert_allclose(total, theory.mean * theory.dimension)
+    of_one = plain.outliers[0] ** 2 + 49 * plain.bulk[0] ** 2  # of each output, times its weight squared
+    np.testing.assert_allclose(theory.second_moment * theory.dimension, (1 + 1 / 4 + 1 / 9) * of_one)
 
 
 def backend():
