@@ -1,5 +1,12 @@
-"""``python -m empirical``."""
+"""``python -m empirical``, and the command ``empirical``."""
 
-from empirical.cli import main
+from meanfield.commands.start import start
 
-raise SystemExit(main())
+
+def main() -> int:
+    """Run ``empirical`` and return its exit status."""
+    return start("empirical", "empirical.cli")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Sequence
@@ -12,13 +11,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from meanfield.commands.shared import Activations, BiasVariances, WeightVariances, WidthRatios, network_of, run_app
+from meanfield.commands.shared import (
+    Activations,
+    BiasVariances,
+    WeightVariances,
+    WidthRatios,
+    network_of,
+    run_app,
+    spelled,
+)
+from meanfield.reading import read_array
 from meanfield.spec import as_metric, positive_integer
 
 if TYPE_CHECKING:
     from empirical.record import Measurement
 
 __all__ = ["app", "main"]
+
+MOST_NETWORKS = 10**5  # all are shown at the end; a sweep of `verify` stores them
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Measurement of real random networks.")
 
@@ -56,10 +66,12 @@ def measure(
     network = network_of(depth, activation, weight_variance, bias_variance, outputs, width_ratio)
     questions = [as_metric({"family": m, "layer": layer, "loss": loss, "centered": centered}) for m in metric]
     root, count = as_seed(seed), positive_integer("trials", trials)
+    if count > MOST_NETWORKS:
+        raise ValueError(f"trials: expected at most {MOST_NETWORKS} networks, got {count}")
     seeds = [root] if count == 1 else root.spawn(count)
     asked: dict[str, Any] = {
         "width": width, "samples": samples, "backend": backend, "dtype": dtype, "spectrum": spectrum,
-        "inputs": None if inputs is None else _array(inputs),
+        "inputs": None if inputs is None else read_array("inputs", inputs),
     }  # fmt: skip
     results: list[list[Measurement]] = []
     try:
@@ -77,7 +89,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
     found = examine()
     if as_json:
-        typer.echo(json.dumps([p.to_dict() for p in found]))
+        typer.echo(spelled([p.to_dict() for p in found]))
         return
     for p in found:
         typer.echo(f"{p.backend:<12}{p.code:<16}{p.detail}")
@@ -85,15 +97,8 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 def _spelled(results: Sequence[Sequence[Measurement]], as_json: bool) -> str:
     if as_json:
-        return json.dumps([r.to_dict() for trial in results for r in trial], ensure_ascii=False)
+        return spelled([r.to_dict() for trial in results for r in trial])
     return "\n\n".join(_table(of_metric) for of_metric in zip(*results, strict=True))
-
-
-def _array(path: Path) -> Any:
-    try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"inputs: expected a .npy file of numbers, got {path} ({error})") from None
 
 
 def _progress(seeds: Sequence[Any]) -> Any:

@@ -1,5 +1,12 @@
-"""``python -m meanfield``."""
+"""``python -m meanfield``, and the command ``meanfield``."""
 
-from meanfield.commands.cli import main
+from meanfield.commands.start import start
 
-raise SystemExit(main())
+
+def main() -> int:
+    """Run ``meanfield`` and return its exit status."""
+    return start("meanfield", "meanfield.commands.cli")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

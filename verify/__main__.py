@@ -1,5 +1,12 @@
-"""``python -m verify``."""
+"""``python -m verify``, and the command ``verify``."""
 
-from verify.cli import main
+from meanfield.commands.start import start
 
-raise SystemExit(main())
+
+def main() -> int:
+    """Run ``verify`` and return its exit status."""
+    return start("verify", "verify.cli")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meanfield.commands.shared import run_app, whole_file
+from meanfield.commands.shared import Force, run_app, spelled
+from meanfield.files import whole_file
 from verify.asking.presets import NAME, preset_names
 
 if TYPE_CHECKING:
@@ -35,6 +33,7 @@ MixCode = Annotated[bool, typer.Option("--mix-code", help="Allow trials of other
 def init(
     name: Annotated[str, typer.Argument(help=f"Which preset: {', '.join(preset_names())}.")] = "quick",
     out: Annotated[Path | None, typer.Option(help="Write to this new file; printed if not given.")] = None,
+    force: Force = False,
 ) -> None:
     """Print a sweep file to start from: a preset. In a file of its own the sweep is named after the file, and so is its
     store.
@@ -47,9 +46,7 @@ def init(
     if out is None:
         typer.echo(text, nl=False)
         return
-    if out.exists():
-        raise ValueError(f"out: expected the name of a new file, got {str(out)!r}")
-    with whole_file("out", out) as partial:
+    with whole_file("out", out, force=force) as partial:
         partial.write_text(_renamed(text, out.stem), encoding="utf-8")
 
 
@@ -76,30 +73,34 @@ def run(
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed trials once more.")] = False,
     mix_code: MixCode = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    force: Force = False,
 ) -> int:
     """Run a sweep, compare it with theory, write the report. Run it again to go on after an interruption.
 
     Example: verify run quick --store quick.sqlite --set run.trials=50
     """
     from verify.judging.sequential import until_decided
+    from verify.running.estimates import check_fits
     from verify.running.runner import default_path
     from verify.running.runner import run as run_sweep
 
     asked = _read(sweep, change, size)
     if dry_run:
         return _estimate(asked, jobs, dask)
+    check_fits(asked)
     path = store or default_path(asked)
-    folder = _report_folder(report, path)
+    folder = _report_folder(report, path, force)
     options: dict[str, Any] = {"retry_failed": retry_failed, "mix_code": mix_code, "progress": not quiet}
     options |= {"jobs": jobs, "dask": dask}
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
         limit = asked.run.trials if most is None else most
         finished = until_decided(asked, limit, lambda look: run_sweep(look, path, **options))
     except KeyboardInterrupt:
-        raise typer.Abort(_how_to_go_on(path)) from None
+        from verify.outcome import how_to_go_on
+
+        raise typer.Abort(how_to_go_on(path)) from None
     with finished:
-        return _conclude(finished, folder, check)
+        return _conclude(finished, folder, check, force)
 
 
 @app.command()
@@ -114,7 +115,7 @@ def status(store: StorePath, as_json: Annotated[bool, typer.Option("--json", hel
     with Store.open(store) as opened:
         found = status_of(opened)
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(spelled(found))
         return
     left = "" if found["seconds_left"] is None else f", about {found['seconds_left']:.0f} s left"
     typer.echo(f"{found['name']}: {found['done']} done, {found['failed']} failed, {found['pending']} pending{left}")
@@ -127,21 +128,25 @@ def report(
     store: StorePath,
     out: Annotated[Path, typer.Option(help="Folder of the report.")],
     check: Check = False,
+    force: Force = False,
 ) -> int:
     """Write the report of a store; it may be unfinished, and still running.
 
     Example: verify report quick.sqlite --out report
     """
     from verify.keeping.store import Store
+    from verify.reporting.writing import report_folder
 
-    folder = _writable_folder("out", out)
+    report_folder("out", out, force=force)
     with Store.open(store) as opened:
-        return _conclude(opened, folder, check)
+        return _conclude(opened, out, check, force)
 
 
 @app.command()
 def export(
-    store: StorePath, out: Annotated[Path, typer.Option(help="A name ending in .csv, .parquet or .nc (NetCDF).")]
+    store: StorePath,
+    out: Annotated[Path, typer.Option(help="A new name ending in .csv, .parquet or .nc (NetCDF).")],
+    force: Force = False,
 ) -> None:
     """Write all trials of a store as one table: CSV, Parquet or NetCDF.
 
@@ -151,7 +156,8 @@ def export(
     from verify.keeping.store import Store
 
     with Store.open(store) as opened:
-        export_store(opened, out)
+        count = export_store(opened, out, force=force)
+    typer.echo(f"wrote {out}: {count} rows")
 
 
 @app.command()
@@ -166,20 +172,25 @@ def merge(
     """
     from verify.running.merging import merge as merge_stores
 
-    merge_stores(stores, out, mix_code=mix_code)
+    typer.echo(merge_stores(stores, out, mix_code=mix_code))
 
 
 @app.command()
 def diff(
     first: Annotated[Path, typer.Argument(metavar="A", help="A store.")],
     second: Annotated[Path, typer.Argument(metavar="B", help="Another: of another device, version or seed.")],
+    check: Annotated[bool, typer.Option("--check", help="Exit with 0 if they agree, 1 if they differ.")] = False,
+    tolerance: Annotated[
+        float, typer.Option(help="How far two measurements of the same network may be apart, relatively.")
+    ] = 1e-3,
+    alpha: Annotated[float, typer.Option(help="Level of the test where networks differ.")] = 0.05,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Put what two stores have both measured side by side.
+) -> int:
+    """Put what two stores have both measured side by side: whether they agree, then each statistic.
 
     Example: verify diff numpy.sqlite cupy.sqlite
     """
-    from verify.judging.difference import difference
+    from verify.judging.difference import agreement, difference
     from verify.keeping.store import Store
     from verify.reporting.names import network_names
     from verify.reporting.tables.difference import difference_table
@@ -187,7 +198,9 @@ def diff(
     with Store.open(first) as a, Store.open(second) as b:
         found = difference(a.sweep(), a.trials(), b.sweep(), b.trials())
     table = difference_table(found, network_names(d.cell.network for d in found))
-    typer.echo(json.dumps(table.records()) if as_json else table.to_text())
+    verdict, sentence = agreement(found, tolerance, alpha)
+    typer.echo(spelled(table.records()) if as_json else f"{sentence}\n\n{table.to_text()}")
+    return EXIT[verdict] if check else 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -215,44 +228,22 @@ def _estimate(sweep: Sweep, jobs: int | None, dask: str | None) -> int:
     return 0
 
 
-def _conclude(store: Store, directory: Path, check: bool) -> int:
+def _conclude(store: Store, directory: Path, check: bool, force: bool) -> int:
     """Print the verdict table and the path of the report; the exit status."""
     from verify.outcome import comparison_of
     from verify.reporting import Document, write_report
     from verify.reporting.terminal import verdict_table
 
     document = Document(comparison_of(store), store.run_facts())
-    paths = write_report(document, directory)
+    paths = write_report(document, directory, force=force)
     typer.echo(verdict_table(document))
     typer.echo(f"report: {paths['html']}")
     return EXIT[document.comparison.verdict] if check else 0
 
 
-def _interrupt(_signal: int, _frame: object) -> None:
-    raise KeyboardInterrupt
-
-
-def _report_folder(asked: Path | None, store: Path) -> Path:
+def _report_folder(asked: Path | None, store: Path, force: bool) -> Path:
     """Where the report goes. Asked before the sweep, not after."""
-    return _writable_folder(
-        "report", asked or (store.with_suffix("") if store.suffix else store.with_name(f"{store.name}-report"))
-    )
+    from verify.reporting.writing import report_folder
 
-
-def _writable_folder(field: str, folder: Path) -> Path:
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        raise ValueError(f"{field}: expected a folder that can be written, got {str(folder)!r}")
-    return folder
-
-
-def _how_to_go_on(path: Path) -> str:
-    from verify.keeping.store import Store, StoreError
-
-    try:
-        with Store.open(path) as store:
-            counts = store.counts()
-    except StoreError:  # it wasn't made yet
-        return "interrupted; nothing is stored yet"
-    total = sum(counts.values())
-    return f"interrupted; {total - counts['pending']} of {total} trials are in {path}, the same command goes on"
+    beside = store.with_suffix("") if store.suffix else store.with_name(f"{store.name}-report")
+    return report_folder("report", asked or beside, force=force)

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any, TypedDict, Unpack, overload
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypedDict, Unpack, overload
 
 import numpy as np
 import torch
@@ -21,16 +23,16 @@ from torch import nn
 
 from empirical.backends.base import DTYPES, Array
 from empirical.backends.torch import TorchBackend
-from empirical.dual import eigen
 from empirical.dual.families import family_of
 from empirical.dual.gram import blocks
 from empirical.dual.projection import Projection
 from empirical.dual.statistics import Scope, from_dual
 from empirical.measurement import as_metrics, check_options
-from empirical.modules.checking import model_inputs, model_state
-from empirical.modules.contributions import Contribution, dense_gradients, feature_product, parameter_product
+from empirical.modules.given import check_model, chosen_parameters, model_inputs, model_state
 from empirical.modules.subject import Subject, subject_of
-from empirical.modules.tracing import undisturbed
+from empirical.modules.tracing import GIVEN, MADE, Replica
+from empirical.modules.undisturbed import undisturbed
+from empirical.modules.ways import feature_product, parameter_product
 from empirical.networks.layers.base import ACTIVATION, PREACTIVATION
 from empirical.networks.overlaps import Sums
 from empirical.networks.streams import describe_inputs
@@ -47,6 +49,7 @@ class Options(TypedDict, total=False):
     dtype: str
     spectrum: Extent
     memory: int | None
+    parameters: Literal["all", "trainable"]
 
 
 @overload
@@ -63,30 +66,35 @@ def measure_module(
     dtype: str = "float64",
     spectrum: Extent = "moments",
     memory: int | None = None,
+    parameters: Literal["all", "trainable"] = "all",
 ) -> Measurement | list[Measurement]:
     """Measure metrics of a torch module on given samples.
 
     Parameters
     ----------
     model
-        In eval mode, each sample's outputs depending on that sample alone; outputs (N, C). It isn't changed.
+        In eval mode, each sample's outputs depending on that sample alone; outputs (N, C), or (N,) for C = 1. It isn't
+        changed.
     inputs
         The samples, (N, ...): a tensor or an array.
     metric, spectrum, memory
         As in :func:`empirical.measure`.
     dtype
         The precision computed in, whatever the model's.
+    parameters
+        ``"all"``, or ``"trainable"``: those with ``requires_grad`` alone count, in the metric and in P.
 
     Returns
     -------
     A :class:`Measurement`, or a list of them for a sequence of metrics; without width and seed. Its order parameters
     are those of the layers: ``forward`` of h^{l-1} and ``q`` of u^l, both per unit, and ``backward`` of ∂f/∂u^l.
+    ``provenance["layers"]`` tells which way served each layer, ``provenance["signals"]`` how h and u were come by.
 
     Raises
     ------
     ValueError, TypeError
-        For a model in training mode, one that mixes samples or is random, NaN weights, or any argument that is not what
-        is expected.
+        For a model in training mode, one that mixes samples, is random or computes in a lower precision, NaN weights,
+        or any argument that is not what is expected.
     empirical.dual.plan.TooLarge (a ValueError)
         If it can't fit into memory; with the bytes it would need.
     ArithmeticError
@@ -99,17 +107,22 @@ def measure_module(
     if dtype not in DTYPES:
         raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
     begin = time.perf_counter()
-    state, x = model_state(model, dtype), model_inputs(inputs, getattr(torch, dtype))
+    check_model(model)
+    names, kind = chosen_parameters(model, parameters), getattr(torch, dtype)
     backend = TorchBackend(dtype, str(next(model.parameters()).device))
-    with backend.strict(), undisturbed(model):
-        subject = subject_of(model, state, x.to(backend.device), metrics, memory, backend)
-        results = [_statistics(m, subject, Scope(spectrum, False)) for m in metrics]
-        parameters = _order_parameters(subject)
+    with torch.inference_mode(False), backend.strict(), undisturbed(model, kind), torch.enable_grad():
+        replica = Replica(model, model_state(model, dtype), names, kind)
+        subject = subject_of(replica, model_inputs(inputs, kind).to(backend.device), metrics, memory, backend)
+        results, ways = _all_statistics(metrics, subject, Scope(spectrum, False))
+        order_parameters = _order_parameters(subject)
     seconds = time.perf_counter() - begin
     given = describe_inputs(subject.inputs.detach().cpu().numpy(), tuple(subject.inputs.shape))
-    more: dict[str, Any] = {"plan": {"route": "module"}, "inputs": given, "code": module_code_hash(metrics)}
+    more: dict[str, Any] = {
+        "plan": {"route": "module"}, "inputs": given, "code": module_code_hash(metrics), "parameters": parameters,
+        "layers": ways, "signals": {f"{name}:{kind}": s.way for (name, kind), s in subject.signals.items()},
+    }  # fmt: skip
     common: dict[str, Any] = {
-        "order_parameters": parameters, "width": None, "samples": len(subject.inputs), "seed": None,
+        "order_parameters": order_parameters, "width": None, "samples": len(subject.inputs), "seed": None,
         "spectrum": spectrum, "seconds": seconds, "provenance": describe_run(backend, seconds, **more),
     }  # fmt: skip
     measured = [Measurement(**vars(statistics), **common) for statistics in results]
@@ -123,64 +136,78 @@ def _check_served(metric: Metric) -> None:
         raise ValueError(f"metric: expected one over all parameters of a layer for a module, got {metric.family}")
 
 
-def _statistics(metric: Metric, subject: Subject, scope: Scope) -> Statistics:
-    """Sum what the layers give, and ask the dual."""
-    samples, outputs = subject.trace.outputs.shape
+@dataclass
+class _Bare:
+    """What metrics of the same layers and kind share: the sum of the layers' products, its trace, how many numbers the
+    layers hold, and which way served each."""
+
+    dual: Array
+    trace: Array
+    held: int
+    ways: dict[str, str]
+
+
+def _all_statistics(
+    metrics: Sequence[Metric], subject: Subject, scope: Scope
+) -> tuple[list[Statistics], dict[str, str]]:
+    """Each metric's, and the way that served each layer."""
+    found: dict[int, Statistics] = {}
+    ways: dict[str, str] = {}
+    kinds = [(family_of(m).signal, tuple(blocks(m, len(subject.whole.calls)))) for m in metrics]
+    for kind in dict.fromkeys(kinds):
+        concerned = [i for i, other in enumerate(kinds) if other == kind]
+        bare = _bare(subject, *kind)
+        ways |= bare.ways
+        for i in concerned:
+            found[i] = _statistics(metrics[i], bare, subject, scope, last=i == concerned[-1])
+    return [found[i] for i in range(len(metrics))], ways
+
+
+def _bare(subject: Subject, kind: str, layers: Sequence[int]) -> _Bare:
+    """Sum what the layers give."""
+    bare: _Bare | None = None
+    for l in layers:
+        way = ""
+        if kind == ACTIVATION:
+            (product, trace), held = feature_product(subject, l)
+        else:
+            (product, trace), held, way = parameter_product(subject, l)
+        ways = {subject.whole.calls[l - 1].name: way} if way else {}
+        if bare is None:
+            bare = _Bare(product, trace, held, ways)
+        else:
+            bare.dual += product
+            bare = _Bare(bare.dual, bare.trace + trace, bare.held + held, bare.ways | ways)
+        del product
+    if bare is None:
+        raise ValueError("layer: expected layers, got none")
+    return bare
+
+
+def _statistics(metric: Metric, bare: _Bare, subject: Subject, scope: Scope, last: bool) -> Statistics:
+    """Ask the dual; the ``last`` metric may overwrite the sum."""
+    samples, outputs = subject.whole.outputs.shape
     family = family_of(metric)
-    dual = subject.backend.zeros((outputs, samples, outputs, samples))
-    trace, held = subject.backend.zeros(()), 0
     scale = 1.0 / family.divisor(samples)
-    give = _of_features if family.signal == ACTIVATION else _of_parameters
-    for l in blocks(metric, len(subject.trace.calls)):
-        (product, of_trace), count = give(subject, l)
-        dual += product * scale
-        trace += of_trace * scale
-        held += count
-    projection = Projection(metric, subject.trace.outputs.detach(), subject.backend)
-    return from_dual(projection, dual, trace, family.dimension(held, outputs * samples), scope)[0]
-
-
-def _of_parameters(subject: Subject, l: int) -> tuple[Contribution, int]:
-    """What layer l = 1..L gives, and how many parameters it has."""
-    call = subject.trace.calls[l - 1]
-    own = {n: p for n, p in call.parameters.items() if n in subject.pulled}  # a shared one has its first owner's name
-
-    def gradient() -> Array:
-        outputs = subject.trace.outputs.shape[1]
-        return dense_gradients(subject.model, subject.state, tuple(own), subject.inputs, outputs)
-
-    def check(found: Contribution) -> None:
-        v, expected = subject.cotangent.reshape(-1), sum(subject.pulled[n] for n in own)
-        got = float(v @ (found[0].reshape(len(v), -1) @ v))
-        scale = float(found[1]) + expected
-        eigen.check_close(f"|Jᵀv|² of layer {l}", got, expected, scale, len(v), subject.backend.precision)
-
-    shared, delta = subject.trace.shares(call), subject.deltas[l - 1]
-    found = parameter_product(call, shared, delta, gradient, check, subject.backend)
-    return found, sum(p.numel() for p in own.values())
-
-
-def _of_features(subject: Subject, l: int) -> tuple[Contribution, int]:
-    """What h^l = 0..L-1 gives, and how many features it has."""
-    call, signal = subject.trace.calls[l], subject.features[l]
-    if call.count != 1:
-        raise ValueError(f"layer: expected layers called once for input_metric, got {l + 1}, called {call.count} times")
-    if signal is None:
-        raise ValueError(f"layer: expected layers with real inputs for input_metric, got {l + 1}, which has none")
-    return feature_product(signal, subject.backend), math.prod(signal.shape[2:])
+    dual = bare.dual.mul_(scale) if last else bare.dual * scale
+    projection = Projection(metric, subject.whole.outputs.detach(), subject.backend)
+    return from_dual(projection, dual, bare.trace * scale, family.dimension(bare.held, outputs * samples), scope)[0]
 
 
 def _order_parameters(subject: Subject) -> OrderParameters:
-    calls, samples = subject.trace.calls, subject.trace.outputs.shape[0]
+    """q of u, forward of h, backward of δ, layer by layer; NaN where a layer has no such signal."""
+    samples = len(subject.inputs)
 
-    def overlaps(x: Any, per_unit: bool) -> tuple[float, float]:
-        if not isinstance(x, torch.Tensor):
+    def overlaps(x: torch.Tensor | None, per_unit: bool) -> tuple[float, ...]:
+        if x is None:
             return math.nan, math.nan
-        flat = x.detach().reshape(*x.shape[: 1 if per_unit else 2], -1)
+        flat = x.reshape(*x.shape[: 1 if per_unit else 2], -1)
         both = Sums(subject.backend).add(flat, samples).overlaps(samples) / (flat.shape[-1] if per_unit else 1)
         return tuple(subject.backend.host(both).tolist())
 
-    q = np.array([overlaps(call.made, True) for call in calls])
-    forward = np.array([overlaps(call.given, True) for call in calls])
-    backward = np.array([overlaps(delta, False) for delta in subject.deltas])
-    return OrderParameters.of(dict(zip(OrderParameters.NAMES, (*q.T, *forward.T, *backward.T), strict=True)))
+    rows = []
+    for call in subject.whole.calls:
+        made, given = (subject.signals.get((call.name, kind)) for kind in (MADE, GIVEN))
+        q, forward = (overlaps(None if s is None else s.value, True) for s in (made, given))
+        rows.append((*q, *forward, *overlaps(None if made is None else made.gradient, False)))
+    return OrderParameters.of(dict(zip(OrderParameters.NAMES, np.array(rows).T, strict=True)))

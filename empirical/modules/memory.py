@@ -28,7 +28,7 @@ def bytes_needed(first: Trace, samples: int, itemsize: int) -> int:
     three matrices of order CN, and what the largest layer needs."""
     outputs = int(first.outputs.shape[1])
     order = outputs * samples
-    through = sum(int(x.numel()) for call in first.calls for x in (call.given, call.made) if x is not None)
+    through = sum(int(x.numel()) for x in first.tensors.values())
     layers = max(_numbers_needed(call, outputs, samples) for call in first.calls)
     return itemsize * (3 * order * order + (2 * samples + order) * through + layers)
 

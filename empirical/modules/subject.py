@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
-from empirical.backends.base import Array
 from empirical.backends.torch import TorchBackend
-from empirical.modules.checking import check_layer, check_outputs, check_shape, generator
 from empirical.modules.memory import check_memory
-from empirical.modules.tracing import Trace, pass_through
+from empirical.modules.outputs import check_outputs, generator, parts_of
+from empirical.modules.precision import lower_precision
+from empirical.modules.signals import Signal, signals_of
+from empirical.modules.tracing import Place, Replica, Trace
 from meanfield.spec import Metric
 
 __all__ = ["Subject", "subject_of"]
@@ -20,77 +20,82 @@ __all__ = ["Subject", "subject_of"]
 
 @dataclass(frozen=True)
 class Subject:
-    """A model on its samples, passed forward and backward: ``deltas`` ∂f/∂u^l and ``features`` ∂f/∂h^{l-1}, (C, N, ...)
-    or ``None`` where f doesn't depend on them through one call; ``pulled`` |Jᵀv|² by parameter for one random
-    ``cotangent`` v (C, N)."""
+    """A model on its samples, passed forward and backward: the ``whole`` batch, what passes its layers sample by
+    sample, and |Jᵀv|² by parameter for one random ``cotangent`` v (N, C)."""
 
-    model: nn.Module
-    state: Mapping[str, torch.Tensor]
+    replica: Replica
     inputs: torch.Tensor
-    trace: Trace
-    deltas: list[Array | None]
-    features: list[Array | None]
-    cotangent: Array
+    whole: Trace
+    signals: dict[Place, Signal]
+    cotangent: torch.Tensor
     pulled: dict[str, float]
     backend: TorchBackend
 
 
 def subject_of(
-    model: nn.Module,
-    state: Mapping[str, torch.Tensor],
-    x: torch.Tensor,
-    metrics: Sequence[Metric],
-    memory: int | None,
-    backend: TorchBackend,
+    replica: Replica, x: torch.Tensor, metrics: Sequence[Metric], memory: int | None, backend: TorchBackend
 ) -> Subject:
     """The model run on its inputs: on one sample first, which tells what all of them need."""
-    first = _run(model, state, x[:1].detach(), backend)
-    check_shape(first.outputs, 1)
+    one = _run(replica, x[:1].detach(), backend)
     for asked in metrics:
-        check_layer(asked, len(first.calls))
-        asked.check_outputs(first.outputs.shape[1])
-    check_memory(first, len(x), memory, backend)
+        check_layer(asked, one, replica)
+        asked.check_outputs(one.outputs.shape[1])
+    check_memory(one, len(x), memory, backend)
     x = x.requires_grad_(x.is_floating_point())
-    trace = _run(model, state, x, backend)
-    check_shape(trace.outputs, len(x))
-    check_outputs(model, state, x, trace.outputs)
-    deltas, features = _signals(trace)
-    cotangent, pulled = _pulled(model, state, trace)
-    return Subject(model, state, x, trace, deltas, features, cotangent, pulled, backend)
-
-
-def _run(model: nn.Module, state: Mapping[str, torch.Tensor], x: torch.Tensor, backend: TorchBackend) -> Trace:
+    whole = _run(replica, x, backend)
     try:
-        with torch.enable_grad():
-            return pass_through(model, state, x)
-    except (RuntimeError, TypeError, IndexError) as error:
+        parts = parts_of(replica, x)
+        check_outputs(replica, x, whole, parts)
+        v = torch.randn(whole.outputs.shape, generator=generator(), dtype=torch.float64).to(whole.outputs)
+        signals = signals_of(replica, x, one, whole, parts, v)
+        pulled = _pulled(replica, whole, v)
+    except RuntimeError as error:
         if backend.is_out_of_memory(error):
             raise
-        reason = " ".join(str(error).split())
+        raise ValueError(_without_gradients(whole, error)) from error
+    return Subject(replica, x, whole, signals, v, pulled, backend)
+
+
+def check_layer(metric: Metric, trace: Trace, replica: Replica) -> None:
+    """That the metric's layer is one of the model's, with parameters of its own for a metric over them."""
+    allowed = metric.layers(len(trace.calls))
+    if metric.layer is None:
+        return
+    if metric.layer not in allowed:
+        raise ValueError(f"layer: expected {allowed[0]}..{allowed[-1]} for {metric.family} here, got {metric.layer}")
+    call = trace.calls[metric.layer - allowed[0]]
+    if allowed[0] == 1 and not set(call.parameters) & set(replica.names):
+        raise ValueError(f"layer: expected one with parameters that count, got {metric.layer}, {call}, which has none")
+
+
+def _run(replica: Replica, x: torch.Tensor, backend: TorchBackend) -> Trace:
+    try:
+        return replica.trace(x)
+    except Exception as error:
+        if backend.is_out_of_memory(error) or isinstance(error, ValueError):
+            raise
+        reason = _reason(error) or type(error).__name__
+        sentence = lower_precision(replica.model, lambda: replica(x), replica.dtype) if "type" in reason else ""
         got = f"shape {tuple(x.shape)} and {x.dtype}"
-        raise ValueError(f"inputs: expected samples that the model takes, got {got}: {reason}") from error
+        raise ValueError(
+            sentence or f"inputs: expected samples that the model takes in any number, got {got}: {reason}"
+        ) from error
 
 
-def _signals(trace: Trace) -> tuple[list[Array | None], list[Array | None]]:
-    """∂f/∂u and ∂f/∂h of every layer by one backward pass for each output."""
-    tensors = [t for call in trace.calls for t in (call.made, call.given)]
-    usable = {i: t for i, t in enumerate(tensors) if isinstance(t, torch.Tensor) and t.requires_grad}
-    cotangents = torch.eye(trace.outputs.shape[1]).to(trace.outputs)[:, None, :].expand(-1, *trace.outputs.shape)
-    rows = [
-        torch.autograd.grad(trace.outputs, list(usable.values()), v, retain_graph=True, materialize_grads=True)
-        for v in cotangents
-    ]
-    stacked = dict(zip(usable, map(torch.stack, zip(*rows, strict=True)), strict=True))
-    of = [stacked.get(i) for i in range(len(tensors))]
-    return of[0::2], of[1::2]
+def _pulled(replica: Replica, trace: Trace, v: torch.Tensor) -> dict[str, float]:
+    """|Jᵀv|² of each parameter by one backward pass."""
+    chosen = [replica.state[n] for n in replica.names]
+    gradients = torch.autograd.grad(trace.outputs, chosen, v, retain_graph=True, materialize_grads=True)
+    return {n: float((g**2).sum()) for n, g in zip(replica.names, gradients, strict=True)}
 
 
-def _pulled(model: nn.Module, state: Mapping[str, torch.Tensor], trace: Trace) -> tuple[Array, dict[str, float]]:
-    """A random cotangent v (C, N), and |Jᵀv|² of each parameter by one backward pass."""
-    names = [n for n, _ in model.named_parameters()]
-    v = torch.randn(trace.outputs.shape, generator=generator(), dtype=torch.float64)
-    v = v.to(trace.outputs)
-    gradients = torch.autograd.grad(
-        trace.outputs, [state[n] for n in names], v, retain_graph=True, materialize_grads=True
-    )
-    return v.T, {n: float((g**2).sum()) for n, g in zip(names, gradients, strict=True)}
+def _without_gradients(trace: Trace, error: RuntimeError) -> str:
+    if trace.overwritten:
+        return (
+            f"model: expected a model that keeps its layers' inputs, got one that overwrites {trace.overwritten[0]}'s"
+        )
+    return f"model: expected gradients by autograd, got {_reason(error)}"
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,12 +1,11 @@
-"""Running a torch module: every layer's input and output, noted on the way.
+"""Running a torch module on copies of its numbers: every layer's input and output, noted on the way.
 
 A layer is a module that holds parameters itself; it has the place in which it is first called, 1..L.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,20 +13,29 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-__all__ = ["Call", "Trace", "pass_through", "undisturbed"]
+__all__ = ["GIVEN", "MADE", "Call", "Place", "Replica", "Trace"]
+
+GIVEN, MADE = "given", "made"
+Place = tuple[str, str]
+"""A layer's name, and which of its two tensors."""
 
 
 @dataclass
 class Call:
-    """One layer with what passed through it: ``given`` h and ``made`` u are tensors of the graph (or ``None``);
-    ``plain`` as in :func:`is_plain`. ``count`` says how often it was called."""
+    """One layer with what passed through it when it was last called: ``given`` h and ``made`` u, the first tensor of
+    each, with their graph, or ``None`` where there is no real one or it was overwritten later. ``plain`` as in
+    :func:`is_plain`; ``count`` says how often it was called."""
 
     name: str
     module: nn.Module
+    plain: bool
     count: int = 0
     given: torch.Tensor | None = None
     made: torch.Tensor | None = None
-    plain: bool = False
+
+    def __str__(self) -> str:
+        kind = type(self.module).__name__
+        return f"{self.name!r} ({kind})" if self.name else f"the model itself ({kind})"
 
     @property
     def parameters(self) -> dict[str, nn.Parameter]:
@@ -39,51 +47,133 @@ class Call:
 @dataclass(frozen=True)
 class Trace:
     """A model's forward pass on N samples: calls in the order of the layers' first ones, outputs (N, C) with their
-    graph."""
+    graph, and the names of layers whose input was overwritten."""
 
     calls: list[Call]
     outputs: torch.Tensor
+    overwritten: list[str]
 
-    def shares(self, call: Call) -> bool:
-        """Whether a parameter of this layer is another layer's, too."""
-        owned = [p for other in self.calls for p in other.module.parameters(recurse=False)]
-        return any(sum(p is other for other in owned) > 1 for p in call.parameters.values())
+    @property
+    def tensors(self) -> dict[Place, torch.Tensor]:
+        """What was noted."""
+        found = {(call.name, kind): getattr(call, kind) for call in self.calls for kind in (GIVEN, MADE)}
+        return {place: x for place, x in found.items() if x is not None}
+
+    def pull(self, cotangents: Iterable[torch.Tensor]) -> dict[Place, torch.Tensor]:
+        """``Σ v·∂f/∂x`` (B, ...) of every noted tensor x that has a gradient, for cotangents v (N, C)."""
+        usable = {place: x for place, x in self.tensors.items() if x.requires_grad}
+        if not usable:
+            return {}
+        rows = [
+            torch.autograd.grad(self.outputs, list(usable.values()), v, retain_graph=True, materialize_grads=True)
+            for v in cotangents
+        ]
+        return dict(zip(usable, map(torch.stack, zip(*rows, strict=True)), strict=True))
 
 
-def pass_through(model: nn.Module, state: Mapping[str, torch.Tensor], inputs: torch.Tensor) -> Trace:
-    """Run the model with the given parameters and buffers, and note every layer's input and output."""
-    found = {m: Call(name, m) for name, m in model.named_modules() if dict(m.named_parameters(recurse=False))}
-    order: list[Call] = []
-    versions: dict[str, int] = {}
+@dataclass(frozen=True)
+class Replica:
+    """A model with copies ``state`` of its parameters and buffers; ``names`` are the parameters that count."""
 
-    def before(module: nn.Module, given: tuple[Any, ...], by_name: dict[str, Any]) -> None:
-        call = found[module]
+    model: nn.Module
+    state: Mapping[str, torch.Tensor]
+    names: tuple[str, ...]
+    dtype: torch.dtype
+
+    def __call__(self, x: torch.Tensor, parameters: Mapping[str, torch.Tensor] | None = None) -> Any:
+        """What the model makes of the samples, with some ``parameters`` in the place of its own. Neither x nor a buffer
+        is changed: the model gets copies."""
+        given = parameters or {}
+        state = {n: y if y.requires_grad else y.clone() for n, y in self.state.items() if n not in given}
+        return functional_call(self.model, {**state, **given}, (x.clone(),))
+
+    def outputs(self, x: torch.Tensor) -> torch.Tensor:
+        """They, (N, C)."""
+        return as_outputs(self(x), len(x)).to(self.dtype)
+
+    def trace(self, x: torch.Tensor) -> Trace:
+        """Outputs, and every layer's input and output."""
+        noted = _Notes(self.model)
+        try:
+            outputs = self.outputs(x)
+        finally:
+            noted.remove()
+        calls, overwritten = noted.finish()
+        return Trace(calls, outputs, overwritten)
+
+
+class _Notes:
+    """Hooks on every layer that note its calls."""
+
+    def __init__(self, model: nn.Module) -> None:
+        layers = {m: name for name, m in model.named_modules() if dict(m.named_parameters(recurse=False))}
+        self._found = {m: Call(name, m, is_plain(m)) for m, name in layers.items()}
+        self._order: list[Call] = []
+        self._versions: dict[Place, int] = {}
+        self._hooks = [m.register_forward_pre_hook(self._before, with_kwargs=True) for m in layers]
+        self._hooks += [m.register_forward_hook(self._after) for m in layers]
+
+    def _before(self, module: nn.Module, given: tuple[Any, ...], by_name: dict[str, Any]) -> None:
+        call = self._found[module]
         if call.count == 0:
-            order.append(call)
+            self._order.append(call)
         call.count += 1
-        first = next(iter((*given, *by_name.values())), None)
-        call.given = first if isinstance(first, torch.Tensor) else None
-        versions[call.name] = 0 if call.given is None else call.given._version
+        call.given = self._noted((call.name, GIVEN), (*given, *by_name.values()))
 
-    def after(module: nn.Module, given: tuple[Any, ...], made: Any) -> Any:
-        found[module].made = made if isinstance(made, torch.Tensor) else None
+    def _after(self, module: nn.Module, given: tuple[Any, ...], made: Any) -> Any:
+        call = self._found[module]
+        call.made = self._noted((call.name, MADE), made)
         return made.clone() if isinstance(made, torch.Tensor) else made  # an activation may overwrite the copy
 
-    plain = {m: is_plain(m) for m in found}
-    hooks = [m.register_forward_pre_hook(before, with_kwargs=True) for m in found]
-    hooks += [m.register_forward_hook(after) for m in found]
-    try:
-        outputs = functional_call(model, dict(state), (inputs,))
-    finally:
-        for hook in hooks:
+    def _noted(self, place: Place, values: Any) -> torch.Tensor | None:
+        x = _first_tensor(values)
+        if x is None or not x.is_floating_point():
+            return None
+        self._versions[place] = x._version
+        return x
+
+    def remove(self) -> None:
+        for hook in self._hooks:
             hook.remove()
-    for call in order:
-        if call.given is not None and call.given._version != versions[call.name]:
-            raise ValueError(
-                f"model: expected a model that keeps its layers' inputs, got one that overwrites {call.name}'s"
-            )
-        call.plain = plain[call.module]
-    return Trace(order + [call for call in found.values() if call.count == 0], outputs)
+
+    def finish(self) -> tuple[list[Call], list[str]]:
+        """The calls, without tensors that have been overwritten since, and the names of the layers whose input was."""
+        overwritten = []
+        for call in self._order:
+            if call.given is not None and call.given._version != self._versions[call.name, GIVEN]:
+                overwritten.append(call.name)
+                call.given = None
+            if call.made is not None and call.made._version != self._versions[call.name, MADE]:
+                call.made = None
+        return self._order + [call for call in self._found.values() if call.count == 0], overwritten
+
+
+def _first_tensor(values: Any) -> torch.Tensor | None:
+    """Of a tensor, or of nested sequences and dictionaries of them."""
+    if isinstance(values, torch.Tensor):
+        return values
+    inner = values.values() if isinstance(values, dict) else values if isinstance(values, tuple | list) else ()
+    return next((x for x in map(_first_tensor, inner) if x is not None), None)
+
+
+def as_outputs(made: Any, samples: int) -> torch.Tensor:
+    """Outputs (N, C); (N,) is C = 1.
+
+    Raises
+    ------
+    ValueError
+        For anything else.
+    """
+    if not isinstance(made, torch.Tensor) or made.layout != torch.strided:
+        raise ValueError(f"model: expected outputs of shape ({samples}, C), got {type(made).__name__}")
+    if made.is_complex() or not made.is_floating_point():
+        kind = str(made.dtype).removeprefix("torch.")
+        raise ValueError(f"model: expected real outputs, which have a gradient, got {kind} ones")
+    if made.shape in ((), (samples,)) and made.numel() == samples:
+        return made.reshape(samples, 1)
+    if made.ndim != 2 or made.shape[0] != samples:
+        raise ValueError(f"model: expected outputs of shape ({samples}, C), got {tuple(made.shape)}")
+    return made
 
 
 def is_plain(module: nn.Module) -> bool:
@@ -97,16 +187,3 @@ def is_plain(module: nn.Module) -> bool:
     if type(module) is nn.Conv2d:
         return module.groups == 1 and module.padding_mode == "zeros" and not isinstance(module.padding, str)
     return type(module) is nn.Linear
-
-
-@contextmanager
-def undisturbed(model: nn.Module) -> Iterator[None]:
-    """The model's attributes as they were come back: layers with hooks of their own (`prune`, `weight_norm`) keep the
-    weight they computed last."""
-    before = [(m, dict(vars(m))) for m in model.modules()]
-    try:
-        yield
-    finally:
-        for module, attributes in before:
-            vars(module).clear()
-            vars(module).update(attributes)

@@ -30,8 +30,6 @@ def check_spectrum(
 def _served(network: Network, metric: MetricLike) -> Metric:
     """The metric, if this law describes its dual for the network."""
     asked = as_metric(metric)
-    asked.check(network)
-    network.check_dense("the whole spectrum")
     if asked.family not in ("fim", "ntk"):
         raise ValueError(
             f"metric: expected fim or ntk, got {asked.family}: this law does not describe its dual (that of the input "
@@ -42,6 +40,8 @@ def _served(network: Network, metric: MetricLike) -> Metric:
             f"loss: expected mse, got {asked.loss}: it puts a block of its own between the dual's factors, which this "
             "law does not describe; predict gives its mean, second moment and outliers"
         )
+    asked.check(network)
+    network.check_dense("the whole spectrum")
     return asked
 
 

@@ -13,8 +13,10 @@ Complexes = NDArray[np.complex128]
 
 @njit(cache=True, error_model="numpy")
 def eliminate(matrix: Complexes, right: Complexes) -> None:
-    """The solution of a small system into ``right`` (a few columns), by elimination; a singular one gives inf or NaN
-    instead of an exception."""
+    """The solution of a small system into ``right`` (a few columns), by elimination; of a singular one it is NaN.
+
+    It is asked: numba raises where a complex number is divided by zero, whatever its error model.
+    """
     n, columns = right.shape
     for k in range(n):
         pivot = k
@@ -26,6 +28,9 @@ def eliminate(matrix: Complexes, right: Complexes) -> None:
                 matrix[k, j], matrix[pivot, j] = matrix[pivot, j], matrix[k, j]
             for j in range(columns):
                 right[k, j], right[pivot, j] = right[pivot, j], right[k, j]
+        if matrix[k, k] == 0:
+            right[:] = np.nan
+            return
         inverse = 1 / matrix[k, k]
         for i in range(k + 1, n):
             factor = matrix[i, k] * inverse

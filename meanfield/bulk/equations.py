@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.bulk.features import BulkFeatures
-from meanfield.bulk.neurons import Neurons, NeuronTable
+from meanfield.bulk.neurons import NeuronColumns, NeuronTable
 from meanfield.bulk.sample_noise import SampleNoise
 
 __all__ = ["Equations", "Ridge", "equations"]
@@ -45,14 +45,14 @@ class Equations(NamedTuple):
     table: Floats
     starts: NDArray[np.int64]
 
-    def neurons(self, layer: int) -> Neurons:
+    def neurons(self, layer: int) -> NeuronColumns:
         """The columns of a hidden layer's rows."""
-        return Neurons(*self.table[self.starts[layer] : self.starts[layer + 1]].T)
+        return NeuronColumns(*self.table[self.starts[layer] : self.starts[layer + 1]].T)
 
     @property
     def unbounded(self) -> bool:
         """Whether the limit's bulk has no upper end, since neurons with ever larger y² stretch it."""
-        n = Neurons(*self.table.T)
+        n = NeuronColumns(*self.table.T)
         return bool(np.any(n.Gs + n.Bs**2 > 1e-14 * n.As) and np.any(self.gradients > 0))
 
 

@@ -183,7 +183,7 @@ def _largest_step(y: Complexes, step: Complexes) -> float:
 
 @njit(cache=True, error_model="numpy")
 def at_p(p: complex, y: Complexes, law: Equations, steps: int) -> tuple[complex, complex, complex, float]:
-    """Newton's method for y at fixed p, in place: z, dz/dp, X and the last relative step."""
+    """Newton's method for y at fixed p, in place: z, dz/dp, X and the last relative step (NaN: it ended)."""
     n = len(y)
     gradient, hessian = np.zeros(n + 1, y.dtype), np.zeros((n + 1, n + 1), y.dtype)
     right = np.zeros((n, 1), y.dtype)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from meanfield.bulk.features import BulkFeatures
 from meanfield.gaussian.conditional import ConditionalMoments
 
-__all__ = ["NeuronTable", "Neurons", "neuron_table"]
+__all__ = ["NeuronColumns", "NeuronTable", "neuron_table"]
 
 Floats = NDArray[np.float64]
 
@@ -30,7 +30,7 @@ _BODY = (0.9, 0.8, 0.7, 0.6, 0.5)  # probabilities above the lower bins of y², 
 _BIN_RATIO = 1.86  # they fall by this factor
 
 
-class Neurons(NamedTuple):
+class NeuronColumns(NamedTuple):
     """The table's columns: the share of a layer's neurons that a row stands for, and their coefficients of A in s and
     p, of B in s and p, and of G in s, t and p."""
 
@@ -46,7 +46,7 @@ class Neurons(NamedTuple):
 
 @dataclass(frozen=True)
 class NeuronTable:
-    """One row of :class:`Neurons` for each node of (z, y²); those of layer l from ``starts[l]`` to ``starts[l+1]``."""
+    """Rows of :class:`NeuronColumns`, one a node of (z, y²); those of layer l from ``starts[l]`` to ``starts[l+1]``."""
 
     rows: Floats
     starts: NDArray[np.int64]
@@ -54,7 +54,7 @@ class NeuronTable:
 
 def neuron_table(x: BulkFeatures, rarest: float = 0.0) -> NeuronTable:
     """The table of ``x``, with no neurons rarer than ``rarest`` or than one in the layer's width."""
-    none = np.zeros((0, len(Neurons._fields)))
+    none = np.zeros((0, len(NeuronColumns._fields)))
     tables = [none, *(_table(x, layer, rarest) for layer in range(1, x.depth))]
     return NeuronTable(np.concatenate(tables), np.concatenate([[0], np.cumsum([len(t) for t in tables])]))
 

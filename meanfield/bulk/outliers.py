@@ -13,7 +13,6 @@ import numpy as np
 from meanfield.bulk.features import BulkFeatures
 from meanfield.bulk.giant_outliers import Outliers, giant_outliers
 from meanfield.finite_width.refined import refine
-from meanfield.finite_width.validity import MERGED
 from meanfield.kernels.setting import Setting
 from meanfield.leading.conditions import outlier_margin
 
@@ -22,19 +21,19 @@ __all__ = ["mean_outliers", "other_outliers"]
 _NONE = Outliers(np.zeros(0), np.zeros(0))
 
 
-def mean_outliers(setting: Setting) -> tuple[Outliers, tuple[str, ...]]:
-    """Those of the mean network at one width and sample number, in the metric's units; and why, where they are void.
+def mean_outliers(setting: Setting, x: BulkFeatures, row_variance: float) -> tuple[Outliers, tuple[str, ...]]:
+    """Those of the mean network at one width and sample number, in the metric's units; and what to know of them.
 
-    None where they have merged with the bulk; NaN where they are void for another reason.
+    None where they have merged with the bulk. Where finite-width theory says of itself that it does not hold, linear
+    response answers, and the reasons say so.
     """
     if _swallowed(setting):
         return _NONE, ()
     spectrum, validity, reasons = refine(setting)
-    if not validity.edge <= MERGED:
+    if not validity.edge < 1:
         return _NONE, ()
     if not validity.outliers:
-        void = np.full(setting.kernel.outputs, np.nan)
-        return Outliers(void, void), reasons
+        return other_outliers(setting, x, row_variance)[0], (_BY_RESPONSE, *reasons)
     networks = (spectrum.networks or {})["outliers"]
     return Outliers(spectrum.outliers, networks.std(axis=0, ddof=1)), ()
 
@@ -45,6 +44,12 @@ def other_outliers(setting: Setting, x: BulkFeatures, row_variance: float) -> tu
     if _swallowed(setting):
         return _NONE, ()
     return giant_outliers(x, row_variance).scaled(float(setting.kernel.normaliser)), ()
+
+
+_BY_RESPONSE = (
+    "outliers: a first approximation by linear response, off by a relative order C/M and, for few samples, by several "
+    "percent, since the refined order does not hold here"
+)
 
 
 def _swallowed(setting: Setting) -> bool:

@@ -77,8 +77,8 @@ def spectrum(
         mean_network=kernels is None,
     )
     unit = float(setting.kernel.normaliser) * x.gap
-    standard = kernels is None and input_spectrum is None
-    outliers, reasons = mean_outliers(setting) if standard else other_outliers(setting, x, noise.rows)
+    standard = kernels is None and len(inputs[0]) == 1
+    outliers, reasons = (mean_outliers if standard else other_outliers)(setting, x, noise.rows)
     return SpectralDensity(
         network=network,
         metric=metric,

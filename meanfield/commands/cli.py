@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -15,13 +14,17 @@ from meanfield.commands.plane import phase
 from meanfield.commands.shared import (
     Activations,
     BiasVariances,
+    Force,
     WeightVariances,
     WidthRatios,
     network_of,
     one_or_all,
+    pictures,
     run_app,
-    writable,
+    spelled,
 )
+from meanfield.files import free
+from meanfield.reading import read_json
 from meanfield.spec import OrderParameters, as_metric
 
 __all__ = ["app", "main"]
@@ -48,6 +51,7 @@ def predict(
         bool, typer.Option("--json", help="Print JSON: an object, or a list for several depths.")
     ] = False,
     plot: Annotated[Path | None, typer.Option(help="Write a figure against width, or depth, to this file.")] = None,
+    force: Force = False,
 ) -> None:
     """Predict mean, second moment and outliers of a metric's spectrum.
 
@@ -59,7 +63,7 @@ def predict(
     question = as_metric({"family": metric, "layer": layer, "loss": loss, "centered": centered})
     networks = [network_of(each, activation, weight_variance, bias_variance, outputs, width_ratio) for each in depth]
     if plot is not None:
-        writable("plot", plot)
+        free("plot", plot, force=force, ours=pictures())
         if len(samples) > 1:
             raise ValueError(f"plot: expected one number of samples, got {len(samples)}")
     sizes = one_or_all(width), one_or_all(samples)
@@ -73,7 +77,7 @@ def predict(
     records = [answer.to_dict() for answer in answers]
     titled = zip(depth, answers, strict=True)
     texts = [str(a) if len(depth) == 1 else f"depth {d}\n{a}" for d, a in titled]
-    typer.echo(json.dumps(one_or_all(records), ensure_ascii=False) if as_json else "\n\n".join(texts))
+    typer.echo(spelled(one_or_all(records)) if as_json else "\n\n".join(texts))
 
 
 @app.command()
@@ -95,6 +99,7 @@ def spectrum(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     plot: Annotated[Path | None, typer.Option(help="Write a figure of the density to this file.")] = None,
+    force: Force = False,
 ) -> None:
     """Predict the whole spectrum of a metric: the bulk's edges and quantiles, and the outliers.
 
@@ -106,14 +111,14 @@ def spectrum(
     network = network_of(depth, activation, weight_variance, bias_variance, outputs, width_ratio)
     question = as_metric({"family": metric, "layer": layer, "centered": centered})
     if plot is not None:
-        writable("plot", plot)
+        free("plot", plot, force=force, ours=pictures())
     own = None if kernels is None else _kernels(kernels)
     answer = compute(network, question, width=width, samples=samples, finite_size=not limit, kernels=own)
     if plot is not None:
         from meanfield.figures.density import plot_density
 
         plot_density(answer, plot)
-    typer.echo(json.dumps(answer.to_dict(), ensure_ascii=False) if as_json else str(answer))
+    typer.echo(spelled(answer.to_dict()) if as_json else str(answer))
 
 
 for command in (derive, phase, activations):
@@ -123,7 +128,7 @@ for command in (derive, phase, activations):
 def _kernels(path: Path) -> OrderParameters:
     """The order parameters of the first measurement in a file."""
     try:
-        records = json.loads(path.read_text(encoding="utf-8"))
+        records = read_json(path)
         return OrderParameters.of((records[0] if isinstance(records, list) else records)["order_parameters"])
     except (OSError, ValueError, LookupError, TypeError):
         raise ValueError(f"kernels: expected the JSON of `empirical measure --json`, got {str(path)!r}") from None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 
+from meanfield.commands.shared import spelled
 from meanfield.spec.activations import Activation, activation_names, as_activation
 from meanfield.text import format_table
 
@@ -34,7 +34,7 @@ def derive(
     elif as_json:
         forms = {k: getattr(d, k) for k in ("mean", "forward", "forward_st", "backward", "backward_st")}
         plain = {k: None if v is None else str(v) for k, v in forms.items()}
-        typer.echo(json.dumps({"activation": str(d.activation), **plain, "reason": d.reason}, ensure_ascii=False))
+        typer.echo(spelled({"activation": str(d.activation), **plain, "reason": d.reason}))
     else:
         typer.echo(str(d))
 
@@ -46,7 +46,7 @@ def activations(as_json: Json = False) -> None:
     """
     rows = [_described(as_activation(name)) for name in activation_names()]
     if as_json:
-        typer.echo(json.dumps(rows, ensure_ascii=False))
+        typer.echo(spelled(rows))
         return
     header = ("name", "formula", "closed form", "centred", "φ(0)", "E φ", "smoothness")
     words = [

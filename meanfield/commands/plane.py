@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,9 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from meanfield.commands.shared import writable
+from meanfield.commands.shared import Force, pictures, spelled
+from meanfield.files import free
+from meanfield.spec.checks import number
 from meanfield.text import format_table
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _OF_METRICS = {"learning_rate": "critical_learning_rate", "largest": "largest", 
 _OF_PHASES = {"depth": "correlation_depth", "chi": "chi"}
 _SHOWN = (*_OF_PHASES, *_OF_METRICS)
 _MOST_ROWS = 60
+_MOST_POINTS = 10**6
 
 
 def phase(
@@ -49,6 +51,7 @@ def phase(
     metric: Annotated[str, typer.Option(help="fim, ntk or input_metric.")] = "fim",
     plot: Annotated[Path | None, typer.Option(help="Draw the plane into this file (svg, png or pdf).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    force: Force = False,
 ) -> None:
     """Fixed points, χ_1 and depth scales of deep networks; with ranges, the plane of initialisations.
 
@@ -62,8 +65,10 @@ def phase(
     if show not in _SHOWN:
         raise ValueError(f"show: expected one of {', '.join(_SHOWN)}, got {show!r}")
     if plot is not None:
-        writable("plot", plot)
+        free("plot", plot, force=force, ours=pictures())
     weight, bias = _numbers("weight_variance", weight_variance), _numbers("bias_variance", bias_variance)
+    if weight.size * bias.size > _MOST_POINTS:
+        raise ValueError(f"phase: expected at most {_MOST_POINTS} points, got {weight.size} times {bias.size}")
     sizes = {"depth": depth, "width": width, "samples": samples}
     asked = _asked(show, metric, sizes)
     diagram = phase_diagram(activation, weight[None, :], bias[:, None])
@@ -75,7 +80,7 @@ def phase(
 
         draw_plane(diagram, values, show, activation, plot, _setting(grid))
     if as_json:
-        typer.echo(json.dumps(_plain(diagram, edge, show, values, grid), ensure_ascii=False))
+        typer.echo(spelled(_plain(diagram, edge, show, values, grid)))
         return
     typer.echo(_table(diagram, show, values if grid else None))
     typer.echo("edge of chaos: " + ", ".join(f"σ_w² = {w:.6g} at σ_b² = {b:g}" for w, b in _ends(edge, bias)))
@@ -161,13 +166,16 @@ def _plain(
 def _numbers(field: str, text: str) -> Floats:
     parts = text.split(":")
     try:
-        numbers = [float(x) for x in parts[:2]]
+        numbers = [number(field, float(x), 0.0) for x in parts[:2]]
         if len(parts) == 1:
             return np.array(numbers)
-        if len(parts) == 3 and int(parts[2]) >= 1:
+        if len(parts) == 3 and 1 <= int(parts[2]) <= _MOST_POINTS:
             return np.linspace(numbers[0], numbers[1], int(parts[2]))
-    except ValueError:
-        pass
+    except ValueError as error:
+        if str(error).startswith(f"{field}: "):
+            raise
+    if len(parts) == 3 and len(parts[2]) > 6 and parts[2].isdigit():
+        raise ValueError(f"{field}: expected a count of at most {_MOST_POINTS}, got one of {len(parts[2])} digits")
     raise ValueError(f"{field}: expected a number or start:stop:count, got {text!r}")
 
 

@@ -5,20 +5,19 @@ Bad input is one line on stderr for each error, and status 2.
 
 from __future__ import annotations
 
-import contextlib
-import os
+import json
 import sys
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
+from meanfield.files import Ours
 from meanfield.spec import Network
 
 __all__ = [
-    "Activations", "BiasVariances", "WeightVariances", "WidthRatios", "network_of", "one_or_all", "run_app",
-    "whole_file", "writable",
+    "Activations", "BiasVariances", "Force", "WeightVariances", "WidthRatios", "network_of", "one_or_all", "pictures",
+    "run_app", "spelled",
 ]  # fmt: skip
 
 # A network's options, as every command spells them.
@@ -28,6 +27,7 @@ Activations = Annotated[
 WeightVariances = Annotated[list[float], typer.Option("--weight-variance", help="σ_w²; once, or once per layer.")]
 BiasVariances = Annotated[list[float], typer.Option("--bias-variance", help="σ_b²; once, or once per layer.")]
 WidthRatios = Annotated[list[float], typer.Option("--width-ratio", help="α_0..α_{L-1}; all 1 if not given.")]
+Force = Annotated[bool, typer.Option("--force", help="Write over files that are there.")]
 
 
 def network_of(
@@ -50,38 +50,17 @@ def one_or_all(values: Sequence[Any]) -> Any:
     return values[0] if len(values) == 1 else values
 
 
-def writable(field: str, path: Path) -> Path:
-    """``path``, if a file can be written there. Asked before a long computation, not after.
+def pictures() -> Ours:
+    """A figure of ours may be drawn anew over the last one."""
+    from meanfield.figures.saving import is_picture
 
-    Raises
-    ------
-    ValueError
-        If its folder doesn't exist or may not be written, or the path is a folder.
-    """
-    folder = path.parent
-    if path.is_dir() or not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
-        raise ValueError(f"{field}: expected a file in an existing, writable folder, got {str(path)!r}")
-    return path
+    return is_picture
 
 
-@contextlib.contextmanager
-def whole_file(field: str, path: Path) -> Iterator[Path]:
-    """Where to write what becomes the file at ``path`` when all is written; after an error nothing is left.
-
-    Raises
-    ------
-    ValueError
-        If the file can't be written (see `writable`), or the disk is full.
-    """
-    partial = writable(field, path).with_name(f".{path.name}.partial")
-    try:
-        yield partial
-        os.replace(partial, path)
-    except OSError as error:
-        cause = error.strerror or error
-        raise ValueError(f"{field}: expected a file that can be written, got {str(path)!r} ({cause})") from error
-    finally:
-        partial.unlink(missing_ok=True)
+def spelled(value: Any) -> str:
+    """Plain data as JSON; a terminal that isn't one of Unicode gets escapes, so that nothing is lost."""
+    unicode = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "").startswith("utf")
+    return json.dumps(value, ensure_ascii=not unicode)
 
 
 def run_app(application: typer.Typer, name: str, arguments: Sequence[str] | None = None) -> int:
@@ -99,6 +78,8 @@ def run_app(application: typer.Typer, name: str, arguments: Sequence[str] | None
         return _complain(name, str(stop) or "interrupted", 130)
     except (ValueError, TypeError, OSError) as error:
         return _complain(name, str(error), 2)
+    except MemoryError as error:
+        return _complain(name, f"expected a question that fits into memory, got one that doesn't ({error})", 2)
     except Exception as error:
         # Usage errors: typer carries its own copy of click in some versions and not in others, but all can say this.
         if not hasattr(error, "format_message"):

@@ -23,7 +23,7 @@ def plot_density(density: SpectralDensity, path: str | Path, eigenvalues: ArrayL
 
     Raises
     ------
-    ValueError, OSError
+    ValueError
         For a format that matplotlib does not know, a file that can't be written, or a law whose density was not found.
     """
     if np.isnan(density.quantile(1.0)):

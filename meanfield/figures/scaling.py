@@ -28,9 +28,7 @@ def plot_predictions(predictions: Sequence[Prediction], path: str | Path) -> Non
     Raises
     ------
     ValueError
-        If there is no prediction, or for a format that matplotlib does not know.
-    OSError
-        If the file can't be written.
+        If there is no prediction, for a format that matplotlib does not know, or a file that can't be written.
     """
     if not predictions:
         raise ValueError("predictions: expected at least one, got none")

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from meanfield.spec import LOSSES, Metric, Network
+from meanfield.spec.checks import MOST
 
 __all__ = ["broadcast_sizes", "check_question", "sizes", "usable_logits"]
 
@@ -36,6 +37,8 @@ def sizes(field: str, value: ArrayLike) -> Integers:
         raise TypeError(f"{field}: expected positive integers, got {value!r}")
     if array.min() < 1:
         raise ValueError(f"{field}: expected positive integers, got {array.min()}")
+    if array.max() > MOST[field]:
+        raise ValueError(f"{field}: expected integers of at most {MOST[field]}, got {array.max()}")
     return array.astype(np.int64)
 
 

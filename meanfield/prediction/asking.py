@@ -66,7 +66,7 @@ def predict(
     widths, counts = broadcast_sizes(sizes("width", width), sizes("samples", samples))
     given = None if logits is None else usable_logits(logits, network, metric, counts)
     inputs = as_inputs(data, counts)
-    parameters = usable(order_parameters(network, norm=inputs.norm, overlap=inputs.overlap))
+    parameters = usable(order_parameters(network, norm=inputs.norm, overlap=inputs.overlap, gaussian=inputs.random))
     setting = Setting.of(network, metric, parameters, widths, counts, inputs)
     spectrum, validity, warnings = ORDERS[order].find(setting, given)
     largest = largest_of(spectrum.outliers)

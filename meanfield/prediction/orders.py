@@ -17,12 +17,12 @@ from meanfield.leading.spectra import Spectrum, softmax_spectrum, spectrum_stati
 if TYPE_CHECKING:
     from meanfield.finite_width.validity import Validity
 
-__all__ = ["LEADING", "ORDERS", "REFINED", "Found", "Order"]
+__all__ = ["LEADING", "ORDERS", "REFINED", "Judged", "Order"]
 
 Floats = NDArray[np.float64]
 
 
-class Found(NamedTuple):
+class Judged(NamedTuple):
     """A spectrum, NaN where it does not hold, the verdict behind that where there is one, and the reasons."""
 
     spectrum: Spectrum
@@ -34,7 +34,7 @@ class Order(NamedTuple):
     """What is assumed of the width, and how the spectrum follows; from the logits (N × C) of one network, if given."""
 
     assumption: str
-    find: Callable[[Setting, Floats | None], Found]
+    find: Callable[[Setting, Floats | None], Judged]
 
 
 def _squared(setting: Setting, logits: Floats | None) -> Spectrum:
@@ -62,18 +62,18 @@ REFINED: Mapping[str, tuple[str, str]] = {
 """Loss → the file of :mod:`meanfield.finite_width` that refines its spectrum, loaded when asked for, and function."""
 
 
-def _leading(setting: Setting, logits: Floats | None) -> Found:
+def _leading(setting: Setting, logits: Floats | None) -> Judged:
     spectrum, reasons = judge(setting.metric, setting.kernel, LEADING[setting.metric.loss](setting, logits))
-    return Found(spectrum, None, reasons)
+    return Judged(spectrum, None, reasons)
 
 
-def _refined(setting: Setting, logits: Floats | None) -> Found:
+def _refined(setting: Setting, logits: Floats | None) -> Judged:
     loss = setting.metric.loss
     if loss not in REFINED:
         raise ValueError(f"order: expected leading for the loss {loss}, got 'refined'")
     file, function = REFINED[loss]
     refine = getattr(importlib.import_module(f"meanfield.finite_width.{file}"), function)
-    return Found(*refine(setting))
+    return Judged(*refine(setting))
 
 
 ORDERS: Mapping[str, Order] = {

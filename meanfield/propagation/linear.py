@@ -34,7 +34,12 @@ class LinearMap:
 
     def states(self) -> Iterator[LayerState]:
         """What the layer has seen on the way up and down."""
-        yield LayerState(*self._made, *self._given, *self._gradient)
+        q, forward, backward = self._made, self._given, self._gradient
+        yield LayerState(
+            q=q.same, q_st=q.other, q_gap=q.gap,
+            forward=forward.same, forward_st=forward.other, forward_gap=forward.gap,
+            backward=backward.same, backward_st=backward.other, backward_gap=backward.gap,
+        )  # fmt: skip
 
 
 def gradient(state: LayerState, weight: Number, bias: Number) -> Covariance:

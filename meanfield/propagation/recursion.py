@@ -49,10 +49,13 @@ def _map(layer: Layer, expectations: Expectations) -> Map:
     return MAPS[type(layer)](layer, expectations)
 
 
-def order_parameters(network: Network, *, norm: float = 1.0, overlap: float = 0.0) -> OrderParameters:
+def order_parameters(
+    network: Network, *, norm: float = 1.0, overlap: float = 0.0, gaussian: bool = True
+) -> OrderParameters:
     """Integrate the recursions of theory.md §2 through ``network``, every expectation by quadrature or closed form.
 
-    ``norm`` and ``overlap`` are q̂^0 and q̂^0_st of the inputs: 1 and 0 for i.i.d. Gaussian ones.
+    ``norm`` and ``overlap`` are q̂^0 and q̂^0_st of the inputs: 1 and 0 for i.i.d. Gaussian ones; ``gaussian``: whether
+    they are jointly Gaussian, which matters where an activation meets them first.
 
     Raises
     ------
@@ -63,16 +66,16 @@ def order_parameters(network: Network, *, norm: float = 1.0, overlap: float = 0.
     """
     if not isinstance(network, Network):
         raise TypeError(f"network: expected a Network, got {network!r}")
-    return _integrated(network, float(norm), float(overlap))
+    return _integrated(network, float(norm), float(overlap), bool(gaussian))
 
 
 @functools.lru_cache(maxsize=512)
-def _integrated(network: Network, norm: float, overlap: float) -> OrderParameters:
+def _integrated(network: Network, norm: float, overlap: float, gaussian: bool) -> OrderParameters:
     """Kept, since a sweep asks for the same network at many widths, with many metrics."""
     expectations = Quadrature()
     maps = [_map(layer, expectations) for layer in network.layers]
     inputs = Covariance(np.float64(norm), np.float64(overlap), np.float64(norm - overlap))
-    states, error = _through(maps, inputs)
+    states, error = _through(maps, State(inputs, gaussian))
     return OrderParameters(states, error, expectations.status)
 
 
@@ -108,18 +111,18 @@ def order_parameters_grid(
     for layer in Network(depth, activation, 1.0).layers:
         maps.append(LinearMap(weights, biases) if isinstance(layer, Linear) else _map(layer, table))
     one = np.ones(weights.shape)
-    states, _ = _through(maps, Covariance(one, 0 * one, one))
+    states, _ = _through(maps, State(Covariance(one, 0 * one, one), True))
     finite = all(bool(np.all(np.isfinite(state.q))) for state in states)
     return OrderParameters(states, depth * table.error, "ok" if finite else "overflow")
 
 
-def _through(maps: Sequence[Map], inputs: Covariance) -> tuple[tuple[LayerState, ...], float]:
+def _through(maps: Sequence[Map], state: State) -> tuple[tuple[LayerState, ...], float]:
     """Up and down a sequence of layers: the states of its weight layers, and the error carried to first order.
 
     The relative errors of a backward product add up.
     """
-    one = np.ones_like(inputs.same)
-    state, gradient = State(inputs, True), Covariance(one, one, 0 * one)
+    one = np.ones_like(state.covariance.same)
+    gradient = Covariance(one, one, 0 * one)
     with np.errstate(over="ignore", invalid="ignore"):
         for layer in maps:
             state = layer.forward(state)

@@ -22,12 +22,19 @@ def digest(plain: object) -> str:
     return hashlib.sha256(spelled.encode()).hexdigest()
 
 
+MOST = {"depth": 10_000, "outputs": 10**6, "width": 10**9, "samples": 10**9, "trials": 10**7, "networks": 10**12}
+"""The most that a size may be, by its field: beyond that, numbers alone would not fit into memory."""
+
+LARGEST = 1e30
+"""The largest number that is taken: variances and ratios beyond it overflow in the first products."""
+
+
 def positive_integer(field: str, value: object) -> int:
-    """``value`` as an ``int`` of at least 1, or an error that names ``field``."""
-    return integer(field, value, 1)
+    """``value`` as an ``int`` of at least 1 and no more than the field may be, or an error that names ``field``."""
+    return integer(field, value, 1, MOST.get(field))
 
 
-def integer(field: str, value: object, minimum: int) -> int:
+def integer(field: str, value: object, minimum: int, maximum: int | None = None) -> int:
     """``value`` as an ``int`` of at least ``minimum``, or an error that names ``field``."""
     try:
         if isinstance(value, bool):
@@ -36,8 +43,15 @@ def integer(field: str, value: object, minimum: int) -> int:
     except TypeError:
         raise TypeError(f"{field}: expected an integer, got {value!r}") from None
     if found < minimum:
-        raise ValueError(f"{field}: expected an integer of at least {minimum}, got {found}")
+        raise ValueError(f"{field}: expected an integer of at least {minimum}, got {shown(found)}")
+    if maximum is not None and found > maximum:
+        raise ValueError(f"{field}: expected an integer of at most {maximum}, got {shown(found)}")
     return found
+
+
+def shown(value: int) -> str:
+    """An integer as a sentence can hold it."""
+    return str(value) if abs(value) < 10**30 else f"one of {value.bit_length()} bits"
 
 
 def number(field: str, value: object, minimum: float) -> float:
@@ -48,6 +62,10 @@ def number(field: str, value: object, minimum: float) -> float:
         found = float(cast(SupportsFloat, value))
     except (TypeError, ValueError):
         raise TypeError(f"{field}: expected a number, got {value!r}") from None
+    except OverflowError:  # an integer of hundreds of digits
+        found = math.inf
+    if math.isfinite(found) and found > LARGEST:
+        raise ValueError(f"{field}: expected a number of at most {LARGEST:g}, got {found!r}")
     if not (math.isfinite(found) and found >= minimum):
         wanted = "a positive finite number" if minimum == POSITIVE else f"a finite number of at least {minimum:g}"
         raise ValueError(f"{field}: expected {wanted}, got {found!r}")

@@ -127,11 +127,16 @@ class OrderParameters:
         """Equal numbers in every layer; NaN equals NaN."""
         if not isinstance(other, OrderParameters):
             return NotImplemented
-        pairs = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(LayerState))
-        same = (self.error, self.status) == (other.error, other.status)
-        return same and all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
+        same = (self.error, self.status, len(self.layers)) == (other.error, other.status, len(other.layers))
+        return same and all(map(_alike, self.layers, other.layers))
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _alike(one: LayerState, other: LayerState) -> bool:
+    """Whether they are of one type and have equal numbers."""
+    pairs = ((getattr(one, f.name), getattr(other, f.name)) for f in fields(one))
+    return type(one) is type(other) and all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
 
 
 def _numbers(name: str, values: ArrayLike) -> Floats:

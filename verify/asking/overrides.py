@@ -25,8 +25,16 @@ def changed(table: Mapping[str, Any], changes: Iterable[str] = (), size: str | N
     """
     result = {key: value for key, value in table.items() if key != "sizes"}
     for other in (_size(table, size), *map(_table, changes)):
-        result = _overlaid(result, other)
+        result = _overlaid(_without_scheduler(result, other), other)
     return result
+
+
+def _without_scheduler(table: dict[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """``engine.kind=local`` leaves the file's scheduler: its address goes with it."""
+    engine, new = table.get("engine"), other.get("engine")
+    if not isinstance(engine, Mapping) or not isinstance(new, Mapping) or new.get("kind") != "local":
+        return table
+    return {**table, "engine": {key: value for key, value in engine.items() if key != "address"}}
 
 
 def _size(table: Mapping[str, Any], size: str | None) -> Mapping[str, Any]:
@@ -63,6 +71,13 @@ def _overlaid(table: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, A
 
 def _value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        found = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
-        return text.strip()
+        found = {"value": text.strip()}
+    except RecursionError:
+        raise ValueError("set: expected a value, got brackets that nest too deep") from None
+    except ValueError:  # Python's own limit for the digits of a number
+        raise ValueError(f"set: expected a value, got a number of {len(text.strip())} digits") from None
+    if found.keys() != {"value"} or (isinstance(found["value"], str) and not found["value"].isprintable()):
+        raise ValueError(f"set: expected one value on one line, got {text!r}")
+    return found["value"]

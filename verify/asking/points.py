@@ -15,7 +15,10 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator
 
 from meanfield.spec import Metric, Network, as_metric, positive_integer
 from meanfield.spec.activations import Activation, activation_names, as_activation
+from meanfield.spec.checks import MOST, integer
 from verify.asking.records import Cell
+
+MOST_CELLS = 20_000
 
 __all__ = ["Grid", "NetworkTable", "Point", "Table", "merged"]
 
@@ -82,7 +85,7 @@ if TYPE_CHECKING:
 else:
     ActivationField = _field(_activation, PlainSerializer(_activation_text))
     NumbersField = _field(_numbers)
-    CountField = _field(lambda value: positive_integer("count", value))
+    CountField = _field(lambda value: integer("count", value, 1, max(MOST.values())))
     RatioField = _field(_ratio)
     MetricField = _field(as_metric, PlainSerializer(lambda metric: metric.to_dict()))
 
@@ -124,6 +127,8 @@ class Point(NetworkTable):
         network.widths(width)
         for metric in self.metric:
             metric.check(network)
+            if metric.loss == "cross_entropy" and network.outputs == 1:  # each trial would say so
+                raise ValueError("outputs: expected at least 2 for cross_entropy (with 1 the metric is zero), got 1")
         return Cell(network, width, self._samples(width), self.metric)
 
     def _samples(self, width: int) -> int:
@@ -163,6 +168,9 @@ class Grid(Table):
             If a setting is given both for a network and as a list of the grid.
         """
         axes = {name: values for name in Grid.model_fields if name != "metric" and (values := getattr(self, name))}
+        size = math.prod(map(len, axes.values()))
+        if size > MOST_CELLS:
+            raise ValueError(f"size: expected at most {MOST_CELLS} cells, got {size}")
         tables = [table.model_dump(exclude_none=True, mode="python") for table in axes.pop("network", ())] or [{}]
         twice = sorted({*itertools.chain(*tables)} & {*axes})
         if twice:

@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import AfterValidator, Field, PrivateAttr, StrictFloat, StrictInt, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, StrictFloat, StrictInt, ValidationError
 
+from meanfield.reading import read_text
 from meanfield.spec import digest
+from meanfield.spec.checks import MOST, shown
+from verify.asking.engine import Engine
 from verify.asking.overrides import changed
 from verify.asking.points import Grid, NetworkTable, Point, Table, merged
 from verify.asking.presets import NAME, preset_names
@@ -25,21 +28,12 @@ from verify.asking.tolerance import Tolerance
 
 __all__ = ["Agreement", "Engine", "Run", "Sweep", "SweepError", "preset_names", "trial_seed"]
 
-Whole = Annotated[StrictInt, Field(ge=0)]
+Whole = Annotated[StrictInt, Field(ge=0, le=2**256)]
 _EXPECTED = {"tuple_type": "a list", "model_type": "a table", "string_pattern_mismatch": "letters, digits, -, _ and ."}
 
 
 class SweepError(ValueError):
     """Everything that is wrong with a sweep, one line for each: field, what was expected, what came."""
-
-
-def checked_jobs(jobs: int) -> int:
-    """``jobs``, or a ``ValueError`` or ``TypeError`` if it is no number of workers."""
-    if not isinstance(jobs, int) or isinstance(jobs, bool):
-        raise TypeError(f"jobs: expected -1 (one worker for each processor) or a positive whole number, got {jobs!r}")
-    if jobs < -1 or jobs == 0:
-        raise ValueError(f"jobs: expected -1 (one worker for each processor) or a positive number, got {jobs}")
-    return jobs
 
 
 class Run(Table):
@@ -49,35 +43,17 @@ class Run(Table):
     part of what is asked, not read off the machine.
     """
 
-    trials: Annotated[StrictInt, Field(ge=1)] = 10
+    trials: Annotated[StrictInt, Field(ge=1, le=MOST["trials"])] = 10
     seed: Whole = 0
     spectrum: Literal["moments", "extremes", "full"] = "extremes"
     backend: Literal["numpy", "torch", "cupy"] = "numpy"
     dtype: Literal["float64", "float32"] = "float64"
-    memory: Annotated[StrictFloat, Field(gt=0)] = 4.0
+    memory: Annotated[StrictFloat, Field(gt=0, le=2**20)] = 4.0
 
     def options(self) -> dict[str, Any]:
         """The arguments of `empirical.measure` that this table decides."""
         names = {"spectrum", "backend", "dtype"}
         return {**self.model_dump(include=names), "memory": round(self.memory * 2**30)}
-
-
-class Engine(Table):
-    """Where trials run. ``jobs = -1`` is one worker a processor; a trial that fails is tried ``retries`` times more.
-
-    ``address`` is that of a Dask scheduler, for ``kind = "dask"``.
-    """
-
-    kind: Literal["local", "dask"] = "local"
-    address: str | None = None
-    jobs: Annotated[StrictInt, AfterValidator(checked_jobs)] = -1
-    retries: Whole = 1
-
-    @model_validator(mode="after")
-    def _reachable(self) -> Engine:
-        if (self.kind == "dask") != (self.address is not None):
-            raise ValueError(f"address: expected it for kind dask and for no other, got {self.address!r}")
-        return self
 
 
 class Agreement(Table):
@@ -146,7 +122,7 @@ class Sweep(Table):
         Raises ``SweepError`` also for a file that can't be read.
         """
         try:
-            return cls(**changed(tomllib.loads(Path(path).read_text("utf-8")), changes, size))
+            return cls(**changed(_parsed(read_text(Path(path))), changes, size))
         except (OSError, UnicodeDecodeError) as error:
             raise SweepError(f"sweep: expected a readable TOML file, got {path} ({_cause(error)})") from None
         except tomllib.TOMLDecodeError as error:
@@ -184,6 +160,13 @@ def trial_seed(seed: int, cell: Cell, index: int) -> np.random.SeedSequence:
     return np.random.SeedSequence([seed, int(cell.key, 16)], spawn_key=(index,))
 
 
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise SweepError("sweep: expected TOML, got brackets that nest too deep") from None
+
+
 def preset_text(name: str) -> str:
     """The TOML text of a preset. Raises ``SweepError`` if there is none of this name."""
     if name not in preset_names():
@@ -215,9 +198,13 @@ def _line(error: Mapping[str, Any]) -> str:
     text = _EXPECTED.get(error["type"], re.sub(r"^(Value error, |Input should be )", "", error["msg"]))
     named = re.fullmatch(r"(?:(\w+)[^:]*: )?(expected .*)", text, re.DOTALL)
     if named is None:
-        return f"{where}: expected {text}, got {error['input']!r}"
+        return f"{where}: expected {text}, got {_short(error['input'])}"
     inner = "" if named[1] in {None, "activation", "count", "jobs", "metric"} else f".{named[1]}"
     return f"{where}{inner}: {named[2]}"
+
+
+def _short(value: Any) -> str:
+    return shown(value) if isinstance(value, int) and not isinstance(value, bool) else repr(value)[:200]
 
 
 def _keys(location: tuple[str | int, ...]) -> tuple[str, ...]:

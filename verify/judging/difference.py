@@ -7,7 +7,7 @@ between the two measurements of one network. With different seeds only the means
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from verify.asking.records import Cell, Sample, Trial
 from verify.asking.sweep import Sweep
 from verify.judging.inference import Estimate, combination, holm, mean_of
 
-__all__ = ["Difference", "difference"]
+__all__ = ["Difference", "agreement", "difference"]
 
 COMPARED = ("mean", "second_moment", "largest")
 
@@ -64,6 +64,24 @@ def difference(a: Sweep, trials_a: Iterable[Trial], b: Sweep, trials_b: Iterable
         raise ValueError("stores: expected a cell and a metric measured in both, got none")
     adjusted = holm([row.p for row in rows])
     return tuple(replace(row, p=p) for row, p in zip(rows, adjusted, strict=True))
+
+
+def agreement(found: Sequence[Difference], tolerance: float, alpha: float) -> tuple[str, str]:
+    """Pass, fail or unclear, and the sentence that says why.
+
+    Networks that are in both stores decide by themselves: no two measurements of one are further apart than
+    ``tolerance``. Where there are none the means decide, by a test at level ``alpha`` over all rows.
+    """
+    apart = [d for d in found if d.farthest > tolerance or (math.isnan(d.farthest) and d.p < alpha)]
+    same = [d.farthest for d in found if not math.isnan(d.farthest)]
+    means = [d.p for d in found if math.isnan(d.farthest) and not math.isnan(d.p)]
+    reasons = [f"the same networks are at most {max(same):.1e} apart (tolerance {tolerance:g})"] if same else []
+    reasons += [f"the least p of equal means is {min(means):.2g} (level {alpha:g})"] if means else []
+    if not reasons:
+        return "unclear", f"unclear: {len(found)} statistics in both, too few networks in each to compare their means"
+    verdict, words = ("fail", "they differ") if apart else ("pass", "they agree")
+    where = f" in {len(apart)} of {len(found)} statistics" if apart else f" in all {len(found)} statistics"
+    return verdict, f"{words}{where}: {'; '.join(reasons)}"
 
 
 def _values(trials: Iterable[Trial]) -> dict[tuple[str, str, str], dict[int, float]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from meanfield.spec.checks import MOST, shown
 from verify.judging.verdict import Comparison, compare
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def looks(sweep: Sweep, most: int) -> tuple[Sweep, ...]:
     first = sweep.run.trials
     if most < first:
         raise ValueError(f"until_decided: expected at least the sweep's {first} trials, got {most}")
+    if most > MOST["trials"]:
+        raise ValueError(f"until_decided: expected at most {MOST['trials']} trials, got {shown(most)}")
     if first < 2 and most > first:
         raise ValueError(f"run.trials: expected at least 2 for a first look, got {first}")
     schedule = [first]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from meanfield.commands.shared import whole_file
+from meanfield.files import whole_file
 from meanfield.spec import Metric, Network, OrderParameters
 from meanfield.spec.distribution import installing
 from meanfield.text import alike
@@ -46,21 +46,26 @@ def rows(store: Store) -> Iterator[dict[str, Any]]:
             yield {**_cell_columns(cell), **_metric_columns(metric), **_trial_columns(trial, metric)}
 
 
-def export(store: Store, path: str | Path) -> None:
-    """Write the table to ``path``: ``.csv``, ``.parquet`` or ``.nc`` (NetCDF, for xarray). Whole or not at all.
+def export(store: Store, path: str | Path, *, force: bool = False) -> int:
+    """Write the table to the new file ``path``: ``.csv``, ``.parquet`` or ``.nc`` (NetCDF, for xarray).
+
+    Whole or not at all. With ``force`` a file that is there is replaced, unless it is a store. Returns the number of
+    rows.
 
     Raises
     ------
     ValueError
-        If the name ends otherwise, the file can't be written, there are no trials yet, or the libraries of the extra
-        ``data`` are missing.
+        If the name ends otherwise, the file is there or can't be written, there are no trials yet, or the libraries of
+        the extra ``data`` are missing.
     """
     path = Path(path)
     if path.suffix not in _WRITERS:
         raise ValueError(f"out: expected a name that ends in {', '.join(_WRITERS)}; got {path}")
     try:
-        with whole_file("out", path) as partial:
-            _WRITERS[path.suffix](_frame(store), partial)
+        with whole_file("out", path, force=force) as partial:
+            frame = _frame(store)
+            _WRITERS[path.suffix](frame, partial)
+            return len(frame)
     except ImportError as error:
         wanted = f"the extra `data` to be installed for {path.suffix} ({installing('data')})"
         raise ValueError(f"out: expected {wanted}, got {error}") from None

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import re
 from dataclasses import asdict
 from pathlib import Path
 
+from meanfield.files import free, usable_folder, whole_files
 from meanfield.text import plain
 from verify.reporting.document import Document
 from verify.reporting.html import render_html
 from verify.reporting.markdown import render_markdown
 
-__all__ = ["as_json", "write_report"]
+__all__ = ["as_json", "report_folder", "write_report"]
+
+FILES = ("report.html", "report.md", "report.json", "cells.csv", "fits.csv")
 
 
-def write_report(document: Document, directory: str | os.PathLike[str]) -> dict[str, Path]:
-    """Write ``report.html``, ``report.md``, ``report.json``, ``cells.csv``, ``fits.csv`` and ``figures/*.svg``.
-
-    Other SVG files in the folder's ``figures`` are those of an earlier report and are removed.
+def write_report(document: Document, directory: str | os.PathLike[str], *, force: bool = False) -> dict[str, Path]:
+    """Write ``report.html``, ``report.md``, ``report.json``, ``cells.csv``, ``fits.csv`` and ``figures/*.svg``: all of
+    them, or none. An earlier report in the folder is replaced, and those of its figures that this one doesn't have are
+    removed; other files are only written over with ``force``.
 
     Returns
     -------
@@ -28,11 +31,10 @@ def write_report(document: Document, directory: str | os.PathLike[str]) -> dict[
 
     Raises
     ------
-    OSError
-        If the directory can't be made or written.
+    ValueError
+        If the directory can't be made or written, or a file is in the way.
     """
-    folder = Path(directory)
-    (folder / "figures").mkdir(parents=True, exist_ok=True)
+    folder = report_folder("out", Path(directory), force=force)
     texts = {
         "html": ("report.html", render_html(document)),
         "markdown": ("report.md", render_markdown(document)),
@@ -40,13 +42,39 @@ def write_report(document: Document, directory: str | os.PathLike[str]) -> dict[
         "csv": ("cells.csv", document.tables["cells"].to_csv()),
         "fits": ("fits.csv", document.tables["series"].to_csv()),
     }
-    pictures = {f"{p.name}.svg": p.svg for section in document.sections for p in section.pictures}
-    for name, svg in pictures.items():
-        _write(folder / "figures" / name, svg)
-    for old in (folder / "figures").glob("*.svg"):
-        if old.name not in pictures:  # of an earlier report
-            old.unlink()
-    return {kind: _write(folder / name, text) for kind, (name, text) in texts.items()}
+    pictures = {f"figures/{p.name}.svg": p.svg for section in document.sections for p in section.pictures}
+    earlier = _earlier(folder)
+    whole_files("out", folder, {**pictures, **dict(texts.values())}, force=force, ours=earlier.__contains__)
+    for old in earlier - {folder / name for name in (*pictures, *FILES)}:
+        old.unlink(missing_ok=True)
+    return {kind: folder / name for kind, (name, _) in texts.items()}
+
+
+def report_folder(field: str, folder: Path, *, force: bool = False) -> Path:
+    """``folder``, if a report can be written there. Asked before the sweep, not after.
+
+    Raises
+    ------
+    ValueError
+        If it can't be made or written, or a file of another origin is in the way of one of the report's.
+    """
+    usable_folder(field, folder, "figures")
+    earlier = _earlier(folder)
+    for name in FILES:
+        free(field, folder / name, force=force, ours=earlier.__contains__) if folder.is_dir() else None
+    return folder
+
+
+def _earlier(folder: Path) -> set[Path]:
+    """The files of the report that the folder has already: those that every report has, and its own figures."""
+    try:
+        known = json.loads((folder / "report.json").read_text("utf-8"))
+        if not {"schema", "verdict", "headline", "provenance"} <= known.keys():
+            return set()
+        figures = re.findall(r"\(figures/([\w.-]+\.svg)\)", (folder / "report.md").read_text("utf-8"))
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return set()
+    return {folder / name for name in FILES} | {folder / "figures" / name for name in figures}
 
 
 def as_json(document: Document) -> str:
@@ -72,17 +100,3 @@ def as_json(document: Document) -> str:
         "provenance": plain(document.facts),
     }
     return json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False, default=str) + "\n"
-
-
-def _write(path: Path, text: str) -> Path:
-    """Through a neighbour that takes the name only when it is whole."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as out:
-            out.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return path

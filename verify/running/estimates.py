@@ -14,7 +14,7 @@ from verify.asking.records import Cell
 from verify.asking.sweep import Sweep
 from verify.running.trials import Task, prepare_worker, run_task
 
-__all__ = ["CellEstimate", "estimate", "estimate_table"]
+__all__ = ["CellEstimate", "check_fits", "estimate", "estimate_table"]
 
 WORKER_BYTES = 160 * 2**20  # what a worker holds before its first trial: Python, NumPy, SciPy; resident set, measured
 
@@ -46,6 +46,13 @@ def estimate(sweep: Sweep) -> tuple[CellEstimate, ...]:
         CellEstimate(cell, plan, reason, math.nan if plan is None else _on_line(plan.flops, sorted(timed)))
         for cell, plan, reason in plans
     )
+
+
+def check_fits(sweep: Sweep) -> None:
+    """Raise ``ValueError`` if no cell of the sweep fits into its memory, so that every trial would fail."""
+    reasons = [reason for plan, reason in (_plan(sweep, cell) for cell in sweep.cells()) if plan is None]
+    if len(reasons) == len(sweep.cells()):
+        raise ValueError(f"run.{reasons[0]}")
 
 
 def _on_line(flops: float, timed: Sequence[tuple[float, float]]) -> float:

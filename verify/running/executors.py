@@ -5,6 +5,7 @@ A :class:`Source` opens executors, so that the runner can replace one whose work
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib.util
 import logging
@@ -13,7 +14,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from multiprocessing import resource_tracker
 from typing import Any, Protocol
 
@@ -24,7 +25,8 @@ __all__ = ["Cluster", "Given", "Local", "Source", "processors"]
 # Two BLAS threads in each of two workers on two processors were ten times slower than one.
 _ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")}
 
-PATIENCE = 20.0  # seconds to wait for a scheduler
+PATIENCE = 20.0  # seconds to wait for a scheduler that was there
+FIRST_PATIENCE = 3.0  # seconds to wait for one that nobody has seen yet
 
 
 class Source(Protocol):
@@ -48,6 +50,9 @@ class Local:
     """Worker processes on this machine (loky), which end with this process; -1: one for each processor."""
 
     def __init__(self, workers: int) -> None:
+        most = max(64, 8 * processors())
+        if workers > most:
+            raise ValueError(f"jobs: expected at most {most} workers on this machine, got {workers}")
         self._count = processors() if workers == -1 else workers
 
     def open(self) -> Executor:
@@ -105,13 +110,16 @@ class Cluster:
         self._address = address
         self._client: Any = None
         self._failures: int | None = None
+        self._patience = FIRST_PATIENCE
 
     def open(self) -> Executor:
         """Raises ``ConnectionError`` if there is no scheduler at the address."""
         from distributed import Client
 
-        with self._scheduler():
+        with self._scheduler():  # a client that finds none leaves threads behind, and a traceback when it is collected
+            _ask(self._address, self._patience)
             self._client = Client(self._address, timeout=PATIENCE, set_as_default=False)
+        self._patience = PATIENCE
         self._failures = self._client.run_on_scheduler(_allow_failures, 0)
         if not self._client.nthreads():
             logging.getLogger("verify").warning("waiting for a worker of %s", self._address)
@@ -138,6 +146,33 @@ class Cluster:
             yield
         except (ValueError, OSError) as error:
             raise ConnectionError(f"dask: expected a scheduler at {self._address}, got {error}") from None
+
+
+def _ask(address: str, patience: float) -> None:
+    """Raise ``OSError`` or ``ValueError`` unless a scheduler answers at the address in time."""
+
+    async def identity() -> Any:
+        from distributed.comm import connect
+
+        comm = await connect(address, timeout=patience)
+        try:
+            await comm.write({"op": "identity", "reply": True})
+            return await comm.read()
+        finally:
+            comm.abort()
+
+    async def in_time() -> Any:
+        return await asyncio.wait_for(identity(), patience + 0.5)
+
+    with ThreadPoolExecutor(1) as beside:  # there may be a loop in this thread, as in a notebook
+        try:
+            found = beside.submit(asyncio.run, in_time()).result()
+        except TimeoutError:
+            raise ConnectionError(f"no answer within {patience:g} s") from None
+        except (MemoryError, TypeError, LookupError, ArithmeticError):  # no frame of Dask's, taken for one
+            raise ConnectionError("an answer of something else") from None
+    if not isinstance(found, dict) or found.get("type") != "Scheduler":
+        raise ConnectionError("an answer of something else")
 
 
 def _allow_failures(number: int, dask_scheduler: Any) -> int:

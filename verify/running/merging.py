@@ -21,12 +21,12 @@ __all__ = ["merge"]
 _BETTER = {("missing", "done"), ("missing", "failed"), ("failed", "done")}
 
 
-def merge(paths: Sequence[str | Path], out: str | Path, *, mix_code: bool = False) -> None:
+def merge(paths: Sequence[str | Path], out: str | Path, *, mix_code: bool = False) -> str:
     """Write the trials of all stores in ``paths`` to the new store ``out``, whole or not at all.
 
     The stores may have different cells and numbers of trials; the sweep's name, what makes a trial (seed, spectrum,
     backend, ...) and what judges it ([verdict]) have to be the same. Where several have the same trial, a finished one
-    is taken before a failed one, then the first.
+    is taken before a failed one, then the first. Returns a sentence on what was joined.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def merge(paths: Sequence[str | Path], out: str | Path, *, mix_code: bool = Fals
         If a store can't be read, their names, settings or measuring codes differ, or ``out`` is there already.
     """
     out = Path(out)
-    if out.exists():
+    if os.path.lexists(out):
         raise StoreError(f"store: expected the name of a new file, got {out}")
     with contextlib.ExitStack() as stack, plain_errors(out):
         stores = [stack.enter_context(Store.open(path)) for path in paths]
@@ -45,7 +45,14 @@ def merge(paths: Sequence[str | Path], out: str | Path, *, mix_code: bool = Fals
                 target.adopt_sessions(store.sessions())
                 _copy(store, target)
                 check_codes(target, mix_code, now=False)
+            counts, cells = target.counts(), len(target.sweep().cells())
+        given = sum(store.counts()["done"] + store.counts()["failed"] for store in stores)
         os.replace(partial, out)
+    taken = counts["done"] + counts["failed"]
+    return (
+        f"wrote {out}: {cells} cells of {len(stores)} stores, {counts['done']} trials done, {counts['failed']} failed, "
+        f"{counts['pending']} pending; {given - taken} were in more than one store"
+    )
 
 
 def _union(stores: Sequence[Store]) -> Sweep:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
 
-from verify.asking.sweep import Engine, Sweep, checked_jobs
+from meanfield.files import usable_folder
+from verify.asking.engine import Engine, checked_address, checked_jobs
+from verify.asking.sweep import Sweep
 from verify.keeping.store import Store
 from verify.running.codes import check_codes, check_one, codes_of, sweep_code
 from verify.running.executors import Cluster, Given, Local, Source
@@ -78,7 +81,10 @@ def run(
     source = _source(executor, engine_of(sweep, jobs, dask), dask)
     if executor is None and dask is None and sweep.engine.address and isinstance(source, Local) and progress:
         print(f"on local workers, not on the sweep's scheduler {sweep.engine.address}", file=sys.stderr)
-    with Store.create(path, sweep) as target:
+    with contextlib.ExitStack() as stack:
+        # Where nothing can run no store is made: workers first, if there is none yet.
+        early = None if path.exists() else stack.enter_context(_workers(source, sweep, path))
+        target = stack.enter_context(Store.create(path, sweep))
         check_codes(target, mix_code, now=True)
         pending = Pending(target, retry_failed=retry_failed, measure=measure)
         others = target.others()
@@ -87,14 +93,18 @@ def run(
         if not pending.trials:
             target.take()
         else:
-            cells = sweep.cells()
-            with Pool(source, sweep.run.backend, sweep.run.dtype, cells) as pool:
-                check_one(path, {sweep_code(cells, sweep.run.backend), pool.code}, mix_code)
-                facts = {"versions": versions(), "host": host(), "durability": target.durability()}
-                declared = {"verdict": sweep.verdict.model_dump(), "measured": target.counts()["done"]}
-                target.begin({**facts, **declared, "workers": source.workers()})
-                _drive(target, pending, pool, mix_code, progress)
+            pool = early or stack.enter_context(_workers(source, sweep, path))
+            check_one(path, {sweep_code(sweep.cells(), sweep.run.backend), pool.code}, mix_code)
+            facts = {"versions": versions(), "host": host(), "durability": target.durability()}
+            declared = {"verdict": sweep.verdict.model_dump(), "measured": target.counts()["done"]}
+            target.begin({**facts, **declared, "workers": source.workers()})
+            _drive(target, pending, pool, mix_code, progress)
     return Store.open(path)
+
+
+def _workers(source: Source, sweep: Sweep, path: Path) -> Pool:
+    usable_folder("store", path.parent)
+    return Pool(source, sweep.run.backend, sweep.run.dtype, sweep.cells())
 
 
 def _drive(store: Store, pending: Pending, pool: Pool, mix_code: bool, show: bool) -> None:
@@ -126,7 +136,7 @@ def engine_of(sweep: Sweep, jobs: int | None, dask: str | None) -> Engine:
     if dask is not None:
         if not isinstance(dask, str):
             raise TypeError(f"dask: expected the address of a scheduler, got {dask!r}")
-        return Engine(kind="dask", address=dask)
+        return Engine(kind="dask", address=checked_address("dask", dask))
     return sweep.engine if jobs is None else Engine(jobs=checked_jobs(jobs))
 
 

@@ -75,7 +75,7 @@ def test_every_quantity_can_be_drawn_the_same_on_every_run(show, tmp_path: Path,
     ("options", "message"),
     [
         (["--weight-variance", "1:2"], "weight_variance: expected a number or start:stop:count, got '1:2'"),
-        (["--weight-variance", "-1"], "weight_variance: expected finite numbers of at least 0, got -1.0"),
+        (["--weight-variance", "-1"], "weight_variance: expected a finite number of at least 0, got -1.0"),
         (["--activation", "step"], "activation: expected"),
         (["--bias-variance", "0", "--plot", "x.svg"], "plot: expected ranges start:stop:count of at least 2 points"),
         (["--plot", "/no/x.svg"], "plot: expected a file in an existing, writable folder"),
@@ -97,3 +97,14 @@ def test_bad_input_is_one_line_and_status_2(options, message, tmp_path: Path, ca
     assert error.startswith(f"meanfield: {message}")
     assert "\n" not in error
     assert not list(tmp_path.iterdir())
+
+
+def test_the_summary_names_the_points_of_the_ends(capsys) -> None:
+    command = ["phase", "--activation", "relu", "--weight-variance", "1:3:3", "--bias-variance", "0.1:0.5:2", *SIZES]
+    assert main([*command, "--show", "learning_rate"]) == 0
+    ends = re.findall(r"([\d.e+-]+) at \(([\d.]+), ([\d.]+)\)", capsys.readouterr().out.split("learning_rate (")[1])
+    for (value, weight, bias), extreme in zip(ends, ("0.5", "0.1"), strict=True):
+        rate = predict(Network(3, "relu", float(weight), float(bias), outputs=2), FIM(), width=100, samples=10)
+        assert float(value) == pytest.approx(float(rate.critical_learning_rate), rel=1e-5)
+        assert bias == extreme
+    assert [weight for _, weight, _ in ends] == ["3", "1"]  # the larger the variances the steeper

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from meanfield.kernels.setting import Setting
+from meanfield.prediction import grids
 from meanfield.prediction.asking import predict
 from meanfield.prediction.grids import predict_grid
-from meanfield.spec import FIM, NTK, InputMetric, Network
+from meanfield.spec import FIM, NTK, InputMetric, Network, OrderParameters
 
 WEIGHTS, BIASES = np.array([[1.0, 2.0, 3.0]]), np.array([[0.0], [0.3]])
 SIZES = {"depth": 3, "width": 200, "samples": 20, "outputs": 2}
@@ -74,3 +77,13 @@ def test_bad_questions_are_one_sentence(changed, message):
     asked = {"activation": "tanh", "weight_variance": 1.0, "bias_variance": 0.1, "metric": NTK(), **SIZES} | changed
     with pytest.raises(ValueError, match=message):
         predict_grid(**asked)
+
+
+def test_a_point_that_is_not_resolved_is_the_status_of_all(monkeypatch):
+    """One beyond the table's range, which is integrated by itself."""
+    poor = OrderParameters.of(
+        predict(Network(3, "relu", 300.0), FIM(), width=200, samples=20).order_parameters.to_dict()
+    )
+    monkeypatch.setattr(grids, "order_parameters", lambda network: replace(poor, error=0.25, status="unresolved"))
+    grid = predict_grid("relu", [1.0, 300.0, 2.0], 0.0, FIM(), **SIZES)
+    assert (grid.error, grid.status) == (0.25, "unresolved")

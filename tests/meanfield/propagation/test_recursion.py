@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from meanfield import Network, order_parameters
 from meanfield.propagation.expectations import Found, Quadrature
-from meanfield.propagation.recursion import MAPS, OrderParameters, order_parameters_grid
+from meanfield.propagation.recursion import MAPS, OrderParameters, _through, order_parameters_grid
 from meanfield.propagation.state import Covariance, State
 from meanfield.spec.activations import Activation
 
@@ -205,3 +205,19 @@ def test_the_error_that_is_carried_is_the_error_that_is_made(weight: float) -> N
     same, other = (abs(float(b - a)) for a, b in zip(true.covariance[:2], off.covariance[:2], strict=True))
     assert float(off.same_error) == pytest.approx(same, rel=1e-3)
     assert 0.99 * other <= float(off.other_error) <= 2 * other
+
+
+@pytest.mark.parametrize(("depth", "worst"), [(2, "q"), (12, "backward")])
+def test_the_error_stated_is_no_less_than_the_worst_that_is_made(depth: int, worst: str) -> None:
+    """The states of a network whose every expectation is off: at first the last variance, then the products back."""
+    network, inputs = Network(depth, "tanh", 0.9, 0.3), Covariance(np.float64(1.0), np.float64(0.0), np.float64(1.0))
+
+    def through(source: Quadrature) -> tuple[OrderParameters, float]:
+        states, error = _through([MAPS[type(layer)](layer, source) for layer in network.layers], State(inputs, True))
+        return OrderParameters(states), error
+
+    (true, least), (off, error) = through(Quadrature()), through(Off())
+    made = {name: np.max(np.abs(getattr(off, name) / getattr(true, name) - 1)) for name in ("q", "backward")}
+    assert least < 1e-10
+    assert max(made, key=made.__getitem__) == worst
+    assert 0.999 * made[worst] <= error < 20 * made[worst]

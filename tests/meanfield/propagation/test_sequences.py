@@ -44,6 +44,15 @@ def test_an_activation_of_gaussian_inputs_needs_no_layer_below() -> None:
     assert first.q[0] == pytest.approx(1.5, rel=1e-14)
 
 
+def test_an_activation_of_given_inputs_is_refused() -> None:
+    """They are whatever they are: E φφ of a Gaussian would be another number."""
+    first = Network.of([Activate("relu"), Linear(2.0, 0.3), Activate("tanh"), Linear(1.2, 0.1)], outputs=2)
+    assert np.isfinite(predict(first, FIM(), width=512, samples=64).largest)
+    for data in ("fixed", np.eye(64)):
+        with pytest.raises(ValueError, match=r"^layers: expected Gaussian units .* to enter relu, got others"):
+            predict(first, FIM(), width=512, samples=64, data=data)
+
+
 def test_an_activation_of_an_activation_is_refused() -> None:
     twice = Network.of([Linear(1.0), Activate("relu"), Activate("tanh"), Linear(1.0)])
     with pytest.raises(ValueError, match=r"^layers: expected Gaussian units .* to enter tanh, got others"):

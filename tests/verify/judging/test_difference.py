@@ -81,7 +81,12 @@ def test_the_command_prints_a_table_or_json(tmp_path: Path, make_sweep: Any, dra
         run(make_sweep(), tmp_path / f"{name}.sqlite", jobs=1, progress=False, measure=draw).close()
     stores = [str(tmp_path / "a.sqlite"), str(tmp_path / "b.sqlite")]
     assert main(["diff", *stores]) == 0
-    assert "B / A" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert told.startswith("they agree in all ")
+    assert "B / A" in told
+    assert main(["diff", *stores, "--check"]) == 0
+    assert main(["diff", *stores, "--check", "--tolerance", "-1"]) == 1
+    assert capsys.readouterr().out.splitlines()[-1]
     assert main(["diff", *stores, "--json"]) == 0
     assert {record["farthest"] for record in json.loads(capsys.readouterr().out)} == {0.0}
     assert main(["diff", stores[0], str(tmp_path / "missing.sqlite")]) == 2

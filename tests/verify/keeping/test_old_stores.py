@@ -6,6 +6,7 @@ at three widths, four metrics each, whole spectra, three trials a cell.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import sqlite3
@@ -40,7 +41,8 @@ def test_all_its_trials_are_found_by_the_questions_of_today(old: Path) -> None:
 
 
 def test_the_sweep_in_its_canonical_spelling_has_not_changed(old: Path) -> None:
-    ((text,),) = sqlite3.connect(old).execute("SELECT json FROM sweep").fetchall()
+    with contextlib.closing(sqlite3.connect(old)) as connection:
+        ((text,),) = connection.execute("SELECT json FROM sweep").fetchall()
     assert Sweep.from_json(text).to_json() == text
 
 

@@ -75,14 +75,28 @@ def test_same_input_same_bytes(
 def test_the_figures_of_an_earlier_report_go_and_nothing_else(
     agreeing: Comparison, facts: dict[str, Any], tmp_path: Path
 ) -> None:
-    (tmp_path / "figures").mkdir()
-    for name in ("old.svg", "notes.txt"):
+    write_report(Document(agreeing, facts), tmp_path)
+    for name in ("old.svg", "yours.svg", "notes.txt"):
         (tmp_path / "figures" / name).write_text("old")
+    with (tmp_path / "report.md").open("a", encoding="utf-8") as text:  # the earlier one had a figure more
+        text.write("![Old](figures/old.svg)\n")
     write_report(Document(agreeing, facts), tmp_path)
     left = {p.name for p in (tmp_path / "figures").iterdir()}
-    assert "notes.txt" in left
+    assert {"notes.txt", "yours.svg"} < left
     assert "old.svg" not in left
-    assert len(left) == 6
+    assert len(left) == 7
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.json", "cells.csv"])
+def test_a_report_writes_over_no_file_of_another_origin(
+    agreeing: Comparison, facts: dict[str, Any], tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(ValueError, match=f"^out: expected the name of a new file, got '.*{name}'"):
+        write_report(Document(agreeing, facts), tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+    write_report(Document(agreeing, facts), tmp_path, force=True)
+    assert (tmp_path / name).read_text() != "{}"
 
 
 def test_the_page_needs_nothing_from_outside(written: dict[str, Path]) -> None:
@@ -174,6 +188,6 @@ def test_a_report_that_cannot_be_written_leaves_nothing(
     agreeing: Comparison, facts: dict[str, Any], tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OSError, match="file"):
+    with pytest.raises(ValueError, match=r"^out: expected a folder that can be written, got .*file"):
         write_report(Document(agreeing, facts), tmp_path / "file" / "report")
     assert [p.name for p in tmp_path.iterdir()] == ["file"]

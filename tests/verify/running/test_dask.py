@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 import signal
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -127,3 +130,39 @@ def test_an_executor_of_the_callers_and_no_scheduler_at_all(cluster, tmp_path, m
     assert main(arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "dask: expected a scheduler at nonsense://1:2" in line
+
+
+@pytest.fixture
+def listener() -> Iterator[Callable[[bytes], str]]:
+    """Addresses where somebody listens who is no scheduler, and says this."""
+    sockets: list[socket.socket] = []
+
+    def listen(answer: bytes) -> str:
+        server = socket.create_server(("127.0.0.1", 0))
+        sockets.append(server)
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                connection, _ = server.accept()
+                sockets.append(connection)
+                connection.sendall(answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        return "tcp://{}:{}".format(*server.getsockname())
+
+    yield listen
+    for each in sockets:
+        each.close()
+
+
+@pytest.mark.parametrize("kind", ["nobody", "silent", "a web server"])
+def test_who_is_no_scheduler_is_one_line_in_five_seconds_and_no_store(listener, tmp_path, capfd, kind) -> None:
+    answers = {"silent": b"", "a web server": b"HTTP/1.1 400 Bad Request\r\n\r\n<html>no</html>"}
+    address = "tcp://127.0.0.1:1" if kind == "nobody" else listener(answers[kind])
+    start = time.monotonic()
+    assert main(["run", "quick", "--store", str(tmp_path / "b.sqlite"), "--dask", address, "--quiet"]) == 2
+    gc.collect()
+    assert time.monotonic() - start < 10, "three seconds, and those of a busy machine"
+    (line,) = capfd.readouterr().err.splitlines()
+    assert f"dask: expected a scheduler at {address}, got " in line
+    assert not list(tmp_path.iterdir())

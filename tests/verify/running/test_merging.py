@@ -10,7 +10,7 @@ from verify.keeping.store import Store, StoreError
 from verify.running.merging import merge
 
 
-def test_merged_stores_hold_the_trials_of_all_and_finished_ones_win(tmp_path, make_sweep, fill) -> None:
+def test_merged_stores_hold_the_trials_of_all_and_finished_ones_win(tmp_path, make_sweep, fill, capsys) -> None:
     whole = make_sweep(4)
     wide = Sweep.from_json(whole.to_json().replace('"width":[4,8]', '"width":[8]'))
     narrow = Sweep.from_json(whole.to_json().replace('"width":[4,8]', '"width":[4]'))
@@ -24,6 +24,9 @@ def test_merged_stores_hold_the_trials_of_all_and_finished_ones_win(tmp_path, ma
         assert {cell.key for cell in store.sweep().cells()} == {cell.key for cell in whole.cells()}
         assert store.counts() == {"done": 2 * 4 + 2 * 2, "failed": 2, "pending": 2}
         assert len(store.sessions()) == 3
+    said = capsys.readouterr().out
+    assert "all.sqlite: 4 cells of 3 stores, 12 trials done, 2 failed, 2 pending; " in said
+    assert said.endswith("; 2 were in more than one store\n")
     assert not list(tmp_path.glob(".*"))
     assert main(["merge", *stores, "--out", str(out)]) == 2
     with Store.create(out, whole) as store:

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from meanfield.figures.saving import own_style
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -75,10 +77,9 @@ def _marker(style: int) -> str:
 @contextmanager
 def panels(titles: Sequence[str], height: float = 2.9, *, sharey: bool = False) -> Iterator[tuple[Figure, list[Axes]]]:
     """A row of panels with room for a legend above, to be drawn and spelled (:func:`svg`) inside the ``with``."""
-    import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(_SETTINGS):  # type: ignore[arg-type]
+    with own_style(_SETTINGS):
         count = len(titles)
         figure = Figure(figsize=(wide := count * min(PAGE / count, PAGE / 3), height))
         inches = {"left": 0.72 / wide, "right": 1 - 0.1 / wide, "bottom": 0.5 / height, "top": 1 - 0.58 / height}
