@@ -17,8 +17,9 @@ from empirical.backends import BACKENDS
 from empirical.backends.base import Backend
 from empirical.dual.families import Family, family_of
 from empirical.dual.heads import HEADS
-from empirical.networks.layers import DRAW
-from meanfield.spec import LOSSES, Layer, Metric, Network, elementwise, expressions
+from empirical.networks.layers import draw_of
+from meanfield.spec import LOSSES, Layer, Metric, Network, OrderParameters, elementwise, expressions
+from meanfield.spec.checks import units
 from meanfield.spec.distribution import distribution_version
 
 __all__ = ["code_hash", "describe_run", "module_code_hash"]
@@ -27,6 +28,7 @@ _ROOT = Path(__file__).parent
 # What measures whatever is asked: files, and rooms whose files all count but for those with tables alone.
 _ALWAYS = ("measurement.py", "record.py", "backends/base.py", "networks/layers/base.py")
 _ROOMS = ("dual", "networks")
+_SIZES = (Network.widths, units)  # how many units are drawn
 _TABLES = ("__init__.py", "families.py", "heads.py")
 
 
@@ -86,11 +88,13 @@ def _pieces(choice: _Choice) -> Iterator[tuple[str, str]]:
     paths = [_ROOT / name for name in _ALWAYS]
     paths += [path for room in (*_ROOMS, *choice.rooms) for path in sorted((_ROOT / room).glob("*.py"))]
     modules = [BACKENDS[choice.backend][0]] if choice.backend in BACKENDS else []
-    modules += sorted({name for kind in choice.layers for name in _with_imports(DRAW[kind].__module__)})
+    modules += sorted({name for kind in choice.layers for name in _with_imports(draw_of(kind).__module__)})
     paths += [_path(module) for module in modules]
     for path in paths:
         if path.name not in _TABLES:
             yield path.relative_to(_ROOT).as_posix(), path.read_text("utf-8")
+    for function in (OrderParameters.of, *_SIZES * bool(choice.layers)):
+        yield function.__name__, inspect.getsource(function)
     for layer in sorted(choice.layers, key=lambda kind: kind.kind):
         yield layer.kind, inspect.getsource(layer)
     if choice.activated:

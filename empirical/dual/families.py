@@ -32,7 +32,8 @@ class Family:
         The kind of signal that is contracted: PREACTIVATION for a metric over parameters, ACTIVATION for one over
         features.
     weighting
-        ``(a, b)/ν`` of a weight layer and the number of units that enter it.
+        ``(a, b)/ν`` of a weight layer and the number of units that enter it: what weights and biases (ACTIVATION:
+        nothing and the units) count with. A part with 0 is neither in P nor in eigenvectors.
     averaged
         Whether ν = 1/N; else it is 1.
     own_dual

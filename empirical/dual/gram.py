@@ -56,8 +56,9 @@ def coefficients(metric: Metric, signal: Signal, samples: int) -> tuple[float, f
 
 def dimension(metric: Metric, drawn: Drawn) -> int:
     """P, counted from the arrays made: parameters (FIM), outputs × samples (NTK), features (InputMetric)."""
-    family, at = family_of(metric), drawn.passed.weights
-    held = [at[l - (family.signal == PREACTIVATION)].held(family.signal) for l in blocks(metric, drawn.depth)]
+    family, weights = family_of(metric), drawn.passed.weights
+    at = [weights[l - (family.signal == PREACTIVATION)] for l in blocks(metric, drawn.depth)]
+    held = [w.held(family.signal, *family.weighting(w.law, w.given.shape[1])) for w in at]
     return family.dimension(sum(held), drawn.size)
 
 

@@ -16,6 +16,8 @@ __all__ = ["HEADS", "Head"]
 class Head(Protocol):
     """``R_n`` of one network's logits, with the loss's Hessian ``Q_n = R_n R_nᵀ``."""
 
+    def __init__(self, logits: Array, backend: Backend) -> None: ...
+
     def block(self, block: Array, rows: slice, columns: slice) -> Array:
         """``Rᵀ G R`` for a block of a dual, which is overwritten."""
 
@@ -72,5 +74,5 @@ class Softmax:
         return dual
 
 
-HEADS: Mapping[str, type[Bare] | type[Softmax]] = {"mse": Bare, "cross_entropy": Softmax}
+HEADS: Mapping[str, type[Head]] = {"mse": Bare, "cross_entropy": Softmax}
 """Loss → its head, made from the logits (N, C)."""

@@ -46,7 +46,8 @@ class DualOperator:
 
     def pull_back(self, vectors: Array) -> Array:
         """``√ν (Jᵀ P R v)ᵀ`` (b, P) for vectors (CN, b): into parameter space (FIM: W^l row by row, then b^l, layer by
-        layer) or feature space. The NTK is its own dual: its vectors come back as they are."""
+        layer) or feature space, of what the family's coefficients let count. The NTK is its own dual: its vectors come
+        back as they are."""
         xp, family = self.drawn.backend.xp, family_of(self.metric)
         if family.own_dual:
             return vectors.T
@@ -72,9 +73,10 @@ class DualOperator:
 
     def _gradient(self, vector: Array) -> list[Array]:
         """``Jᵀ v`` for one vector (C, N), flat, in the order of layers."""
-        parts: list[Array] = []
+        family, parts = family_of(self.metric), list[Array]()
         for signal in self._contracted(vector):
-            parts = [*signal.at.gradient(signal.kind, signal.value[0, :, :], self.drawn.backend), *parts]
+            a, b = family.weighting(signal.at.law, signal.at.given.shape[1])  # ν stands outside
+            parts = [*signal.at.gradient(signal.kind, signal.value[0, :, :], a, b, self.drawn.backend), *parts]
         return parts
 
     def _contracted(self, vector: Array) -> Iterator[Signal]:

@@ -33,12 +33,12 @@ from empirical.modules.subject import Subject, subject_of
 from empirical.modules.tracing import GIVEN, MADE, Replica
 from empirical.modules.undisturbed import undisturbed
 from empirical.modules.ways import feature_product, parameter_product
-from empirical.networks.layers.base import ACTIVATION
+from empirical.networks.layers.base import ACTIVATION, PREACTIVATION
 from empirical.networks.overlaps import Sums
 from empirical.networks.streams import describe_inputs
 from empirical.provenance import describe_run, module_code_hash
 from empirical.record import Extent, Measurement, Statistics
-from meanfield.spec import Metric, MetricLike, OrderParameters
+from meanfield.spec import Linear, Metric, MetricLike, OrderParameters
 
 __all__ = ["measure_module"]
 
@@ -101,6 +101,8 @@ def measure_module(
         If a result fails its checks: those of `measure`, and each layer's vᵀGv = |Jᵀv|² for a random v.
     """
     metrics, single = as_metrics(metric)
+    for asked in metrics:
+        _check_served(asked)
     check_options(spectrum, False, "host")
     if dtype not in DTYPES:
         raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
@@ -125,6 +127,13 @@ def measure_module(
     }  # fmt: skip
     measured = [Measurement(**vars(statistics), **common) for statistics in results]
     return measured[0] if single else measured
+
+
+def _check_served(metric: Metric) -> None:
+    """A layer of a module gives all its parameters, whatever they are: none of them is known as weights or biases."""
+    family = family_of(metric)
+    if family.signal == PREACTIVATION and 0 in family.weighting(Linear(1.0, 1.0), 1):
+        raise ValueError(f"metric: expected one over all parameters of a layer for a module, got {metric.family}")
 
 
 @dataclass

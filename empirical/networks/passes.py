@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from empirical.backends.base import Array, Backend
-from empirical.networks.layers import DRAW
+from empirical.networks.layers import draw_of
 from empirical.networks.layers.base import DrawnLayer, Fed, PassedLayer, PassedWeights, Signal
 from empirical.networks.streams import Source
 from meanfield.spec import Layer, Network
@@ -24,7 +24,7 @@ def draw_layers(layers: Sequence[Layer], before: int, widths: Sequence[int], sou
     """Layers in a row, the first of them after ``before`` weight layers; ``widths`` are the whole network's."""
     drawn: list[DrawnLayer] = []
     for layer in layers:
-        drawn.append(DRAW[type(layer)](layer, before, widths, source))
+        drawn.append(draw_of(type(layer))(layer, before, widths, source))
         before += len(layer.linear)
     return drawn
 

@@ -32,13 +32,13 @@ def _served(network: Network, metric: MetricLike) -> Metric:
     asked = as_metric(metric)
     if asked.family not in ("fim", "ntk"):
         raise ValueError(
-            "metric: expected fim or ntk, got input_metric: its dual has a random matrix Wᵀ more in every layer, which "
-            "this law does not describe; predict gives its mean, second moment and outliers"
+            f"metric: expected fim or ntk, got {asked.family}: this law does not describe its dual (that of the input "
+            "metric has a random matrix Wᵀ more in every layer); predict gives its mean, second moment and outliers"
         )
     if asked.loss != "mse":
         raise ValueError(
-            "loss: expected mse, got cross_entropy: its softmax sandwich gives every sample a block of its own, which "
-            "this law does not describe; predict gives its mean, second moment and outliers"
+            f"loss: expected mse, got {asked.loss}: it puts a block of its own between the dual's factors, which this "
+            "law does not describe; predict gives its mean, second moment and outliers"
         )
     asked.check(network)
     network.check_dense("the whole spectrum")

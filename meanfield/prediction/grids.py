@@ -136,6 +136,7 @@ def _statistics(setting: Setting) -> tuple[dict[str, Floats | None], tuple[str, 
 
 def _points(table: OrderParameters, shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], OrderParameters]]:
     """Each point of a grid, with its own order parameters."""
+    status = "ok" if table.status == "overflow" else table.status  # a point beyond the table is integrated by itself
     for index in np.ndindex(shape):
         layers = [replace(x, **{f.name: getattr(x, f.name)[index] for f in fields(x)}) for x in table.layers]
-        yield index, OrderParameters(tuple(layers), table.error)
+        yield index, OrderParameters(tuple(layers), table.error, status)

@@ -72,7 +72,10 @@ def _leading(setting: Setting, logits: Floats | None) -> Judged:
 
 
 def _refined(setting: Setting, logits: Floats | None) -> Judged:
-    file, function = REFINED[setting.metric.loss]
+    loss = setting.metric.loss
+    if loss not in REFINED:
+        raise ValueError(f"order: expected leading for the loss {loss}, got 'refined'")
+    file, function = REFINED[loss]
     refine = getattr(importlib.import_module(f"meanfield.finite_width.{file}"), function)
     return Judged(*refine(setting))
 

@@ -46,6 +46,13 @@ MAPS: Mapping[type[Layer], Callable[[Any, Expectations], Map]] = {
 }
 
 
+def _map(layer: Layer, expectations: Expectations) -> Map:
+    if type(layer) not in MAPS:
+        known = ", ".join(kind.kind for kind in MAPS)
+        raise ValueError(f"layers: expected those that theory has a map for ({known}), got {type(layer).__name__}")
+    return MAPS[type(layer)](layer, expectations)
+
+
 def order_parameters(
     network: Network, *, norm: float = 1.0, overlap: float = 0.0, gaussian: bool = True
 ) -> OrderParameters:
@@ -59,7 +66,7 @@ def order_parameters(
     TypeError
         If ``network`` is not a :class:`Network`.
     ValueError
-        If an activation is applied to units that are not Gaussian.
+        If an activation is applied to units that are not Gaussian, or a layer type has no row in ``MAPS``.
     """
     if not isinstance(network, Network):
         raise TypeError(f"network: expected a Network, got {network!r}")
@@ -70,7 +77,7 @@ def order_parameters(
 def _integrated(network: Network, norm: float, overlap: float, gaussian: bool) -> OrderParameters:
     """Kept, since a sweep asks for the same network at many widths, with many metrics."""
     expectations = Quadrature()
-    maps = [MAPS[type(layer)](layer, expectations) for layer in network.layers]
+    maps = [_map(layer, expectations) for layer in network.layers]
     inputs = Covariance(np.float64(norm), np.float64(overlap), np.float64(norm - overlap))
     states, error = _through(maps, State(inputs, gaussian))
     return OrderParameters(states, error, expectations.status)
@@ -107,7 +114,7 @@ def order_parameters_grid(
     table = Table()
     maps: list[Map] = []
     for layer in Network(depth, activation, 1.0).layers:
-        maps.append(LinearMap(weights, biases) if isinstance(layer, Linear) else MAPS[type(layer)](layer, table))
+        maps.append(LinearMap(weights, biases) if isinstance(layer, Linear) else _map(layer, table))
     one = np.ones(weights.shape)
     states, _ = _through(maps, State(Covariance(one, 0 * one, one), True))
     finite = all(bool(np.all(np.isfinite(state.q))) for state in states)

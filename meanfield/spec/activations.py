@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import difflib
 import functools
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from meanfield.spec.checks import ascending, bracketed, one_line
+from meanfield.spec.checks import ascending, bracketed, number, one_line, table
 from meanfield.spec.elementwise import (
     Elementwise,
     Functions,
@@ -91,8 +92,19 @@ class Activation:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, object]) -> Activation:
-        """The inverse of :meth:`to_dict`."""
-        return cls(str(plain["name"]), str(plain["text"]), tuple(cast("list[float]", plain["breakpoints"])))
+        """The inverse of :meth:`to_dict`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For a missing or unknown key, or one that is not as expected.
+        """
+        known = table("activation", plain, ("name", "text", "breakpoints"))
+        points = known["breakpoints"]
+        if not isinstance(points, list | tuple):
+            raise TypeError(f"activation.breakpoints: expected a list of numbers, got {points!r:.60}")
+        numbers = tuple(number("activation.breakpoints", x, -math.inf) for x in points)
+        return cls(str(known["name"]), str(known["text"]), numbers)
 
     @property
     def expression(self) -> sympy.Expr:
@@ -241,8 +253,8 @@ def _registered(name: str) -> Activation:
     parameters = bracketed(name, match[2], defaults)
     if base == "celu" and parameters["a"] == 0:
         raise ValueError(f"activation: expected an a other than 0, by which celu divides, got {name!r}")
-    for parameter, number in parameters.items():
-        text = re.sub(rf"\b{parameter}\b", f"({number!r})", text)
+    for parameter, value in parameters.items():
+        text = re.sub(rf"\b{parameter}\b", f"({value!r})", text)
     changed = [repr(v) for k, v in parameters.items() if v != defaults[k]]
     return Activation(f"{base}({', '.join(changed)})" if changed else base, text, breakpoints)
 

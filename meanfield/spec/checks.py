@@ -9,20 +9,12 @@ import math
 import operator
 import sys
 from collections.abc import Iterable, Mapping, Set
-from typing import SupportsFloat, SupportsIndex, cast
+from typing import Any, SupportsFloat, SupportsIndex, cast
 
 __all__ = [
-    "LARGEST",
-    "POSITIVE",
-    "digest",
-    "integer",
-    "number",
-    "numbers",
-    "per_layer",
-    "positive_integer",
-    "scalar",
-    "units",
-]
+    "LARGEST", "MOST", "POSITIVE", "ascending", "bracketed", "digest", "integer", "number", "numbers", "one_line",
+    "per_layer", "positive_integer", "scalar", "shown", "table", "units",
+]  # fmt: skip
 
 POSITIVE = sys.float_info.min
 """The least number above zero, as a ``minimum``."""
@@ -146,6 +138,18 @@ def bracketed(name: str, given: str | None, defaults: dict[str, float]) -> dict[
     if len(numbers) > len(defaults) or not all(map(math.isfinite, numbers)):
         raise ValueError(f"activation: expected at most {len(defaults)} finite numbers in the brackets, got {name!r}")
     return dict(zip(defaults, [*numbers, *list(defaults.values())[len(numbers) :]], strict=True))
+
+
+def table(field: str, value: object, required: Iterable[str], optional: Iterable[str] = ()) -> dict[str, Any]:
+    """``value`` as a table of these keys, or an error that names ``field``, or ``field`` and the key."""
+    needed, allowed = [*required], [*required, *optional]
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{field}: expected a table, got {value!r:.60}")
+    missing, unknown = [k for k in needed if k not in value], [k for k in value if k not in allowed]
+    if missing or unknown:
+        got = f"no {missing[0]!r}" if missing else repr(unknown[0])
+        raise ValueError(f"{field}: expected the keys {', '.join(allowed)}, got {got}")
+    return dict(value)
 
 
 def units(layer: int, ratio: float, width: int) -> int:

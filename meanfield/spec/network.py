@@ -9,10 +9,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from meanfield.spec.activations import Activation, as_activation
-from meanfield.spec.checks import POSITIVE, digest, number, numbers, per_layer, positive_integer, units
+from meanfield.spec.checks import POSITIVE, digest, number, numbers, per_layer, positive_integer, table, units
 from meanfield.spec.layers import LAYERS, Activate, Layer, Linear
 
 if TYPE_CHECKING:
@@ -183,12 +183,20 @@ class Network:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, object]) -> Network:
-        """The inverse of :meth:`to_dict`."""
-        known = cast("dict[str, Any]", plain)
-        if "layers" in known:
-            layers = [LAYERS[layer["kind"]].from_dict(layer) for layer in known["layers"]]
-            return cls.of(layers, known["outputs"], known["input_ratio"])
-        return cls(**{**known, "activation": [Activation.from_dict(a) for a in known["activation"]]})
+        """The inverse of :meth:`to_dict`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For a missing or unknown key, an unknown layer type, or a value that is refused.
+        """
+        if isinstance(plain, Mapping) and "layers" in plain:
+            known = table("network", plain, ("layers", "outputs", "input_ratio"))
+            return cls.of(map(_layer, _listed("layers", known["layers"])), known["outputs"], known["input_ratio"])
+        optional = ("bias_variance", "outputs", "width_ratios")
+        known = table("network", plain, ("depth", "activation", "weight_variance"), optional)
+        activations = [Activation.from_dict(a) for a in _listed("activation", known["activation"])]
+        return cls(**{**known, "activation": activations})
 
     @functools.cached_property
     def digest(self) -> str:
@@ -200,6 +208,19 @@ class Network:
             return f"Network.of({list(self.layers)!r}, outputs={self.outputs}, input_ratio={self.input_ratio:g})"
         names = ("depth", "activation", "weight_variance", "bias_variance", "outputs", "width_ratios")
         return f"Network({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+
+
+def _layer(plain: Mapping[str, object]) -> Layer:
+    kind = plain.get("kind") if isinstance(plain, Mapping) else plain
+    if not isinstance(kind, str) or kind not in LAYERS:
+        raise ValueError(f"layers: expected tables of the kinds {', '.join(LAYERS)}, got {kind!r:.60}")
+    return LAYERS[kind].from_dict(plain)
+
+
+def _listed(field: str, value: object) -> list[Any]:
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"{field}: expected a list of tables, got {value!r:.60}")
+    return list(value)
 
 
 def _without_names(plain: Any) -> Any:

@@ -13,9 +13,40 @@ from empirical.networks.layers.linear import DrawnLinear
 from empirical.networks.passes import draw_network as draw_layers
 from empirical.networks.passes import forward
 from empirical.networks.streams import Source, draw_inputs
-from meanfield.spec import FIM, NTK, Activate, InputMetric, Linear, Network
+from meanfield.spec import LOSSES, METRICS, Activate, Linear, Network
 
 PHI = {"tanh": torch.tanh, "relu": torch.relu, "erf": torch.erf, "linear": lambda u: u}
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A family of metrics: what outputs are differentiated by, in which parameterisation, whether Σ_n is a mean, and
+    whether it lives on outputs × samples."""
+
+    by: tuple[str, ...]
+    ntk_parameterisation: bool = False
+    averaged: bool = True
+    own_dual: bool = False
+
+
+DEFINITIONS = {
+    "fim": Definition(("weight", "bias")),
+    "ntk": Definition(("weight", "bias"), ntk_parameterisation=True, averaged=False, own_dual=True),
+    "input_metric": Definition(("feature",)),
+}
+
+
+def squared(logits):
+    """Q_n, (N, C, C)."""
+    return np.tile(np.eye(logits.shape[1]), (len(logits), 1, 1))
+
+
+def softmax(logits):
+    g = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return g[:, :, None] * np.eye(logits.shape[1]) - g[:, :, None] * g[:, None, :]
+
+
+HESSIANS = {"mse": squared, "cross_entropy": softmax}
 
 
 @dataclass
@@ -38,7 +69,7 @@ class Dense:
 
     def scales(self, metric):
         """W = scale · ω, b = scale · β: 1 but for the NTK parameterisation."""
-        if metric.family != "ntk":
+        if not DEFINITIONS[metric.family].ntk_parameterisation:
             return [(1.0, 1.0)] * self.network.depth
         variances = zip(self.network.weight_variance, self.network.bias_variance, self.weights, strict=True)
         return [((sw / w.shape[1]) ** 0.5, sb**0.5) for sw, sb, w in variances]
@@ -68,19 +99,23 @@ class Dense:
 
     def jacobian(self, metric):
         """∂f_k(n)/∂(what the metric is about): (N, C, P)."""
-        scales = self.scales(metric)
+        by = DEFINITIONS[metric.family].by
+        blocks = self.derivatives(self.scales(metric))
+        chosen = metric.layers(self.network.depth) if metric.layer is None else [metric.layer]
+        return torch.cat([blocks[kind, l] for l in chosen for kind in by], dim=2).numpy()
+
+    def derivatives(self, scales):
+        """∂f_k(n) by the weights and biases of layer l = 1..L, and by the features h^l, l = 0..L-1: (N, C, ·)."""
         parameters = [
             (w / sw, b / sb if sb else b) for w, b, (sw, sb) in zip(self.weights, self.biases, scales, strict=True)
         ]
         bumps = [torch.zeros(w.shape[1], dtype=torch.float64) for w in self.weights]
         of_one = torch.func.jacrev(lambda p, e, x: self.function(p, e, x, scales), argnums=(0, 1))
         parts, features = torch.func.vmap(of_one, in_dims=(None, None, 0))(parameters, bumps, self.inputs)
-        if metric.family == "input_metric":
-            blocks = dict(enumerate(features))
-        else:
-            blocks = {l: torch.cat([w.flatten(2), b], dim=2) for l, (w, b) in enumerate(parts, start=1)}
-        chosen = blocks.values() if metric.layer is None else [blocks[metric.layer]]
-        return torch.cat(list(chosen), dim=2).numpy()
+        blocks = {("feature", l): h for l, h in enumerate(features)}
+        for l, (w, b) in enumerate(parts, start=1):
+            blocks |= {("weight", l): w.flatten(2), ("bias", l): b}
+        return blocks
 
     def logits(self):
         scales = [(1.0, 1.0)] * self.network.depth
@@ -95,14 +130,10 @@ class Dense:
             jacobian = jacobian - jacobian.mean(axis=0)
             logits = logits - logits.mean(axis=0)
         samples, outputs, parameters = jacobian.shape
-        weighting = np.tile(np.eye(outputs), (samples, 1, 1))
-        if metric.loss == "cross_entropy":
-            g = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-            weighting = g[:, :, None] * np.eye(outputs) - g[:, :, None] * g[:, None, :]
-        total = np.einsum("nkp,nkj,njq->pq", jacobian, weighting, jacobian, optimize=True)
-        if metric.family == "ntk":
-            return total, outputs * samples
-        return total / samples, parameters
+        total = np.einsum("nkp,nkj,njq->pq", jacobian, HESSIANS[metric.loss](logits), jacobian, optimize=True)
+        definition = DEFINITIONS[metric.family]
+        divisor = samples if definition.averaged else 1
+        return total / divisor, outputs * samples if definition.own_dual else parameters
 
 
 NETWORKS = {
@@ -124,9 +155,9 @@ def every_metric(network):
     """Each family × layer × loss × centred."""
     return [
         kind(layer, loss, centered)
-        for kind in (FIM, NTK, InputMetric)
+        for kind in METRICS.values()
         for layer in (None, *kind().layers(network.depth))
-        for loss in ("mse", "cross_entropy")
+        for loss in LOSSES
         for centered in (False, True)
     ]
 
@@ -158,3 +189,15 @@ def drawn(case):
 def draw_network():
     """The function that draws a network: (network, width, samples, seed, backend=None) → Drawn."""
     return draw
+
+
+@pytest.fixture(scope="session")
+def dense():
+    """The oracle's class: `Dense`."""
+    return Dense
+
+
+@pytest.fixture(scope="session")
+def definitions():
+    """The oracle's tables of families and losses."""
+    return DEFINITIONS, HESSIANS

@@ -23,6 +23,8 @@ FUNCTIONS = {
     "softplus": torch.nn.functional.softplus,
     "silu": torch.nn.functional.silu,
 }
+HELD = {"fim": ("weight", "bias"), "input_metric": ("feature",)}
+"""Family → what its metric differentiates by; the NTK stands apart."""
 CHUNK = 2e7  # derivatives held at a time
 
 
@@ -51,6 +53,8 @@ class Networks:
         if centered:
             project = np.kron(np.eye(outputs), np.eye(samples) - 1 / samples)
             matrix, logits = project @ matrix @ project, logits - logits.mean(1, keepdims=True)
+        if loss not in ("mse", "cross_entropy"):
+            raise ValueError(f"loss: expected mse or cross_entropy, got {loss!r}")
         if loss == "cross_entropy":
             root = softmax_root(logits)
             matrix = root.swapaxes(-1, -2) @ matrix @ root
@@ -60,22 +64,26 @@ class Networks:
         """P: how many parameters or features the metric lives on; for the NTK how many outputs × samples."""
         if family == "ntk":
             return math.prod(self.logits.shape[1:])
-        kinds = ("weight", "bias") if family == "fim" else ("feature",)
-        return sum(self.sizes[kind, l] for kind in kinds for l in self._layers(family, layer))
+        return sum(self.sizes[kind, l] for kind in held(family) for l in self._layers(family, layer))
 
     def _term(self, family: str, l: int) -> Floats:
-        samples = self.logits.shape[1]
-        if family == "input_metric":
-            return self.gram["feature", l] / samples
+        if family != "ntk":
+            return sum(self.gram[kind, l] for kind in held(family)) / self.logits.shape[1]
         weights, biases = self.gram["weight", l], self.gram["bias", l]
-        if family == "fim":
-            return (weights + biases) / samples
         # NTK parameterisation: W = σ_w ω / √M, b = σ_b β
         return self.weight_variance[l - 1] / self.widths[l - 1] * weights + self.bias_variance[l - 1] * biases
 
     def _layers(self, family: str, layer: int | None) -> Sequence[int]:
-        every = range(self.depth) if family == "input_metric" else range(1, self.depth + 1)
+        of_features = family != "ntk" and held(family) == ("feature",)
+        every = range(self.depth) if of_features else range(1, self.depth + 1)
         return every if layer is None else (layer,)
+
+
+def held(family: str) -> tuple[str, ...]:
+    """What a family's metric differentiates by."""
+    if family not in HELD:
+        raise ValueError(f"family: expected ntk, {', '.join(HELD)}, got {family!r}")
+    return HELD[family]
 
 
 def softmax_root(logits: Floats) -> Floats:

@@ -1,14 +1,15 @@
 """Theory beside measurement: for each cell and metric what `predict` says and the samples of the networks.
 
 Asked for the refined theory, a pair has it wherever there is one; where `predict` refuses it the leading order stands
-in, and ``order`` says which of them it is. What the refined theory says of itself that it doesn't hold is void.
+in, and ``order`` says which of them it is. What the refined theory says of itself that it doesn't hold is void, and so
+is all that it says of a metric with another dimension P than the measured one: P is exact.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -116,23 +117,34 @@ def widest(found: Iterable[T], place: Callable[[T], tuple[Cell, Hashable]]) -> l
     return list(best.values())
 
 
-def _pair(cell: Cell, metric: Metric, found: Iterable[tuple[Sample, OrderParameters | None]], theory: str) -> Pair:
+def _pair(cell: Cell, metric: Metric, found: Sequence[tuple[Sample, OrderParameters | None]], theory: str) -> Pair:
     leading, remarks = _ask(cell, metric, "leading")
     prediction, order = leading, "leading"
     if theory != "leading":
         refined, of_refined = _ask(cell, metric, theory)
         if refined is not None:
             prediction, remarks, order = refined, of_refined, theory
+    samples, own = zip(*found, strict=True) if found else ((), ())
+    other = "" if prediction is None else _other_dimension(prediction, samples)
+    if other:
+        prediction, leading, remarks = None, None, other
     return Pair(
         cell=cell,
         metric=metric,
         prediction=prediction,
         remarks=remarks,
-        samples=tuple(sample for sample, _ in found),
-        order_parameters=tuple(own for _, own in found),
+        samples=samples,
+        order_parameters=own,
         order=order,
         leading=leading,
     )
+
+
+def _other_dimension(prediction: Prediction, samples: Iterable[Sample]) -> str:
+    """A sentence if theory and measurement don't speak of the same metric: P is exact, whatever the width."""
+    expected = int(prediction.dimension)
+    other = next((sample.dimension for sample in samples if sample.dimension != expected), expected)
+    return "" if other == expected else f"dimension: expected theory's P = {expected}, got {other} measured"
 
 
 def _ask(cell: Cell, metric: Metric, order: str) -> tuple[Prediction | None, str]:

@@ -13,10 +13,18 @@ from empirical.networks.layers.base import DrawnLayer
 from empirical.networks.layers.linear import draw_linear
 from meanfield.spec import Activate, Layer, Linear
 
-__all__ = ["DRAW"]
+__all__ = ["DRAW", "draw_of"]
 
 DRAW: dict[type[Layer], Callable[[Any, int, Any, Any], DrawnLayer]] = {
     Linear: draw_linear,
     Activate: draw_activate,
 }
 """Layer type → the function that draws one: (layer, weight layers before it, widths M_0..M_L, source)."""
+
+
+def draw_of(kind: type[Layer]) -> Callable[[Any, int, Any, Any], DrawnLayer]:
+    """The row of a layer type, or a ``ValueError``."""
+    if kind not in DRAW:
+        known = ", ".join(other.kind for other in DRAW)
+        raise ValueError(f"layers: expected those that can be drawn ({known}), got {kind.__name__}")
+    return DRAW[kind]

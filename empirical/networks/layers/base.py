@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Self, TypeAlias
 
 from empirical.backends.base import Array, Backend
 from meanfield.spec import Linear
 
 __all__ = [
-    "ACTIVATION", "PREACTIVATION", "Contraction", "DrawnLayer", "Fed", "PassedLayer", "PassedWeights", "Signal",
+    "ACTIVATION", "PREACTIVATION", "Contraction", "DrawnLayer", "Fed", "PassedLayer", "PassedMap", "PassedWeights",
+    "Signal",
 ]  # fmt: skip
 
 PREACTIVATION, ACTIVATION = "preactivation", "activation"
@@ -51,6 +53,32 @@ class PassedLayer(ABC):
         metric adds on the way, by the kind and number of the signal that it contracts there."""
 
 
+@dataclass(frozen=True)
+class PassedMap(PassedLayer):
+    """A layer without weights whose derivative, sample by sample, is a symmetric matrix: the same on both ways.
+
+    ``kept`` are arrays over samples (N, ...) from which it is made.
+    """
+
+    kept: tuple[Array, ...]
+    backend: Backend
+
+    @abstractmethod
+    def derivative(self, value: Array) -> Array:
+        """The derivative of each sample times ``value`` (..., N, M)."""
+
+    def rows(self, start: int, stop: int) -> Self:
+        return replace(self, kept=tuple(x[start:stop, :] for x in self.kept))
+
+    def backward(self, value: Array, backend: Backend) -> Generator[Signal, None, Array]:
+        """No signal of its own."""
+        yield from ()
+        return self.derivative(value)
+
+    def tangent(self, value: Array, fed: Fed) -> Array:
+        return None if value is None else self.derivative(value)
+
+
 class PassedWeights(PassedLayer):
     """A weight layer l: what its input tells of the part that its own parameters give to a metric (theory.md §7).
 
@@ -79,8 +107,9 @@ class PassedWeights(PassedLayer):
         """l."""
 
     @abstractmethod
-    def held(self, kind: str) -> int:
-        """How many numbers a signal of this kind is about: parameters (PREACTIVATION) or units that enter."""
+    def held(self, kind: str, a: float, b: float) -> int:
+        """How many numbers a signal of this kind is about: weights and biases (PREACTIVATION), or units that enter. A
+        part whose coefficient is 0 doesn't count."""
 
     @abstractmethod
     def contract(self, x: Array, other: PassedWeights, y: Array, backend: Backend) -> Contraction:
@@ -92,8 +121,9 @@ class PassedWeights(PassedLayer):
         """``a h (hᵀ x) + b 1 (1ᵀ x)`` for a signal x (N, ·): what the layer feeds into the tangents."""
 
     @abstractmethod
-    def gradient(self, kind: str, x: Array, backend: Backend) -> list[Array]:
-        """``Σ_n`` of the gradients for a signal x (N, ·), flat: W row by row, then b; for ACTIVATION that by h."""
+    def gradient(self, kind: str, x: Array, a: float, b: float, backend: Backend) -> list[Array]:
+        """``Σ_n`` of the gradients for a signal x (N, ·), flat: by W row by row times √a, then by b times √b; for
+        ACTIVATION that by h times √b. A part whose coefficient is 0 is left out."""
 
 
 class Contraction(ABC):

@@ -25,11 +25,6 @@ class DrawnLinear(DrawnLayer):
     weight: Array
     bias: Array
 
-    @property
-    def parameters(self) -> int:
-        """How many numbers it holds."""
-        return int(math.prod(self.weight.shape) + math.prod(self.bias.shape))
-
     def forward(self, given: Array, backend: Backend) -> tuple[Array, PassedLinear]:
         """``u = h Wᵀ + b``. It isn't kept, but for its overlaps."""
         u = given @ self.weight.T
@@ -81,8 +76,11 @@ class PassedLinear(PassedWeights):
         h = _sum(value, fed.get((ACTIVATION, self.number - 1)))
         return _sum(None if h is None else h @ self.drawn.weight.T, fed.get((PREACTIVATION, self.number)))
 
-    def held(self, kind: str) -> int:
-        return self.drawn.parameters if kind == PREACTIVATION else int(math.prod(self.given.shape[1:]))
+    def held(self, kind: str, a: float, b: float) -> int:
+        own = self.drawn
+        by_shift = own.bias.shape if kind == PREACTIVATION else self.given.shape[1:]
+        parts = ((own.weight.shape, a if kind == PREACTIVATION else 0.0), (by_shift, b))
+        return sum(int(math.prod(shape)) for shape, coefficient in parts if coefficient)
 
     def contract(self, x: Array, other: PassedWeights, y: Array, backend: Backend) -> Hadamard:
         h = other.given
@@ -92,11 +90,9 @@ class PassedLinear(PassedWeights):
         everywhere = backend.xp.broadcast_to(backend.xp.sum(x, axis=0, keepdims=True) * b, x.shape)
         return everywhere + (self.given @ (self.given.T @ x)) * a if a else everywhere
 
-    def gradient(self, kind: str, x: Array, backend: Backend) -> list[Array]:
-        of_shift = backend.xp.sum(x, axis=0)
-        if kind == ACTIVATION:
-            return [of_shift]
-        return [backend.xp.reshape(x.T @ self.given, (-1,)), of_shift]
+    def gradient(self, kind: str, x: Array, a: float, b: float, backend: Backend) -> list[Array]:
+        of_weight = [backend.xp.reshape(x.T @ self.given, (-1,)) * a**0.5] if a and kind == PREACTIVATION else []
+        return [*of_weight, backend.xp.sum(x, axis=0) * b**0.5] if b else of_weight
 
 
 def _times(signal: Array, weight: Array, backend: Backend) -> Array:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
 
 from meanfield.spec.activations import Activation, as_activation
+from meanfield.spec.checks import table
 from meanfield.spec.layers.base import Layer
 
 __all__ = ["Activate"]
@@ -43,4 +43,4 @@ class Activate(Layer):
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, object]) -> Activate:
-        return cls(Activation.from_dict(cast("dict[str, object]", plain["activation"])))
+        return cls(Activation.from_dict(table("layers.activate", plain, ("kind", "activation"))["activation"]))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import TYPE_CHECKING, ClassVar
+
+from meanfield.spec.checks import table
 
 if TYPE_CHECKING:
     from meanfield.spec.activations import Activation
@@ -12,8 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["Layer"]
 
 
+@dataclass(frozen=True)
 class Layer:
-    """One layer. A type that holds layers of its own, such as a residual one, hands on theirs."""
+    """One layer: a frozen record. A type that holds layers of its own, such as a residual one, hands on theirs."""
 
     kind: ClassVar[str]
     """What plain data call it."""
@@ -30,9 +34,18 @@ class Layer:
 
     def to_dict(self) -> dict[str, object]:
         """The layer as JSON-ready plain data, ``kind`` among them."""
-        raise NotImplementedError
+        return {"kind": self.kind, **asdict(self)}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, object]) -> Layer:
-        """The inverse of :meth:`to_dict`."""
-        return cls(**{name: value for name, value in plain.items() if name != "kind"})
+        """The inverse of :meth:`to_dict`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For a missing or unknown key, or a value that the type refuses.
+        """
+        needed = [f.name for f in fields(cls) if f.default is MISSING]
+        optional = [f.name for f in fields(cls) if f.default is not MISSING]
+        known = table(f"layers.{cls.kind}", plain, ["kind", *needed], optional)
+        return cls(**{name: value for name, value in known.items() if name != "kind"})

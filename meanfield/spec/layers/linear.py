@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -55,6 +55,3 @@ class Linear(Layer):
     def parameters(self, entering: Units, leaving: Units) -> Units:
         """Weights and biases of the whole layer."""
         return leaving * (self.fan_in(entering) + 1)
-
-    def to_dict(self) -> dict[str, object]:
-        return {"kind": self.kind, **asdict(self)}

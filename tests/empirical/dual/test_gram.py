@@ -5,12 +5,12 @@ import numpy as np
 from empirical.dual import gram
 
 
-def test_dual_matrices_are_those_of_the_dense_jacobian(case, drawn):
+def test_dual_matrices_are_those_of_the_dense_jacobian(case, drawn, definitions):
     _, _, samples, _, dense, metrics = case
     bare = [m for m in metrics if m.loss == "mse" and not m.centered]
     for dual in gram.dual_blocks(bare, drawn, drawn.passed, drawn.passed):
         jacobian = dense.jacobian(dual.metric)  # (N, C, P)
-        scale = 1.0 if dual.metric.family == "ntk" else 1.0 / samples
+        scale = 1.0 / samples if definitions[0][dual.metric.family].averaged else 1.0
         expected = scale * np.einsum("nkp,mjp->knjm", jacobian, jacobian)
         np.testing.assert_allclose(dual.matrix, expected, rtol=0, atol=1e-10 * abs(expected).max())
         np.testing.assert_allclose(dual.trace, np.einsum("knkn->", expected), rtol=1e-12)

@@ -9,8 +9,10 @@ from torch import nn
 from torch.nn.utils import prune  # noqa: F401 - as nn.utils.prune
 
 from empirical import measure, measure_module
+from empirical.dual.families import FAMILIES, Family
 from empirical.dual.plan import TooLarge
 from empirical.modules.contributions import of_rows, pairwise_is_cheaper
+from empirical.networks.layers.base import PREACTIVATION
 from meanfield.spec import FIM, NTK, Activate, InputMetric
 
 torch.manual_seed(0)
@@ -374,3 +376,13 @@ def test_bad_input_gets_one_line(model, change, error, words):
     with pytest.raises(error, match=words) as caught:
         measure_module(model, asked.pop("inputs"), asked.pop("metric"), **asked)
     assert "\n" not in str(caught.value)
+
+
+def test_a_metric_of_some_parameters_alone_is_refused(monkeypatch):
+    class WeightsAlone(FIM):
+        family = "weights_alone"
+
+    row = Family(PREACTIVATION, lambda layer, entering: (1.0, 0.0), averaged=True, own_dual=False)
+    monkeypatch.setitem(FAMILIES, "weights_alone", row)
+    with pytest.raises(ValueError, match=r"^metric: expected one over all parameters .*, got weights_alone"):
+        measure_module(nn.Linear(3, 2).eval(), torch.ones(4, 3), WeightsAlone())

@@ -9,7 +9,7 @@ import pytest
 
 from meanfield import FIM, NTK, InputMetric, Network, order_parameters, predict, spectrum
 from meanfield.propagation.recursion import MAPS
-from meanfield.spec import LAYERS, Activate, LayerState, Linear, Metric
+from meanfield.spec import LAYERS, Activate, Layer, LayerState, Linear, Metric
 
 STACKED = Network.of([Linear(2.0, 0.3), Linear(0.7, 0.1), Activate("tanh"), Linear(1.5, 0.2)], outputs=3)
 THE_SAME = Network(3, ["linear", "tanh"], [2.0, 0.7, 1.5], [0.3, 0.1, 0.2], outputs=3)
@@ -70,3 +70,12 @@ def test_a_network_is_integrated_once() -> None:
     network = Network(3, "gelu", 1.2345, 0.678)
     assert order_parameters(network) is order_parameters(Network(3, "gelu", 1.2345, 0.678))
     assert order_parameters(network) is not order_parameters(network, overlap=0.5)
+
+
+def test_a_layer_type_without_a_map_is_refused_in_a_sentence() -> None:
+    class Unknown(Layer):
+        kind = "unknown"
+
+    message = r"^layers: expected those that theory has a map for \(linear, activate.*\), got Unknown$"
+    with pytest.raises(ValueError, match=message):
+        predict(Network.of([Unknown(), Linear(1.0)]), FIM(), width=4, samples=3)

@@ -87,3 +87,46 @@ def test_layers_check_their_fields() -> None:
     with pytest.raises(ValueError, match=r"^activation: expected a registered name"):
         Activate("rulu")  # type: ignore[arg-type]
     assert {kind.kind for kind in LAYERS.values()} == set(LAYERS)
+
+
+LAYER, PHI = Linear(1.0).to_dict(), {"name": "relu", "text": "Max(u, 0)", "breakpoints": [0.0]}
+SEQUENCE = {"layers": [LAYER], "outputs": 1, "input_ratio": 1.0}
+WRONG = {
+    "no table": (3, "network: expected a table, got 3"),
+    "missing": ({"depth": 1, "activation": []}, "network: expected the keys depth, .*, got no 'weight_variance'"),
+    "unknown": ({**DENSE.to_dict(), "dept": 1}, "network: expected the keys depth, .*, got 'dept'"),
+    "activations": ({**DENSE.to_dict(), "activation": 1}, "activation: expected a list of tables, got 1"),
+    "activation": ({**DENSE.to_dict(), "activation": ["relu"]}, "activation: expected a table, got 'relu'"),
+    "its keys": (
+        {**DENSE.to_dict(), "activation": [{"name": "relu"}]},
+        "activation: expected the keys name, text, breakpoints, got no 'text'",
+    ),
+    "its breakpoints": (
+        {**DENSE.to_dict(), "activation": [{**PHI, "breakpoints": None}]},
+        "activation.breakpoints: expected a list of numbers, got None",
+    ),
+    "one of them": (
+        {**DENSE.to_dict(), "activation": [{**PHI, "breakpoints": ["x"]}]},
+        "activation.breakpoints: expected a number, got 'x'",
+    ),
+    "no outputs": ({"layers": [LAYER]}, "network: expected the keys layers, outputs, input_ratio, got no 'outputs'"),
+    "no list": ({**SEQUENCE, "layers": LAYER}, "layers: expected a list of tables, got {"),
+    "no layer": ({**SEQUENCE, "layers": [1]}, "layers: expected tables of the kinds linear, .*, got 1"),
+    "no kind": ({**SEQUENCE, "layers": [{}]}, "layers: expected tables of the kinds linear, .*, got None"),
+    "another kind": ({**SEQUENCE, "layers": [{"kind": "x"}]}, "layers: expected tables of the kinds .*, got 'x'"),
+    "a layer's key": (
+        {**SEQUENCE, "layers": [{"kind": "linear"}]},
+        r"layers\.linear: expected the keys kind, weight_variance, .*, got no 'weight_variance'",
+    ),
+    "another key": ({**SEQUENCE, "layers": [{**LAYER, "x": 1}]}, r"layers\.linear: expected the keys .*, got 'x'"),
+    "a layer's activation": (
+        {**SEQUENCE, "layers": [{"kind": "activate"}]},
+        r"layers\.activate: expected the keys kind, activation, got no 'activation'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("plain", "message"), WRONG.values(), ids=WRONG)
+def test_plain_data_that_make_no_network_are_refused_in_a_sentence(plain: object, message: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=f"^{message}"):
+        Network.from_dict(plain)  # type: ignore[arg-type]

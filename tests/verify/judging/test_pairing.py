@@ -18,6 +18,7 @@ from verify.judging.spectra import stored_spectra
 
 NETWORK = Network(2, "linear", 1.5, 0.2, 4)
 CELL = Cell(NETWORK, 64, 20, (FIM(),))
+P = 64 * 65 + 4 * 65  # weights and biases
 
 
 def observed(trials: list[Trial], cell: Cell = CELL) -> dict[str, Observation]:
@@ -25,7 +26,7 @@ def observed(trials: list[Trial], cell: Cell = CELL) -> dict[str, Observation]:
 
 
 def trial(index: int = 0, **changes: Any) -> Trial:
-    given = {"mean": 1.0, "second_moment": 2.0, "largest": 9.0, "outliers": (9.0, 8.0, 7.0, 4.0), "dimension": 5}
+    given = {"mean": 1.0, "second_moment": 2.0, "largest": 9.0, "outliers": (9.0, 8.0, 7.0, 4.0), "dimension": P}
     return Trial(CELL.key, index, "done", samples={"FIM": Sample(**{**given, **changes})})
 
 
@@ -38,7 +39,15 @@ def test_the_outliers_are_compared_by_their_mean() -> None:
 def plant(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
     given = {"mean": 1.0, "second_moment": 2.0, "largest": 9.0, "bulk": (0.5, 3), "warnings": (), "exponents": {}}
     prediction = SimpleNamespace(
-        **{**given, "bounds": None, "outliers": np.full(4, 9.0), "networks": None, "validity": None, **fields}
+        **{
+            **given,
+            "bounds": None,
+            "outliers": np.full(4, 9.0),
+            "networks": None,
+            "validity": None,
+            "dimension": P,
+            **fields,
+        }
     )
     monkeypatch.setattr(meanfield.prediction.asking, "predict", lambda *_, **__: prediction)
 
@@ -77,6 +86,16 @@ def test_values_come_in_the_order_of_trial_numbers() -> None:
     assert observed([trial(2, mean=3.0), trial(0, mean=1.0), trial(1, mean=2.0)])["mean"].values.tolist() == [1, 2, 3]
 
 
+def test_another_dimension_than_the_measured_one_is_void_and_says_so() -> None:
+    trials = [trial(), trial(1, dimension=P + 4)]
+    (found,) = pair([CELL], trials, "refined")
+    assert (found.prediction, found.leading) == (None, None)
+    assert {o.reason for o in observed(trials).values()} == {
+        f"dimension: expected theory's P = {P}, got {P + 4} measured"
+    }
+    assert {o.reason for o in observed(trials[:1]).values()} == {""}
+
+
 def test_stored_spectra_come_with_outliers_and_bulk() -> None:
     stored = np.array([3.0, 1.0])
     (found,) = stored_spectra(pair([CELL], [trial(eigenvalues=stored), trial(1)], "leading"))
@@ -100,7 +119,7 @@ class Orders:
             "exponents": {},
             "bounds": None,
         }
-        given |= {"outliers": np.full(4, 9.0), "networks": None, "mean": 1.0, "validity": None}
+        given |= {"outliers": np.full(4, 9.0), "networks": None, "mean": 1.0, "validity": None, "dimension": P}
         if order == "refined":
             if self.refuses:
                 raise ValueError("order: expected leading")

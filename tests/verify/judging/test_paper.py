@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,20 @@ def stored() -> tuple[list[Cell], list[Trial]]:
     cells = [c for c in sweep.cells() if c.width == max(cell.width for cell in sweep.cells())]
     networks = json.loads(DATA.read_text("utf-8"))
     assert {c.key for c in cells} == set(networks)
-    (label,) = {m.label for c in cells for m in c.metrics}
+    (metric,) = {m for c in cells for m in c.metrics}
     trials = [
-        Trial(key, i, "done", samples={label: Sample(1.0, 1.0, values[0], tuple(values), 1)})
-        for key, found in networks.items()
-        for i, values in enumerate(found)
+        Trial(c.key, i, "done", samples={metric.label: Sample(1.0, 1.0, values[0], tuple(values), parameters(c))})
+        for c in cells
+        for i, values in enumerate(networks[c.key])
     ]
     assert len(trials) == len(cells) * sweep.run.trials
     return cells, trials
+
+
+def parameters(cell: Cell) -> int:
+    """Weights and biases, P of the FIM."""
+    widths = cell.network.widths(cell.width)
+    return sum(leaving * (entering + 1) for entering, leaving in pairwise(widths))
 
 
 def outside(found: list[Ranks]) -> int:

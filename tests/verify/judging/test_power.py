@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from meanfield.finite_width import refined as finite_width
 from meanfield.finite_width.classes import OTHER, SAME
 from meanfield.finite_width.covariance import Outputs
 from meanfield.kernels.exchangeable import ExchangeableKernel
+from meanfield.spec import FIM, NTK, InputMetric
 from verify.asking.records import Sample, Trial
 from verify.asking.sweep import Sweep
 from verify.judging.verdict import compare
@@ -31,14 +33,25 @@ DATA = Path(__file__).parents[2] / "data" / "quick_trials.json"
 def stored() -> tuple[Sweep, list[Trial]]:
     document = json.loads(DATA.read_text("utf-8"))
     sweep = Sweep.preset("quick")
-    outputs = sweep.cells()[0].network.outputs
+    outputs, sizes = sweep.cells()[0].network.outputs, dimensions(sweep)
     trials: dict[tuple[str, int], dict[str, Sample]] = {}
     for row in document["rows"]:
         columns = zip(row["mean"], row["second_moment"], row["largest"], row["outliers"], strict=True)
         for index, (mean, second, largest, outlier) in enumerate(columns):
-            sample = Sample(mean, second, largest, (outlier,) * outputs, 1)
+            sample = Sample(mean, second, largest, (outlier,) * outputs, sizes[row["cell"], row["metric"]])
             trials.setdefault((row["cell"], index), {})[row["metric"]] = sample
     return sweep, [Trial(cell, index, "done", samples=samples) for (cell, index), samples in trials.items()]
+
+
+def dimensions(sweep: Sweep) -> dict[tuple[str, str], int]:
+    """P of each cell and metric: parameters, outputs × samples, features."""
+    found = {}
+    for cell in sweep.cells():
+        widths = cell.network.widths(cell.width)
+        parameters = sum(leaving * (entering + 1) for entering, leaving in pairwise(widths))
+        known = {FIM().label: parameters, NTK().label: widths[-1] * cell.samples, InputMetric().label: sum(widths[:-1])}
+        found |= {(cell.key, label): size for label, size in known.items()}
+    return found
 
 
 @pytest.fixture(scope="module", params=["leading", "refined"])
@@ -79,7 +92,18 @@ def test_the_theory_is_not_refuted(sweep: Sweep, stored: tuple[Sweep, list[Trial
     assert compare(sweep, stored[1]).verdict != "fail"
 
 
-@pytest.mark.parametrize("field", ["same", "other", "normaliser", "dimension"])
+def test_another_dimension_than_the_measured_one_is_void(
+    sweep: Sweep, stored: tuple[Sweep, list[Trial]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch, "dimension", 1.05)
+    comparison = compare(sweep, stored[1])
+    assert comparison.verdict != "pass"
+    assert comparison.limits == ()
+    assert {row.verdict for row in comparison.rows if row.metric == FIM()} == {"void"}
+    assert all(row.observation.reason.startswith("dimension: expected theory's P = ") for row in comparison.rows)
+
+
+@pytest.mark.parametrize("field", ["same", "other", "normaliser"])
 @pytest.mark.parametrize(
     ("sweep", "factor"),
     [("leading", 1.1), ("leading", 1 / 1.1), ("refined", 1.05), ("refined", 1 / 1.05)],

@@ -20,8 +20,9 @@ CELLS = [Cell(NETWORK, width, 40, (FIM(), CROSS)) for width in (64, 256, 128)]
 
 def trial(cell: Cell, index: int, factor: float) -> Trial:
     def sample(metric: FIM) -> Sample:
-        outliers = factor * predict(cell.network, metric, width=cell.width, samples=cell.samples).outliers
-        return Sample(1.0, 1.0, float(outliers[0]), tuple(outliers), 9)
+        prediction = predict(cell.network, metric, width=cell.width, samples=cell.samples)
+        outliers = factor * prediction.outliers
+        return Sample(1.0, 1.0, float(outliers[0]), tuple(outliers), int(prediction.dimension))
 
     return Trial(cell.key, index, "done", samples={m.label: sample(m) for m in cell.metrics})
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from meanfield.spec import FIM, NTK, Network
+from meanfield.prediction.asking import predict
+from meanfield.spec import FIM, NTK, Metric, Network
 from meanfield.spec.activations import Activation
 from verify.asking.records import Cell, Sample, Trial
 from verify.asking.sweep import Sweep
@@ -92,8 +93,9 @@ def hostile() -> Comparison:
 
 
 def _spectra(cell: Cell, random: np.random.Generator) -> list[Trial]:
-    def sample() -> Sample:
+    def sample(metric: Metric) -> Sample:
+        dimension = int(predict(cell.network, metric, width=cell.width, samples=cell.samples).dimension)
         spectrum = np.sort(random.exponential(size=60))[::-1]
-        return Sample(float(random.normal()), -1.0, float(spectrum[0]), tuple(spectrum[:3]), 60, spectrum)
+        return Sample(float(random.normal()), -1.0, float(spectrum[0]), tuple(spectrum[:3]), dimension, spectrum)
 
-    return [Trial(cell.key, i, "done", samples={m.label: sample() for m in cell.metrics}) for i in range(3)]
+    return [Trial(cell.key, i, "done", samples={m.label: sample(m) for m in cell.metrics}) for i in range(3)]
