@@ -25,7 +25,7 @@ SIZES = [
     (meanfield, ["predict", *LAW, *with_size(depth="100000000")], "depth: expected an integer of at most 10000"),
     (meanfield, ["predict", *LAW, *with_size(depth=str(10**400))], "got one of 1329 bits"),
     (meanfield, ["predict", *LAW, *with_size(width=str(10**19))], "width: expected integers of at most"),
-    (meanfield, ["predict", *LAW, *with_size(samples=str(10**12))], "samples: expected integers of at most"),
+    (meanfield, ["predict", *LAW, *with_size(samples=str(10**19))], "samples: expected integers of at most"),
     (meanfield, ["predict", *LAW, *SIZE, "--outputs", str(10**9)], "outputs: expected an integer of at most 1000000"),
     (meanfield, ["predict", *LAW, *SIZE, "--bias-variance", "1e308"], "bias_variance: expected a number of at most"),
     (meanfield, ["spectrum", *LAW, *with_size(depth="999999999")], "depth: expected an integer of at most"),
