@@ -46,8 +46,13 @@ def start(name: str, module: str) -> int:
 def _end_interrupted() -> None:
     """Python ends by SIGINT itself where an interrupt once passed through generated code, whoever caught it."""
     import atexit
+    import multiprocessing
     import os
+    import signal
 
+    for worker in multiprocessing.active_children():  # one that was just starting has not heard of the interrupt
+        if worker.pid:
+            os.kill(worker.pid, signal.SIGKILL)
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()

@@ -124,7 +124,8 @@ def test_all_errors_of_a_file_come_at_once_one_line_each(tmp_path) -> None:
     [
         ({"weight_variance": -1.0}, "cells[0].weight_variance: expected a finite number of at least 0, got -1.0"),
         ({"weight_variance": math.nan}, "cells[0].weight_variance: expected a finite number of at least 0, got nan"),
-        ({"weight_variance": [1, 2, 3]}, "cells[0].weight_variance: expected one value or 2 (one per layer), got 3"),
+        ({"weight_variance": [1, 2, 3]}, "cells[0].weight_variance: expected one value by itself or a sequence of 2 "
+            "(one per layer), got one of 3"),
         ({"width": 0}, "cells[0].width: expected an integer of at least 1, got 0"),
         ({"width": None}, "cells[0].width: expected a value, got none"),
         ({"metric": []}, "cells[0].metric: expected a value, got none"),
