@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, as_completed, wait
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from queue import SimpleQueue
 
 from verify.asking.records import Cell, Trial
 from verify.running.executors import Source
@@ -37,6 +39,7 @@ class Pool:
     def __init__(self, source: Source, backend: str, dtype: str, cells: Sequence[Cell]) -> None:
         self._source = source
         self._ready = (backend, dtype, cells)
+        self._finished = SimpleQueue[Future[list[Trial]]]()  # what an executor cancelled comes too: `wait` misses that
         self._executor = self._fresh()
         self._ended = False
 
@@ -53,20 +56,25 @@ class Pool:
         beside others; those that are lost again, alone. The guilty one fails with its reason, the others lose nothing
         but time.
         """
-        new, lost = iter(tasks), deque[Task]()
-        flying: dict[Future[list[Trial]], tuple[Task, bool]] = {}  # a task, and whether it was lost before
+        new, waiting = iter(tasks), deque[tuple[Task, bool]]()  # a task, and whether it was lost before
+        flying: dict[Future[list[Trial]], tuple[Task, bool]] = {}
         while True:
             for _ in range(2 * self._source.workers() - len(flying)):
-                task, again = (lost.popleft(), True) if lost else (next(new, None), False)
-                if task is None:
+                if not waiting:
+                    waiting.extend((task, False) for task in itertools.islice(new, 1))
+                if not waiting:
                     break
-                flying[self._submit(task)] = (task, again)
+                future = self._submit(waiting[0][0])
+                if future is None and not flying:
+                    future = self._submit_anew(waiting[0][0])
+                if future is None:  # what is under way comes to its end first: it may have results
+                    break
+                flying[future] = waiting.popleft()
             if not flying:
                 return
-            finished: Iterable[Future[list[Trial]]] = wait(flying, return_when=FIRST_COMPLETED)[0]
-            if any(self._loss(future) and flying[future][1] for future in finished):
-                finished = as_completed(list(flying))
-            suspects = []
+            finished, suspects = [self._finished.get()], []
+            if self._loss(finished[0]) and flying[finished[0]][1]:
+                finished += [self._finished.get() for _ in range(len(flying) - 1)]
             for future in finished:
                 task, again = flying.pop(future)
                 if self._loss(future) is None:
@@ -74,7 +82,7 @@ class Pool:
                 elif again:
                     suspects.append(task)
                 else:
-                    lost.extend(task.singles())
+                    waiting.extend((single, True) for single in task.singles())
             yield from map(self._alone, suspects)
 
     def _alone(self, task: Task) -> list[Trial]:
@@ -82,8 +90,8 @@ class Pool:
         (index,) = task.indices
         reason = ""
         for _attempt in range(1 + task.retries):
-            future = self._submit(task)
-            wait([future])
+            future = self._submit(task) or self._submit_anew(task)
+            self._finished.get()
             error = self._loss(future)
             if error is None:
                 return future.result()
@@ -98,14 +106,25 @@ class Pool:
             return CancelledError("its executor has ended")
         return future.exception()
 
-    def _submit(self, task: Task) -> Future[list[Trial]]:
+    def _submit(self, task: Task) -> Future[list[Trial]] | None:
+        """``None`` where the executor is at its end."""
         if not self._ended:
             with contextlib.suppress(Exception):  # a pool that is broken, or shut down: each has its own words
-                return self._executor.submit(run_task, task)
+                return self._flying(task)
+        self._ended = True
+        return None
+
+    def _submit_anew(self, task: Task) -> Future[list[Trial]]:
+        """To an executor in the place of the one that has ended."""
         self._source.close(self._executor)
         self._executor = self._fresh(task)
         self._ended = False
-        return self._executor.submit(run_task, task)
+        return self._flying(task)
+
+    def _flying(self, task: Task) -> Future[list[Trial]]:
+        future = self._executor.submit(run_task, task)
+        future.add_done_callback(self._finished.put)
+        return future
 
     def _fresh(self, after: Task | None = None, attempts: int = 3) -> Executor:
         """An executor whose workers start, ``after`` the last one broke. A cluster may give the first task to a worker
