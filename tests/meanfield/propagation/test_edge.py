@@ -80,7 +80,7 @@ def test_where_nothing_is_critical(phi: object, bias: float) -> None:
     assert line.reasons[0]
 
 
-@pytest.mark.parametrize("k", [1, 30, 1000])
+@pytest.mark.parametrize("k", [1, 30, pytest.param(1000, marks=pytest.mark.slow)])
 def test_scaling_the_argument_scales_the_edge(k: int) -> None:
     """tanh(ku), sin(ku): edge · k² is the same for every k at σ_b² = 0; and at σ_b² = b/k² too."""
     for phi in (sympy.tanh, sympy.sin):
