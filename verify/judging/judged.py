@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from meanfield.spec import Metric, Network
-from verify.judging.inference import Estimate, Judgement, Verdict, holm, judge, mean_of
+from verify.judging.inference import Estimate, Judgement, Verdict, holm, judge
 from verify.judging.observations import Observation
 from verify.judging.scaling import Series
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from verify.asking.sweep import Agreement
 
 __all__ = ["Limit", "Row", "judged"]
-
-_VOID = Estimate(math.nan, math.nan, math.nan)
 
 
 @dataclass(frozen=True)
@@ -146,9 +144,7 @@ def judged(
 
 def _row(observation: Observation, decides: bool) -> Row:
     """Not judged yet."""
-    measured = mean_of(observation.values)
-    ratio = _VOID if observation.reason else measured.scaled(1 / observation.predicted)
-    return Row(observation=observation, measured=measured, ratio=ratio, judgement=None, decides=decides)
+    return Row(observation, observation.measured, observation.ratio, judgement=None, decides=decides)
 
 
 def _tolerance(row: Row, settings: Agreement) -> float:

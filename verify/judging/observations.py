@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from meanfield.spec import Metric
 from verify.asking.records import Cell, Sample
+from verify.judging.inference import UNKNOWN, Estimate, mean_of_statistic
 from verify.judging.pairing import STATISTICS, Pair
 
 __all__ = ["Observation", "observations"]
@@ -36,6 +37,16 @@ class Observation:
     order: str = "leading"
     leading: float = math.nan
     band: tuple[float, float] | None = None
+
+    @property
+    def measured(self) -> Estimate:
+        """The mean over networks."""
+        return mean_of_statistic(self.values)
+
+    @property
+    def ratio(self) -> Estimate:
+        """Measured / predicted; NaNs where the prediction is void."""
+        return UNKNOWN if self.reason else self.measured.scaled(1 / self.predicted)
 
     @property
     def key(self) -> tuple[Cell, Metric, str]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from meanfield.spec import Metric
 from verify.asking.records import Cell
-from verify.judging.inference import Estimate, mean_of
+from verify.judging.inference import Estimate, mean_of_statistic
 from verify.judging.pairing import Pair, widest
 
 __all__ = ["Ranks", "ranks"]
@@ -44,7 +44,7 @@ def ranks(pairs: Iterable[Pair]) -> tuple[Ranks, ...]:
 def _ranks(pair: Pair) -> Ranks:
     count = pair.outliers.size
     values = np.array([s.outliers[:count] for s in pair.samples if len(s.outliers) >= count])
-    measured = tuple(mean_of(column) for column in values.T) if values.size else ()
+    measured = tuple(mean_of_statistic(column) for column in values.T) if values.size else ()
     predicted = tuple(float(x) for x in pair.outliers)
     return Ranks(
         cell=pair.cell, metric=pair.metric, predicted=predicted, measured=measured, bounds=pair.bounds("largest")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from meanfield.spec import LOSSES, Metric, Network
 from verify.judging.extrapolation import Fit, fit_limit, least_squares, powers
-from verify.judging.inference import Estimate, combination, mean_of
+from verify.judging.inference import Estimate, combination
 from verify.judging.observations import Observation
 
 __all__ = ["Series", "series"]
@@ -92,7 +92,7 @@ def _series(axis: Literal["width", "samples"], held: str, line: list[Observation
     first = line[0]
     x = np.array([getattr(o.cell, axis) for o in line], float)
     weights = np.array([o.values.size * o.cell.width for o in line], float)
-    measured = [mean_of(o.values) for o in line]
+    measured = [o.measured for o in line]
     slope = least_squares(np.stack([np.ones_like(x), np.log(x)], axis=1), weights)[1]
     predicted = np.array([o.predicted for o in line])
     return Series(
@@ -102,7 +102,7 @@ def _series(axis: Literal["width", "samples"], held: str, line: list[Observation
         statistic=first.statistic,
         held=held,
         observations=tuple(line),
-        fit=_fit(line, x, measured, weights) if axis == "width" else None,
+        fit=_fit(line, x, weights) if axis == "width" else None,
         exponent=combination(slope, [e.log() for e in measured]),
         expected=float(slope @ np.log(predicted)) if (predicted > 0).all() else math.nan,
         asymptotic=_asymptotic(first, axis, held),
@@ -112,7 +112,6 @@ def _series(axis: Literal["width", "samples"], held: str, line: list[Observation
 def _fit(
     line: Sequence[Observation],
     widths: NDArray[np.float64],
-    measured: Sequence[Estimate],
     weights: NDArray[np.float64],
 ) -> Fit | None:
     """The ratio extrapolated to infinite width, if there are widths enough."""
@@ -121,8 +120,7 @@ def _fit(
     declared = powers(first.statistic, equal_outliers, first.order)
     if len(line) < max(MINIMUM_WIDTHS, len(declared)):
         return None
-    ratios = [e.scaled(1 / o.predicted) for e, o in zip(measured, line, strict=True)]
-    return fit_limit(widths, ratios, weights, declared)
+    return fit_limit(widths, [o.ratio for o in line], weights, declared)
 
 
 def _asymptotic(first: Observation, axis: str, held: str) -> float:

@@ -36,7 +36,7 @@ def test_only_outliers_that_theory_tells_apart_are_ranked_and_only_at_the_widest
     assert (found.cell.width, found.metric) == (256, CROSS)
     assert found.predicted == pytest.approx(tuple(theory))
     assert [e.value for e in found.measured] == pytest.approx(list(theory))
-    assert [e.interval()[1] - e.value for e in found.measured] == pytest.approx(list(0.1 * 12.7062 * theory), rel=1e-5)
+    assert [e.standard_error for e in found.measured] == pytest.approx(list(0.1 * theory))
     assert found.bounds is not None
     assert np.allclose(found.bounds, prediction.bounds)
     assert found.bounds[0] < found.predicted[0] < found.bounds[1]

@@ -37,7 +37,7 @@ def verdicts(comparison: Comparison, statistic: str) -> set[str]:
 
 
 def test_where_theory_holds_nothing_fails(world: World) -> None:
-    comparison = compare(sweep(), world(sweep()))
+    comparison = compare(sweep(40), world(sweep(40)))
     assert comparison.verdict != "fail"
     assert verdicts(comparison, "mean") == {"pass"}
 

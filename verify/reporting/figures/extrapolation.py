@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from verify.judging.inference import mean_of
 from verify.reporting.figures import style
 from verify.reporting.figures.lines import Block, Line, blocks
 from verify.reporting.figures.picture import Picture, Section
@@ -70,14 +69,13 @@ def _draw_tolerance(ax: Axes, tolerance: Tolerance, right: float) -> None:
 
 def _draw(ax: Axes, line: Line, right: float, dodge: float) -> None:
     seen = line.series.observations
-    ratios = [mean_of(o.values).scaled(1 / o.predicted) for o in seen]
-    half = np.nan_to_num([r.interval()[1] - r.value for r in ratios])
+    ratios = [o.ratio for o in seen]
     x = np.array([1 / o.cell.width for o in seen]) + dodge
     marks = style.marker_style(line.style)
-    ax.errorbar(x, [r.value for r in ratios], yerr=half, **marks)
+    ax.errorbar(x, [r.value for r in ratios], yerr=style.whiskers(ratios), **marks)
     if line.series.fit is not None:
         limit = line.series.fit.limit
         grid = right * np.linspace(0, 1, 50) ** 2  # denser where 1/√M is steep
         ax.plot(grid, line.series.fit.at(grid), **style.theory_style(line.style))
         filled = {**marks, "markerfacecolor": marks["color"]}
-        ax.errorbar([dodge], [limit.value], yerr=[limit.interval()[1] - limit.value], **filled)
+        ax.errorbar([dodge], [limit.value], yerr=style.whiskers([limit]), **filled)

@@ -67,9 +67,8 @@ def draw_order_parameters(
 def _draw(ax: Axes, one: Layers, quantity: str, number: int) -> None:
     x = list(one.numbers(quantity))
     measured = one.measured[quantity]
-    half = np.nan_to_num([e.interval()[1] - e.value for e in measured])
     ax.plot(x, one.predicted[quantity], **style.theory_style(number))
-    ax.errorbar(x, [e.value for e in measured], yerr=half, **style.marker_style(number))
+    ax.errorbar(x, [e.value for e in measured], yerr=style.whiskers(measured), **style.marker_style(number))
 
 
 def _scale(ax: Axes, predicted: Sequence[float]) -> None:

@@ -50,11 +50,10 @@ def draw_outliers(name: str, shown: Sequence[Ranks], names: Mapping[str, str]) -
 
 def _draw(ax: Axes, one: Ranks, number: int) -> None:
     rank = np.arange(1, len(one.predicted) + 1)
-    half = np.nan_to_num([e.interval()[1] - e.value for e in one.measured])
     if one.bounds:
         ax.fill_between([0.7, 1.3], *one.bounds, color=style.SHADE, alpha=0.3, linewidth=0)
     ax.hlines(one.predicted, rank - 0.3, rank + 0.3, color=style.INK, linewidth=1.1)
-    ax.errorbar(rank, [e.value for e in one.measured], yerr=half, **style.marker_style(number))
+    ax.errorbar(rank, [e.value for e in one.measured], yerr=style.whiskers(one.measured), **style.marker_style(number))
     ax.set_yscale("log")
     log_ticks(ax.yaxis)
     ax.set_xticks(rank)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from verify.judging.inference import mean_of
 from verify.reporting.figures import style
 from verify.reporting.figures.lines import Block, Line, blocks
 from verify.reporting.figures.picture import Picture, Section
@@ -70,12 +69,12 @@ def _positions(line: Line, axis: str) -> list[int]:
 
 def _draw(ax: Axes, line: Line, axis: str) -> None:
     x = _positions(line, axis)
-    measured = [mean_of(o.values) for o in line.series.observations]
+    measured = [o.measured for o in line.series.observations]
     # What is not positive (a mean over few networks of a centred spectrum, say) has no place on a log axis.
     values = np.array([e.value if e.value > 0 else np.nan for e in measured])
-    half = np.nan_to_num([e.interval()[1] - e.value for e in measured])
+    below, above = style.whiskers(measured)
     # An interval that reaches 0 has no lower end on a log axis: it's cut well below the point.
-    below = np.minimum(half, 0.9 * values)
+    below = np.minimum(below, 0.9 * values)
     for spans in ([o.bounds for o in line.series.observations], [o.band for o in line.series.observations]):
         if all(spans):
             lower, upper = np.transpose([span for span in spans if span])
@@ -83,7 +82,7 @@ def _draw(ax: Axes, line: Line, axis: str) -> None:
     ax.plot(x, [o.predicted for o in line.series.observations], **style.theory_style(line.style))
     if line.series.order == "refined":
         ax.plot(x, [o.leading for o in line.series.observations], **style.leading_style(line.style))
-    ax.errorbar(x, values, yerr=np.stack([below, half]), **style.marker_style(line.style))
+    ax.errorbar(x, values, yerr=np.stack([below, above]), **style.marker_style(line.style))
 
 
 def _scale(ax: Axes, ticks: list[int], label: str) -> None:

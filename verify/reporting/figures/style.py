@@ -14,15 +14,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from meanfield.figures.saving import own_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from verify.judging.inference import Estimate
+
 __all__ = [
     "DARK_PALETTE", "INK", "PALETTE", "SHADE", "colour", "inline", "key", "leading_style", "marker_style", "panels",
-    "slug", "svg", "theory_style",
+    "slug", "svg", "theory_style", "whiskers",
 ]  # fmt: skip
 
 INK = "#1b1b1b"
@@ -30,6 +35,7 @@ SHADE = "#8a8a8a"
 PAGE = 12.4
 GAP = 0.24
 LEGEND_ROW = 0.19
+LONGEST = 10.0
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#aa4499", "#56789a", "#8c6d00", "#117733", "#882255")
 DARK_PALETTE = ("#56b4e9", "#ff9e57", "#3ddba9", "#e08ad0", "#a9c4de", "#e0c040", "#7fd07f", "#e87ba5")
 _MARKERS = "os^DvPX*"
@@ -67,6 +73,15 @@ def marker_style(style: int) -> dict[str, Any]:
         "color": colour(style), "marker": _marker(style), "markerfacecolor": "none", "linestyle": "none", "capsize": 2,
         "elinewidth": 1.1, "markeredgewidth": 1.1, "zorder": 3,
     }  # fmt: skip
+
+
+def whiskers(estimates: Sequence[Estimate]) -> NDArray[np.float64]:
+    """How far the 95 % intervals reach below and above their estimates, (2, count); 0 where that isn't known.
+
+    Those of two or three networks may reach beyond any page: they are cut at ``LONGEST`` times the value."""
+    values, ends = np.array([e.value for e in estimates]), np.array([e.interval() for e in estimates]).reshape(-1, 2).T
+    lengths: NDArray[np.float64] = np.minimum(np.abs(ends - values), LONGEST * np.abs(values))
+    return np.nan_to_num(lengths)
 
 
 def _marker(style: int) -> str:

@@ -13,13 +13,13 @@ from verify.reporting.names import STATISTIC_TITLES, VERDICT_TITLES, Named
 from verify.reporting.tables.table import Column
 
 __all__ = [
-    "NEEDS", "ORDER", "UNKNOWN", "VERDICT", "Kind", "Verdictable", "estimate", "kind", "metric", "network", "number",
+    "NEEDS", "ORDER", "VERDICT", "Kind", "Verdictable", "estimate", "kind", "metric", "network", "number",
     "samples", "whole", "width", "words",
 ]  # fmt: skip
 
 T = TypeVar("T")
 
-UNKNOWN = Estimate(math.nan, math.nan, math.nan)
+MOST_SHOWN = 1e4  # an error so many times the value says that nothing is known
 
 
 class Kind(Protocol):
@@ -68,12 +68,14 @@ def estimate(key: str, heading: str, value: Callable[[T], Estimate]) -> Column[T
 
 
 def _plus_minus(e: Estimate) -> str:
-    """With two significant digits of the error, within reason."""
-    half = e.interval()[1] - e.value
-    if not half > 0:
+    """With two significant digits of the error, within reason; both errors where they differ."""
+    below, above = (abs(end - e.value) for end in e.interval())
+    if not above > 0:
         return "–" if math.isnan(e.value) else f"{e.value:.4g}"
-    decimals = min(6, max(0, 1 - math.floor(math.log10(half))))
-    return f"{e.value:z.{decimals}f} ± {half:.{decimals}f}"
+    decimals = min(6, max(0, 1 - math.floor(math.log10(below))))
+    lower, upper = (f"{x:.{decimals}f}" if x < MOST_SHOWN * max(abs(e.value), below) else "∞" for x in (below, above))
+    error = f"± {lower}" if lower == upper else f"-{lower} +{upper}"
+    return f"{e.value:z.{decimals}f} {error}"
 
 
 def _parts(e: Estimate) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from verify.judging.inference import Estimate
+from verify.judging.inference import UNKNOWN, Estimate
 from verify.judging.scaling import Series
 from verify.judging.verdict import Comparison
 from verify.reporting.tables import columns as c
@@ -40,6 +40,6 @@ def fits_table(comparison: Comparison, names: Mapping[str, str]) -> Table:
 def _coefficient(power: float) -> Column[Series]:
     def value(s: Series) -> Estimate:
         known = dict(zip(s.fit.powers, s.fit.coefficients, strict=True)) if s.fit else {}
-        return known.get(power, c.UNKNOWN)
+        return known.get(power, UNKNOWN)
 
     return c.estimate(f"a_{power:g}", f"{_COEFFICIENTS[power]} (95 % CI)", value)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from verify.asking.records import Cell
-from verify.judging.inference import Estimate
+from verify.judging.inference import UNKNOWN, Estimate
 from verify.judging.verdict import Comparison
 from verify.reporting.names import ORDER_PARAMETER_TITLES
 from verify.reporting.tables import columns as c
@@ -34,7 +34,7 @@ def order_parameters_table(comparison: Comparison, names: Mapping[str, str]) -> 
         c.number("predicted", "theory", lambda x: x.predicted),
         c.estimate("measured", "measured (95 % CI)", lambda x: x.measured),
         c.estimate(
-            "ratio", "ratio (95 % CI)", lambda x: x.measured.scaled(1 / x.predicted) if x.predicted else c.UNKNOWN
+            "ratio", "ratio (95 % CI)", lambda x: x.measured.scaled(1 / x.predicted) if x.predicted else UNKNOWN
         ),
     )
     told = [
