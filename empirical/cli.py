@@ -120,6 +120,11 @@ def _table(results: Sequence[Measurement]) -> str:
     ]
     rows += [(f"outlier {i + 1}", [float(r.outliers[i]) for r in results]) for i in range(len(first.outliers))]
     rows += [
+        (f"learning rate {name}", [float(r.critical_learning_rates[name].value) for r in results])
+        for name in first.critical_learning_rates
+        if not math.isnan(first.largest)
+    ]
+    rows += [
         (
             f"{name} l={i + (not name.startswith('forward'))}",
             [float(getattr(r.order_parameters, name)[i]) for r in results],
@@ -128,8 +133,10 @@ def _table(results: Sequence[Measurement]) -> str:
         for i in range(len(first.order_parameters.layers))
     ]
     title = f"{first.metric}: {len(results)} network(s), width {first.width}, samples {first.samples}"
-    lines = [f"{name:<16}{np.mean(values):>14.6g}{_error(values)}" for name, values in rows]
-    return "\n".join([title, *lines, f"{'dimension':<16}{first.dimension:>14}"])
+    wide = max(len(name) for name, _ in rows)
+    lines = [f"{name:<{wide}}{np.mean(values):>14.6g}{_error(values)}" for name, values in rows]
+    notes = [f"warning: {w}" for w in first.warnings]
+    return "\n".join([title, *lines, f"{'dimension':<{wide}}{first.dimension:>14}", *notes])
 
 
 def _error(values: Sequence[float]) -> str:

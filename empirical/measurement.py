@@ -58,7 +58,7 @@ def measure(
     seed: int | SeedSequence = 0,
     backend: str = "numpy",
     dtype: str = "float64",
-    spectrum: Extent = "moments",
+    spectrum: Extent = "extremes",
     inputs: ArrayLike | None = None,
     vectors: bool = False,
     rng: streams.Rng = "host",
@@ -79,8 +79,8 @@ def measure(
     backend, dtype
         See :func:`empirical.available_backends`; ``"float64"`` or ``"float32"``.
     spectrum
-        ``"moments"``: mean and second moment, no eigensolver. ``"extremes"``: the largest eigenvalues too. ``"full"``:
-        all non-zero eigenvalues too.
+        ``"extremes"``: mean, second moment and the largest eigenvalues. ``"moments"``: no eigensolver. ``"full"``: all
+        non-zero eigenvalues too.
     inputs
         The N samples as an array (N, M_0); i.i.d. standard Gaussian by default.
     vectors
@@ -125,7 +125,8 @@ def measure(
         "plan": plan.to_dict(), "code": code_hash([network], metrics, machine.name),
     }  # fmt: skip
     common: dict[str, Any] = {
-        "order_parameters": parameters, "width": width, "samples": count, "seed": seed, "spectrum": spectrum,
+        "order_parameters": parameters, "width": width, "samples": count, "outputs": network.outputs, "seed": seed,
+        "spectrum": spectrum,
         "seconds": seconds, "provenance": describe_run(machine, seconds, **more),
     }  # fmt: skip
     results = [Measurement(**vars(statistics), **common) for statistics in found]

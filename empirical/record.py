@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
@@ -9,8 +10,8 @@ import numpy as np
 from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
-from meanfield.spec import Metric, OrderParameters
-from meanfield.text import plain_record
+from meanfield.spec import CriticalRate, Metric, OrderParameters, critical_learning_rates, own_rate, rate_table
+from meanfield.text import applying, format_table, html_table, plain_record, spelled_rows
 
 __all__ = ["Extent", "Measurement", "Statistics"]
 
@@ -64,7 +65,7 @@ class Statistics:
     dimension: int
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Measurement(Statistics):
     """One metric of one network: its :class:`Statistics`, and where they come from.
 
@@ -72,8 +73,8 @@ class Measurement(Statistics):
     ----------
     order_parameters
         Those of this network.
-    width, samples
-        M (``None`` for a module, which has no single one) and N.
+    width, samples, outputs
+        M (``None`` for a module, which has no single one), N and C.
     seed
         As it was given (``None`` for a module).
     spectrum
@@ -87,13 +88,73 @@ class Measurement(Statistics):
     order_parameters: OrderParameters
     width: int | None
     samples: int
+    outputs: int
     seed: int | SeedSequence | None
     spectrum: Extent
     seconds: float
     provenance: dict[str, Any] = field(repr=False)
 
+    @property
+    def critical_learning_rates(self) -> dict[str, CriticalRate]:
+        """Up to which learning rate gradient descent is stable, for each of :data:`meanfield.spec.TRAINING_LOSSES` of
+        which this metric's λ_max tells. Empty for a block, a centred metric and that of the inputs; NaN for "moments".
+        """
+        largest = {self.metric.loss: np.asarray(self.largest)}
+        return critical_learning_rates(self.metric, largest, self.samples, self.outputs)
+
+    @property
+    def critical_learning_rate(self) -> float | None:
+        """That of the metric's own loss: for "mse" (1/2N) Σ |f - y|², of which that of ``torch.nn.MSELoss`` is C/2
+        times; for "cross_entropy" the mean of ``-log softmax(f)_y``. ``None`` where gradient descent feels none."""
+        rate = own_rate(self.metric, self.critical_learning_rates)
+        return None if rate is None else float(rate)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Why there is a NaN where one would look for a number."""
+        unknown = [name for name in OrderParameters.NAMES if np.isnan(getattr(self.order_parameters, name)).any()]
+        alone = [name for name in unknown if name.endswith("_st")] if self.samples == 1 else []
+        without = [name for name in unknown if name not in alone]
+        reasons = {
+            "largest, outliers, bulk_largest, learning rates: not in spectrum='moments'; 'extremes' has them": (
+                self.spectrum == "moments"
+            ),
+            "bulk_largest: NaN, every eigenvalue is an outlier": (
+                self.spectrum != "moments" and math.isnan(self.bulk_largest)
+            ),
+            "vectors: NaN where an eigenvalue isn't above floor": (
+                self.vectors is not None and bool(np.isnan(self.vectors).any())
+            ),
+            f"order_parameters: NaN in {', '.join(alone)}, one sample has no pairs": bool(alone),
+            f"order_parameters: NaN in {', '.join(without)} of layers that have no such signal": bool(without),
+        }
+        return applying(reasons)
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready plain data: arrays as lists, NaN and infinity as ``None``; the seed is in ``provenance``."""
         records = {"metric": self.metric.to_dict(), "order_parameters": self.order_parameters.to_dict()}
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "seed"}
-        return {**plain_record({**values, **records}), "provenance": self.provenance}
+        rates = {name: rate.to_dict() for name, rate in self.critical_learning_rates.items()}
+        more = {"critical_learning_rates": rates, "warnings": self.warnings}
+        return {**plain_record({**values, **records, **more}), "provenance": self.provenance}
+
+    def __str__(self) -> str:
+        rates = rate_table(self.critical_learning_rates)
+        tables = [format_table(*self._rows()), *([format_table(*rates)] if rates[1] else [])]
+        return "\n".join([self._title, *tables, *(f"warning: {w}" for w in self.warnings)])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rates = rate_table(self.critical_learning_rates)
+        table = html_table(self._title, *self._rows(), [f"warning: {w}" for w in self.warnings])
+        return table + (html_table("", *rates, []) if rates[1] else "")
+
+    @property
+    def _title(self) -> str:
+        return f"{self.metric.label}, measured"
+
+    def _rows(self) -> tuple[list[str], list[list[str]]]:
+        names = ("samples", "outputs", "mean", "second_moment", "largest", "bulk_largest", "dimension")
+        columns = {name: np.asarray(getattr(self, name)) for name in names}
+        return list(columns), spelled_rows(columns.values())

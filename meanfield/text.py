@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import TypeAlias, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["Json", "alike", "applying", "format_table", "html_table", "plain", "plain_record", "power"]
+__all__ = [
+    "Json", "alike", "applying", "format_table", "html_table", "plain", "plain_record", "power", "spelled_rows",
+]  # fmt: skip
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 T = TypeVar("T")
@@ -41,6 +43,12 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(header), "  ".join("-" * w for w in widths), *map(line, rows)])
 
 
+def spelled_rows(columns: Iterable[ArrayLike]) -> list[list[str]]:
+    """One row of words for each place of the columns' arrays."""
+    rows = zip(*map(np.ravel, columns), strict=True)
+    return [[f"{x:.5g}" if isinstance(x, np.floating) else str(x) for x in row] for row in rows]
+
+
 def html_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str]) -> str:
     """The same as an HTML fragment, with the notes below."""
 
@@ -49,7 +57,8 @@ def html_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]
 
     body = "".join(line(row, "td") for row in rows)
     below = "".join(f"<p>{escape(note)}</p>" for note in notes)
-    return f"<table><caption>{escape(caption)}</caption>{line(header, 'th')}{body}</table>{below}"
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return f"<table>{title}{line(header, 'th')}{body}</table>{below}"
 
 
 def plain_record(record: Mapping[str, object]) -> dict[str, Json]:

@@ -40,7 +40,7 @@ print(block.largest, *block.warnings)
 # %% Does a real network agree? One network differs from the mean over networks by a relative order 1/√M.
 for metric in (FIM(), NTK(), InputMetric()):
     theory = predict(tanh, metric, width=500, samples=50)
-    one = measure(tanh, metric, width=500, samples=50, seed=0, spectrum="extremes")
+    one = measure(tanh, metric, width=500, samples=50, seed=0)
     ratios = [one.mean / theory.mean, one.second_moment / theory.second_moment, np.mean(one.outliers) / theory.largest]
     print(f"{metric.label}: mean, second moment, outliers: {np.round(ratios, 3)} of the prediction")
 

@@ -64,7 +64,7 @@ def measure_module(
     metric: MetricLike | list[Any] | tuple[Any, ...],
     *,
     dtype: str = "float64",
-    spectrum: Extent = "moments",
+    spectrum: Extent = "extremes",
     memory: int | None = None,
     parameters: Literal["all", "trainable"] = "all",
 ) -> Measurement | list[Measurement]:
@@ -123,7 +123,8 @@ def measure_module(
     }  # fmt: skip
     common: dict[str, Any] = {
         "order_parameters": order_parameters, "width": None, "samples": len(subject.inputs), "seed": None,
-        "spectrum": spectrum, "seconds": seconds, "provenance": describe_run(backend, seconds, **more),
+        "outputs": subject.whole.outputs.shape[1], "spectrum": spectrum, "seconds": seconds,
+        "provenance": describe_run(backend, seconds, **more),
     }  # fmt: skip
     measured = [Measurement(**vars(statistics), **common) for statistics in results]
     return measured[0] if single else measured

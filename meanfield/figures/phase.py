@@ -34,7 +34,7 @@ class Scale:
 SCALES = {
     "depth": Scale("log₁₀ ξ_c (layers)", lowest=0.1, highest=1e3),
     "chi": Scale("log₁₀ χ₁"),
-    "learning_rate": Scale("log₁₀ critical learning rate", ends=0.01),
+    "learning_rate": Scale("log₁₀ critical learning rate of (1/2N) Σ |f - y|²", ends=0.01),
     "largest": Scale("log₁₀ λ_max", ends=0.01),
     "overlap": Scale("K₂ / K₁", logarithmic=False),
 }

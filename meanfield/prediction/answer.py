@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from meanfield.prediction.intervals import interval
-from meanfield.spec import Metric, Network, OrderParameters
-from meanfield.text import Json, format_table, html_table, plain_record, power
+from meanfield.spec import CriticalRate, Metric, Network, OrderParameters, own_rate, rate_table
+from meanfield.text import Json, format_table, html_table, plain_record, power, spelled_rows
 
 if TYPE_CHECKING:
     import pandas
@@ -34,11 +34,13 @@ class Prediction:
 
     ``mean`` and ``second_moment`` are Σλ/P and Σλ²/P with P = ``dimension``. ``bulk`` is the mean of the non-zero
     eigenvalues that are no outliers, and their number. ``exponents`` gives, for each statistic, its asymptotic
-    exponents in M (at fixed N) and in N (at fixed M). ``critical_learning_rate`` is the local stability edge of
-    gradient descent on ``(1/2N) Σ |f - y|²``: 2/λ_max of the FIM, 2N/λ_max of the NTK, ``None`` for other metrics and
-    losses. ``condition_number`` is λ_max over the smallest eigenvalue of the whole NTK, M → ∞ at fixed N; ``None`` for
-    others and at the refined order. ``bounds`` are those of Theorem 3.3 on the largest, for "cross_entropy". ``error``
-    estimates the relative numerical error. Equations: theory.md §3, §4.
+    exponents in M (at fixed N) and in N (at fixed M). ``critical_learning_rates`` has, for each loss of
+    :data:`meanfield.spec.TRAINING_LOSSES` that the metric bears on, up to which learning rate gradient descent is
+    stable: "half_squared_error" (1/2N) Σ |f - y|² and "MSELoss" (1/NC) Σ |f - y|², "CrossEntropyLoss" (the edge, from a
+    metric with loss="cross_entropy") and "CrossEntropyLoss (guaranteed)"; it is empty for a block, a centred metric and
+    that of the inputs. ``condition_number`` is λ_max over the smallest eigenvalue of the whole NTK, M → ∞ at fixed N;
+    ``None`` for others and at the refined order. ``bounds`` are those of Theorem 3.3 on the largest, for
+    "cross_entropy". ``error`` estimates the relative numerical error. Equations: theory.md §3, §4.
 
     ``std`` is the spread over networks of each statistic, where the theory gives one (``None`` otherwise): at the
     refined order, and at leading order for "cross_entropy" without logits. ``networks`` holds the law behind it, one
@@ -58,7 +60,7 @@ class Prediction:
     bulk: tuple[Floats, Integers]
     dimension: Integers
     exponents: Mapping[str, tuple[float, float]]
-    critical_learning_rate: Floats | None
+    critical_learning_rates: Mapping[str, CriticalRate]
     condition_number: Floats | None
     order_parameters: OrderParameters
     error: float
@@ -68,6 +70,13 @@ class Prediction:
     validity: Validity | None = None
     assumptions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def critical_learning_rate(self) -> Floats | None:
+        """The edge of the metric's own loss: for "mse", ``(1/2N) Σ |f - y|²``, 2/λ_max of the FIM and 2N/λ_max of the
+        NTK; for "cross_entropy", the mean of ``-log softmax(f)_y``. ``None`` where gradient descent feels no metric.
+        Of ``torch.nn.MSELoss`` it is C/2 times that: see ``critical_learning_rates``."""
+        return own_rate(self.metric, self.critical_learning_rates)
 
     @property
     def std(self) -> dict[str, Floats] | None:
@@ -92,6 +101,7 @@ class Prediction:
         """The prediction as JSON-ready plain data; NaN becomes ``None``."""
         arrays = ("width", "samples", "dimension", "mean", "second_moment", "largest", "outliers")
         optional = ("critical_learning_rate", "condition_number", "std", "bounds")
+        rates = {name: rate.to_dict() for name, rate in self.critical_learning_rates.items()}
         record = {
             "network": self.network.to_dict(),
             "metric": self.metric.to_dict(),
@@ -100,6 +110,7 @@ class Prediction:
             "bulk": {"mean": self.bulk[0], "multiplicity": self.bulk[1]},
             "exponents": {k: {"width": m, "samples": n} for k, (m, n) in self.exponents.items()},
             **{name: getattr(self, name) for name in optional},
+            "critical_learning_rates": rates,
             "interval": self.interval(),
             "validity": None if self.validity is None else vars(self.validity),
             "error": self.error,
@@ -119,12 +130,19 @@ class Prediction:
 
     def __str__(self) -> str:
         spreads = [] if self.networks is None else [format_table(*self._spread_rows())]
+        spreads += [format_table(*rates)] if (rates := self._rates())[1] else []
         exponents = ", ".join(f"{k} M^{power(m)} N^{power(n)}" for k, (m, n) in self.exponents.items())
         notes = [f"exponents: {exponents}", *(f"warning: {w}" for w in self.warnings)]
         return "\n".join([self._title, format_table(*self._rows()), *spreads, *notes])
 
     def _repr_html_(self) -> str:
-        return html_table(self._title, *self._rows(), [f"warning: {w}" for w in self.warnings])
+        tables = [html_table(self._title, *self._rows(), [f"warning: {w}" for w in self.warnings])]
+        tables += [html_table("", *self._spread_rows(), [])] if self.networks is not None else []
+        tables += [html_table("", *rates, [])] if (rates := self._rates())[1] else []
+        return "".join(tables)
+
+    def _rates(self) -> tuple[list[str], list[list[str]]]:
+        return rate_table(self.critical_learning_rates, width=self.width, samples=self.samples)
 
     @property
     def _title(self) -> str:
@@ -139,7 +157,7 @@ class Prediction:
             "bulk": self.bulk[0],
             "dimension": self.dimension,
         }
-        return list(columns), _spelled(columns.values())
+        return list(columns), spelled_rows(columns.values())
 
     def _spread_rows(self) -> tuple[list[str], list[list[str]]]:
         """Header, and a row for each statistic, width and sample number: its mean over networks, their standard
@@ -149,11 +167,5 @@ class Prediction:
         for name in ("mean", "second_moment", "largest"):
             ends = interval[name][..., 0], interval[name][..., 1]
             columns = (self.width, self.samples, getattr(self, name), std[name], *ends)
-            rows += [[name, *row] for row in _spelled(columns)]
+            rows += [[name, *row] for row in spelled_rows(columns)]
         return ["over networks", "width", "samples", "mean", "std", "from", "to (95 %)"], rows
-
-
-def _spelled(columns: Iterable[ArrayLike]) -> list[list[str]]:
-    """One row of words for each place of the columns' arrays."""
-    rows = zip(*map(np.ravel, columns), strict=True)
-    return [[f"{x:.5g}" if isinstance(x, np.floating) else str(x) for x in row] for row in rows]

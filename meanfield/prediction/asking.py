@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -13,9 +15,9 @@ from meanfield.prediction.arguments import broadcast_sizes, check_question, size
 from meanfield.prediction.orders import ORDERS
 from meanfield.propagation.inputs import as_inputs
 from meanfield.propagation.recursion import order_parameters, usable
-from meanfield.spec import LOSSES, Metric, MetricLike, Network, as_metric
+from meanfield.spec import LOSSES, CriticalRate, MetricLike, Network, as_metric, critical_learning_rates
 
-__all__ = ["LAW_OF_LOGITS", "critical_learning_rate", "largest_of", "predict"]
+__all__ = ["LAW_OF_LOGITS", "largest_of", "predict"]
 
 Floats = NDArray[np.float64]
 
@@ -83,7 +85,7 @@ def predict(
         bulk=(spectrum.bulk[()], spectrum.multiplicity.astype(np.int64)[()]),
         dimension=setting.kernel.dimension.astype(np.int64)[()],
         exponents=asymptotic_exponents(setting),
-        critical_learning_rate=critical_learning_rate(setting, largest),
+        critical_learning_rates=_rates(setting, largest, order),
         condition_number=_condition_number(setting, largest) if order == "leading" else None,
         order_parameters=parameters,
         error=max(parameters.error, spectrum.error),
@@ -111,23 +113,18 @@ def _law(spectrum: Spectrum) -> dict[str, Floats] | None:
     return {**law, "largest": law["outliers"][..., 0] if law["outliers"].shape[-1] else none}
 
 
-def _is_whole_mse(metric: Metric) -> bool:
-    """Whether gradient descent sees the metric: the whole tensor of the squared error."""
-    return metric.loss == "mse" and metric.layer is None and not metric.centered
-
-
-def critical_learning_rate(setting: Setting, largest: Floats) -> Floats | None:
-    """Of gradient descent on (1/2N) Σ |f - y|²: 2/λ_max in the parameterisation whose metric is asked."""
-    scales = {"fim": np.ones(()), "ntk": setting.samples}
-    if setting.metric.family not in scales or not _is_whole_mse(setting.metric):
-        return None
-    with np.errstate(divide="ignore"):  # a metric that is zero bears every learning rate
-        return (2 * scales[setting.metric.family] / largest)[()]
+def _rates(setting: Setting, largest: Floats, order: str) -> dict[str, CriticalRate]:
+    """The critical learning rates, with that which the squared error's λ_max guarantees beside the softmax's edge."""
+    known = {setting.metric.loss: largest}
+    if setting.metric.loss != "mse" and setting.metric.is_felt:
+        squared = replace(setting, metric=replace(setting.metric, loss="mse"))
+        known["mse"] = largest_of(ORDERS[order].find(squared, None)[0].outliers)
+    return critical_learning_rates(setting.metric, known, setting.samples, setting.network.outputs)
 
 
 def _condition_number(setting: Setting, largest: Floats) -> Floats | None:
     """λ_max/λ_min of Θ, whose other eigenvalues are all K₁ - K₂ as M → ∞ at fixed N: theory.md §3."""
-    if setting.metric.family != "ntk" or not _is_whole_mse(setting.metric):
+    if setting.metric.family != "ntk" or setting.metric.loss != "mse" or not setting.metric.is_felt:
         return None
     kernel = setting.kernel
     smallest = np.where(kernel.samples > 1, kernel.normaliser * kernel.gap, largest)

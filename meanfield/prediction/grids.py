@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -10,10 +10,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from meanfield.kernels.setting import Setting
 from meanfield.prediction.arguments import check_question, sizes
-from meanfield.prediction.asking import critical_learning_rate, largest_of
+from meanfield.prediction.asking import largest_of
 from meanfield.prediction.orders import ORDERS
 from meanfield.propagation.recursion import order_parameters, order_parameters_grid, usable, variance_grid
-from meanfield.spec import ActivationLike, Metric, MetricLike, Network, OrderParameters, as_metric
+from meanfield.spec import (
+    ActivationLike,
+    CriticalRate,
+    Metric,
+    MetricLike,
+    Network,
+    OrderParameters,
+    as_metric,
+    critical_learning_rates,
+    own_rate,
+)
 
 __all__ = ["PredictionGrid", "predict_grid"]
 
@@ -37,8 +47,8 @@ class PredictionGrid:
         Σλ/P, Σλ²/P and λ_max, as of :class:`meanfield.Prediction`.
     overlap
         K₂/K₁ of the kernel (theory.md §3): how much of a sample's own entry two different samples share.
-    critical_learning_rate
-        2/λ_max of the whole FIM, 2N/λ_max of the whole NTK; ``None`` for other metrics.
+    critical_learning_rates
+        By loss, as of :class:`meanfield.Prediction`; empty for metrics that gradient descent doesn't feel.
     error, status
         Of the order parameters, as of :class:`meanfield.OrderParameters`: the largest error of all points, and the
         first status that is not ``"ok"``.
@@ -55,10 +65,15 @@ class PredictionGrid:
     second_moment: Floats
     largest: Floats
     overlap: Floats
-    critical_learning_rate: Floats | None
+    critical_learning_rates: Mapping[str, CriticalRate]
     error: float
     status: str
     warnings: tuple[str, ...] = ()
+
+    @property
+    def critical_learning_rate(self) -> Floats | None:
+        """That of (1/2N) Σ |f - y|²: 2/λ_max of the whole FIM, 2N/λ_max of the whole NTK; ``None`` for others."""
+        return own_rate(self.metric, self.critical_learning_rates)
 
 
 def predict_grid(
@@ -89,9 +104,9 @@ def predict_grid(
     if widths.ndim or counts.ndim:
         raise ValueError(f"width, samples: expected one of each on a grid, got {widths.tolist()}, {counts.tolist()}")
     table = order_parameters_grid(activation, depth, weights, biases)
-    arrays = {name: np.full(weights.shape, np.nan) for name in ("mean", "second_moment", "largest", "overlap", "rate")}
+    arrays = {name: np.full(weights.shape, np.nan) for name in ("mean", "second_moment", "largest", "overlap")}
     reasons: dict[str, None] = {}
-    known, error, status = False, 0.0, "ok"
+    error, status = 0.0, "ok"
     for index, parameters in _points(table, weights.shape):
         network = Network(depth, activation, float(weights[index]), float(biases[index]), outputs=outputs)
         check_question(network, metric, "leading")
@@ -101,10 +116,8 @@ def predict_grid(
         setting = Setting.of(network, metric, parameters, widths, counts)
         statistics, warnings = _statistics(setting)
         reasons |= dict.fromkeys(warnings)
-        known = statistics["rate"] is not None
         for name, value in statistics.items():
             arrays[name][index] = np.nan if value is None else value
-    rate = arrays.pop("rate")
     return PredictionGrid(
         weight_variance=weights,
         bias_variance=biases,
@@ -114,7 +127,7 @@ def predict_grid(
         samples=int(counts),
         outputs=outputs,
         **arrays,
-        critical_learning_rate=rate if known else None,
+        critical_learning_rates=critical_learning_rates(metric, {"mse": arrays["largest"]}, counts, outputs),
         error=error,
         status=status,
         warnings=tuple(reasons),
@@ -130,7 +143,6 @@ def _statistics(setting: Setting) -> tuple[dict[str, Floats | None], tuple[str, 
         "second_moment": spectrum.second_moment,
         "largest": largest,
         "overlap": kernel.other / kernel.same if kernel.same > 0 else None,
-        "rate": critical_learning_rate(setting, largest),
     }, warnings
 
 

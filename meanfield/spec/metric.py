@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from meanfield.spec.checks import integer
 from meanfield.spec.losses import LOSSES
 
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
     from meanfield.spec.network import Network
 
 __all__ = ["FIM", "METRICS", "NTK", "InputMetric", "Metric", "MetricLike", "as_metric"]
+
+Floats = NDArray[np.float64]
 
 MetricLike: TypeAlias = "Metric | str | Mapping[str, Any]"
 
@@ -37,6 +42,7 @@ class Metric:
 
     family: ClassVar[str]
     title: ClassVar[str]
+    of_parameters: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.layer is not None:
@@ -67,6 +73,15 @@ class Metric:
                 f"got {self.layer}"
             )
 
+    @property
+    def is_felt(self) -> bool:
+        """Whether gradient descent on all parameters feels it: no block, not centred, not of the inputs."""
+        return self.of_parameters and self.layer is None and not self.centered
+
+    def curvature(self, largest: Floats, samples: ArrayLike) -> Floats:
+        """λ_max of the FIM in the metric's own parameters, if that of the metric is ``largest``."""
+        return np.asarray(largest, float)
+
     def to_dict(self) -> dict[str, object]:
         """The metric as JSON-ready plain data; :func:`as_metric` reads it back."""
         return {"family": self.family, "layer": self.layer, "loss": self.loss, "centered": self.centered}
@@ -95,12 +110,16 @@ class NTK(Metric):
 
     family, title = "ntk", "NTK"
 
+    def curvature(self, largest: Floats, samples: ArrayLike) -> Floats:
+        found: Floats = np.asarray(largest, float) / np.asarray(samples, float)
+        return found
+
 
 class InputMetric(Metric):
     """The metric of input and feature space ``A = (1/N) Σ_n Σ_k ∇_h f_k ∇_h f_kᵀ``, h = (h^0..h^{L-1}), or the block
     of h^l, ``l = 0..L-1`` (``layer=0``: the input space)."""
 
-    family, title = "input_metric", "Input metric"
+    family, title, of_parameters = "input_metric", "Input metric", False
 
     def layers(self, depth: int) -> range:
         return range(depth)

@@ -75,7 +75,7 @@ def fit_limit(
     rows = least_squares(design, weights) * scale ** np.array(powers)[:, None]
     return Fit(
         powers=powers,
-        coefficients=tuple(combination(row, ratios, 1 / weights) for row in rows),
+        coefficients=tuple(combination(row, ratios) for row in rows),
         goodness=lack_of_fit(design, weights, ratios),
     )
 

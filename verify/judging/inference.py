@@ -8,7 +8,8 @@ Spectra's statistics are products over layers, positive and skewed to the right,
 comes out low then comes with a spread that is too low as well, and a t-interval misses the truth above it up to three
 times as often as that below it. So an estimate knows its ``bend``: the skewness of a log-normal follows from its
 spread, without a third moment, which few networks can't give. Intervals and tests are t's on the scale on which
-Student's ratio is symmetric (Hall 1992: T + γT²/3√n + γ/6√n, whose monotone form is the logarithm below).
+Student's ratio is symmetric (Hall 1992: T + γT²/3√n + γ/6√n, whose monotone form is the logarithm below), and on each
+side the plain t's where those are more cautious: an expansion is no licence to be surer than Student far out.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Estimate:
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """The t-interval at this confidence level; NaNs where the standard error is unknown."""
         half = float(stdtrit(self.degrees, (1 + level) / 2)) * self.standard_error
-        return self.value + self._straight(-half), self.value + self._straight(half)
+        return self.value + min(-half, self._straight(-half)), self.value + max(half, self._straight(half))
 
     def scaled(self, factor: float) -> Estimate:
         """The estimate of ``factor`` times the quantity."""
@@ -72,11 +73,11 @@ class Estimate:
 
     def below(self, x: float) -> float:
         """The p-value of "the quantity is at most x", small where the estimate lies far above x."""
-        return self._tail(-self._bent(x - self.value))
+        return max(self._tail(self.value - x), self._tail(-self._bent(x - self.value)))
 
     def above(self, x: float) -> float:
         """The p-value of "the quantity is at least x", small where the estimate lies far below x."""
-        return self._tail(self._bent(x - self.value))
+        return max(self._tail(x - self.value), self._tail(self._bent(x - self.value)))
 
     def _tail(self, distance: float) -> float:
         """P(T > distance / standard error)."""
@@ -121,32 +122,18 @@ def mean_of_statistic(values: Sequence[float] | NDArray[np.float64]) -> Estimate
     return replace(mean, bend=2 / mean.value) if np.all(x > 0) and x.size else mean
 
 
-def combination(
-    coefficients: Sequence[float] | NDArray[np.float64],
-    estimates: Sequence[Estimate],
-    declared: Sequence[float] | NDArray[np.float64] | None = None,
-) -> Estimate:
+def combination(coefficients: Sequence[float] | NDArray[np.float64], estimates: Sequence[Estimate]) -> Estimate:
     """``Σ_k c_k estimate_k`` of independent estimates, with Satterthwaite's degrees of freedom.
 
-    The variances of the terms may differ in any way: none is pooled. Third cumulants add up. Degrees found from the
-    variances of three or four skewed networks are too many just where these variances came out too small: variances
-    ``declared`` beforehand, up to a common factor, set a limit to them.
+    The variances of the terms may differ in any way: none is pooled. Third cumulants add up.
     """
     parts = [(c * e.standard_error) ** 2 for c, e in zip(coefficients, estimates, strict=True)]
     variance = float(sum(parts))
     value = float(sum(c * e.value for c, e in zip(coefficients, estimates, strict=True)))
-    each = [e.degrees for e in estimates]
-    degrees = _satterthwaite(parts, each)
-    if declared is not None:
-        degrees = min(degrees, _satterthwaite([c**2 * v for c, v in zip(coefficients, declared, strict=True)], each))
+    spread = float(sum(p**2 / e.degrees for p, e in zip(parts, estimates, strict=True)))
+    degrees = variance**2 / spread if spread else sum(e.degrees for e in estimates)
     bent = float(sum(p**2 * e.bend / c for c, p, e in zip(coefficients, parts, estimates, strict=True) if c))
     return Estimate(value, math.sqrt(variance), degrees, bent / variance**2 if variance else 0.0)
-
-
-def _satterthwaite(parts: Sequence[float], degrees: Sequence[float]) -> float:
-    """The degrees of freedom of a sum of independent variance estimates."""
-    spread = sum(p**2 / d for p, d in zip(parts, degrees, strict=True))
-    return float(sum(parts) ** 2 / spread if spread else sum(degrees))
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,10 @@ def test_float32_moments_of_a_large_matrix_are_those_of_float64(backend):
     from meanfield.spec import FIM, Network
 
     network = Network(3, "relu", 2.0, 0.1, outputs=10)
-    double = measure(network, FIM(), width=40, samples=200)
+    double = measure(network, FIM(), width=40, samples=200, spectrum="moments")
+    asked = {"width": 40, "samples": 200, "spectrum": "moments", "backend": backend, "dtype": "float32"}
     for memory, route in ((None, "dense"), (20_000_000, "blocks")):
-        single = measure(network, FIM(), width=40, samples=200, backend=backend, dtype="float32", memory=memory)
+        single = measure(network, FIM(), memory=memory, **asked)
         assert single.provenance["plan"]["route"] == route
         np.testing.assert_allclose([single.mean, single.second_moment], [double.mean, double.second_moment], rtol=2e-5)
     ones = make_backend(backend, "float32")
@@ -117,9 +118,9 @@ def test_out_of_memory_is_tried_with_half_until_it_fits(monkeypatch):
     take = measurement.take
     monkeypatch.setattr(measurement, "choose", spy)
     monkeypatch.setattr(measurement, "take", greedy)
-    found = measure(network, FIM(), width=10, samples=60, memory=1_000_000)
+    found = measure(network, FIM(), width=10, samples=60, spectrum="moments", memory=1_000_000)
     assert budgets[0] == 1_000_000
     assert budgets[1:] == [plan.bytes // 2 for plan in plans[:-1]]  # no plan is made twice
     monkeypatch.undo()
-    expected = measure(network, FIM(), width=10, samples=60)
+    expected = measure(network, FIM(), width=10, samples=60, spectrum="moments")
     np.testing.assert_allclose([found.mean, found.second_moment], [expected.mean, expected.second_moment], rtol=1e-11)

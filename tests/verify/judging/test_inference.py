@@ -51,14 +51,6 @@ def test_a_bent_estimate_is_tested_as_its_interval_says() -> None:
     assert a.log().bend == pytest.approx(0.0)
 
 
-def test_a_limit_to_the_degrees_of_a_sum_is_that_of_the_declared_variances() -> None:
-    """Three networks each; the first term's variance came out ten thousand times too small."""
-    terms = [Estimate(1.0, 0.001, 2), Estimate(1.0, 0.1, 2), Estimate(1.0, 0.1, 2)]
-    assert combination([2, 1, 1], terms).degrees == pytest.approx(4, rel=1e-3)
-    assert combination([2, 1, 1], terms, [1, 1, 1]).degrees == pytest.approx(2 * 6**2 / (4**2 + 1 + 1))
-    assert combination([2, 1, 1], terms, [1e-9, 1, 1]).degrees == pytest.approx(4, rel=1e-3)
-
-
 def test_one_network_has_no_standard_error_and_decides_nothing() -> None:
     alone = mean_of([1.0])
     assert alone.value == 1.0
