@@ -16,6 +16,7 @@ from meanfield.commands.shared import (
     BiasVariances,
     WeightVariances,
     WidthRatios,
+    application,
     network_of,
     run_app,
     spelled,
@@ -30,7 +31,7 @@ __all__ = ["app", "main"]
 
 MOST_NETWORKS = 10**5  # all are shown at the end; a sweep of `verify` stores them
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Measurement of real random networks.")
+app = application("Measurement of real random networks.")
 
 
 @app.command()
@@ -40,7 +41,7 @@ def measure(
     depth: Annotated[int, typer.Option(help="L, the number of weight layers.")],
     width: Annotated[int, typer.Option(help="M.")],
     samples: Annotated[int | None, typer.Option(help="N; may be left out with --inputs.")] = None,
-    bias_variance: BiasVariances = [0.0],  # noqa: B006 - typer reads it, nobody changes it
+    bias_variance: BiasVariances = ["0"],  # noqa: B006 - typer reads it, nobody changes it
     outputs: Annotated[int, typer.Option(help="C.")] = 1,
     width_ratio: WidthRatios = [],  # noqa: B006
     metric: Annotated[list[str], typer.Option(help="fim, ntk or input_metric; several share one pass.")] = ["fim"],  # noqa: B006

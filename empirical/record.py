@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
@@ -10,8 +11,8 @@ import numpy as np
 from numpy.random import SeedSequence
 from numpy.typing import NDArray
 
-from meanfield.spec import CriticalRate, Metric, OrderParameters, critical_learning_rates, own_rate, rate_table
-from meanfield.text import applying, format_table, html_table, plain_record, spelled_rows
+from meanfield.spec import CriticalRate, Metric, OrderParameters, critical_learning_rates, own_rate, rate_tables
+from meanfield.text import Table, Tabled, applying, column_table, plain_record
 
 __all__ = ["Extent", "Measurement", "Statistics"]
 
@@ -66,7 +67,7 @@ class Statistics:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Measurement(Statistics):
+class Measurement(Tabled, Statistics):
     """One metric of one network: its :class:`Statistics`, and where they come from.
 
     Attributes
@@ -138,23 +139,12 @@ class Measurement(Statistics):
         more = {"critical_learning_rates": rates, "warnings": self.warnings}
         return {**plain_record({**values, **records, **more}), "provenance": self.provenance}
 
-    def __str__(self) -> str:
-        rates = rate_table(self.critical_learning_rates)
-        tables = [format_table(*self._rows()), *([format_table(*rates)] if rates[1] else [])]
-        return "\n".join([self._title, *tables, *(f"warning: {w}" for w in self.warnings)])
+    __repr__ = Tabled.__str__
 
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        rates = rate_table(self.critical_learning_rates)
-        table = html_table(self._title, *self._rows(), [f"warning: {w}" for w in self.warnings])
-        return table + (html_table("", *rates, []) if rates[1] else "")
-
-    @property
-    def _title(self) -> str:
-        return f"{self.metric.label}, measured"
-
-    def _rows(self) -> tuple[list[str], list[list[str]]]:
+    def _tables(self) -> Iterable[Table]:
         names = ("samples", "outputs", "mean", "second_moment", "largest", "bulk_largest", "dimension")
-        columns = {name: np.asarray(getattr(self, name)) for name in names}
-        return list(columns), spelled_rows(columns.values())
+        yield column_table(f"{self.metric.label}, measured", {name: getattr(self, name) for name in names})
+        yield from rate_tables(self.critical_learning_rates)
+
+    def _notes(self) -> Iterable[str]:
+        return [f"warning: {w}" for w in self.warnings]

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from meanfield.bulk.law import Edge, SpectralDensity
     from meanfield.bulk.whole import spectrum
+    from meanfield.figures.density import plot_density
+    from meanfield.figures.phase import plot_phase
     from meanfield.figures.scaling import plot_predictions
     from meanfield.prediction.answer import Prediction
     from meanfield.prediction.asking import predict
@@ -31,7 +33,8 @@ __all__ = [
     "FIM", "NTK", "Activation", "CriticalLine", "Derivation", "Edge", "InputMetric", "Metric", "Network",
     "OrderParameters", "PhaseDiagram", "Prediction", "PredictionGrid", "SpectralDensity", "activation_names",
     "critical_line", "derive", "edge_of_chaos", "initialisation", "order_parameters", "order_parameters_grid",
-    "outlier_eigenvectors", "phase_diagram", "plot_predictions", "predict", "predict_grid", "spectrum",
+    "outlier_eigenvectors", "phase_diagram", "plot_density", "plot_phase", "plot_predictions", "predict",
+    "predict_grid", "spectrum",
 ]  # fmt: skip
 
 # Module → public names: imported on first use, so that `import meanfield` pulls in neither SymPy nor numba.
@@ -49,16 +52,20 @@ _NAMES = {
     "prediction.asking": ("predict",),
     "prediction.grids": ("PredictionGrid", "predict_grid"),
     "prediction.eigenvectors": ("outlier_eigenvectors",),
+    "figures.density": ("plot_density",),
+    "figures.phase": ("plot_phase",),
     "figures.scaling": ("plot_predictions",),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.import_module("meanfield.version").version()
     if name not in _HOME:
         raise AttributeError(f"module 'meanfield' has no attribute {name!r}")
     return getattr(importlib.import_module(f"meanfield.{_HOME[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, "__version__"])

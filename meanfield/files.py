@@ -78,9 +78,9 @@ def whole_file(field: str, path: Path, *, force: bool = False, ours: Ours = nobo
 
 
 def whole_files(
-    field: str, folder: Path, texts: Mapping[str, str], *, force: bool = False, ours: Ours = nobody
+    field: str, folder: Path, texts: Mapping[str, str | bytes], *, force: bool = False, ours: Ours = nobody
 ) -> None:
-    """Write texts by their names in ``folder`` (``figures/a.svg`` in a folder of it): all of them, or none.
+    """Write texts (UTF-8) and bytes by their names in ``folder`` (``figures/a.svg`` in a folder of it): all, or none.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def whole_files(
         paths = [free(field, folder / name, force=force, ours=ours) for name in texts]
         partials = [stack.enter_context(_beside(path)) for path in paths]
         for partial, text in zip(partials, texts.values(), strict=True):
-            partial.write_text(text, encoding="utf-8", newline="\n")
+            partial.write_bytes(text.encode("utf-8") if isinstance(text, str) else text)
         for partial, path in zip(partials, paths, strict=True):
             os.replace(partial, path)
 

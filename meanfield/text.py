@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
-from typing import TypeAlias, TypeVar, cast
+from typing import NamedTuple, TypeAlias, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 __all__ = [
-    "Json", "alike", "applying", "format_table", "html_table", "plain", "plain_record", "power", "spelled_rows",
+    "MOST_ROWS", "Json", "Table", "Tabled", "alike", "applying", "column_table", "format_table", "plain",
+    "plain_record", "power",
 ]  # fmt: skip
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -43,22 +44,53 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(header), "  ".join("-" * w for w in widths), *map(line, rows)])
 
 
-def spelled_rows(columns: Iterable[ArrayLike]) -> list[list[str]]:
-    """One row of words for each place of the columns' arrays."""
-    rows = zip(*map(np.ravel, columns), strict=True)
-    return [[f"{x:.5g}" if isinstance(x, np.floating) else str(x) for x in row] for row in rows]
+class Table(NamedTuple):
+    """A table of words under a caption, which may be empty."""
+
+    caption: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def __str__(self) -> str:
+        return "\n".join(([self.caption] if self.caption else []) + [format_table(self.header, self.rows)])
+
+    def to_html(self) -> str:
+        """The same as an HTML fragment."""
+
+        def line(cells: Sequence[str], tag: str) -> str:
+            return "<tr>" + "".join(f"<{tag}>{escape(c)}</{tag}>" for c in cells) + "</tr>"
+
+        title = f"<caption>{escape(self.caption)}</caption>" if self.caption else ""
+        return f"<table>{title}{line(self.header, 'th')}{''.join(line(row, 'td') for row in self.rows)}</table>"
 
 
-def html_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str]) -> str:
-    """The same as an HTML fragment, with the notes below."""
+class Tabled:
+    """What shows itself as tables with notes below: as text on a terminal, as HTML in a notebook."""
 
-    def line(cells: Sequence[str], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{escape(c)}</{tag}>" for c in cells) + "</tr>"
+    def _tables(self) -> Iterable[Table]:
+        raise NotImplementedError
 
-    body = "".join(line(row, "td") for row in rows)
-    below = "".join(f"<p>{escape(note)}</p>" for note in notes)
-    title = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return f"<table>{title}{line(header, 'th')}{body}</table>{below}"
+    def _notes(self) -> Iterable[str]:
+        return ()
+
+    def __str__(self) -> str:
+        return "\n".join([*map(str, self._tables()), *self._notes()])
+
+    def _repr_html_(self) -> str:
+        notes = (f"<p>{escape(note)}</p>" for note in self._notes())
+        return "".join([*(table.to_html() for table in self._tables()), *notes])
+
+
+MOST_ROWS = 60
+
+
+def column_table(caption: str, columns: Mapping[str, ArrayLike], most: int = MOST_ROWS, digits: int = 5) -> Table:
+    """A row of words for each place of the arrays, which broadcast; of more than ``most`` the first ones."""
+    header, arrays = list(columns), np.broadcast_arrays(*columns.values())
+    places = list(zip(*(np.ravel(x)[:most] for x in arrays), strict=True))
+    rows = [[f"{x:.{digits}g}" if isinstance(x, np.floating) else str(x) for x in place] for place in places]
+    left = arrays[0].size - len(rows)
+    return Table(caption, header, rows + [[f"… {left} more", *[""] * (len(header) - 1)]] * (left > 0))
 
 
 def plain_record(record: Mapping[str, object]) -> dict[str, Json]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from meanfield.commands.shared import Force, run_app, spelled
+from meanfield.commands.shared import Force, application, run_app, spelled
 from meanfield.files import whole_file
 from verify.asking.presets import NAME, preset_names
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Theory held against real random networks.")
+app = application("Theory held against real random networks.")
 
 EXIT = {"pass": 0, "fail": 1, "unclear": 3}
 

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import sys
 
-import matplotlib
 from matplotlib.figure import Figure
 
 from empirical import measure
 from meanfield import FIM, NTK, Network, spectrum
 from meanfield.figures.density import draw_density
-from meanfield.figures.scaling import STYLE
+from meanfield.figures.saving import STYLE, own_style
 
 PANELS = [
     ("tanh, L = 3, FIM, N = M/2", Network(3, "tanh", 3.0, 0.64), FIM(), 1000, 500),
@@ -24,7 +23,7 @@ PANELS = [
 
 
 def main(path: str) -> None:
-    with matplotlib.rc_context(STYLE):
+    with own_style(STYLE):
         figure = Figure(figsize=(9, 5.2), layout="constrained")
         for axes, (title, network, metric, width, samples) in zip(figure.subplots(2, 2).flat, PANELS, strict=True):
             trial = measure(network, metric, width=width, samples=samples, seed=1, spectrum="full")

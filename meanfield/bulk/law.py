@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cmath
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +17,7 @@ from meanfield.bulk.paths import descend, start
 from meanfield.bulk.solution import Solution
 from meanfield.bulk.tables import density_table
 from meanfield.spec import Metric, Network, OrderParameters, positive_integer
-from meanfield.text import plain
+from meanfield.text import Table, Tabled, plain
 
 __all__ = ["QUANTILES", "Edge", "SpectralDensity"]
 
@@ -44,7 +45,7 @@ class Edge:
 
 
 @dataclass(frozen=True, eq=False)
-class SpectralDensity:
+class SpectralDensity(Tabled):
     """The law of the eigenvalues of one metric, in the metric's own normalisation: bulk, edges, atom and outliers.
 
     The CN eigenvalues of the metric's dual matrix are ``multiplicity`` values of the bulk, whose law of mass 1 the
@@ -203,18 +204,20 @@ class SpectralDensity:
         """What the intervals' masses are multiplied by to make the whole 1; NaN where there are none."""
         return (1 - self.atom) / sum(part.mass for part in self._solution.parts) if self._solution.parts else math.nan
 
-    def __str__(self) -> str:
+    def _notes(self) -> Iterable[str]:
         notes = [f"atom at zero: {self.atom:.5g} of the bulk"] if self.atom else []
         notes += [f"and {self.zeros} zeros of the metric, exactly"] if self.zeros else []
         notes += [] if self.status == "ok" else [f"status: {self.status}"]
-        return density_table(
+        return [*notes, *(f"warning: {w}" for w in self.warnings)]
+
+    def _tables(self) -> Iterable[Table]:
+        yield density_table(
             f"{self.metric.label}, width {self.width}, samples {self.samples}: {self.multiplicity} eigenvalues in the "
             "bulk",
             edges=[(e.kind, e.position) for e in self.edges],
             quantiles=list(zip(QUANTILES, self.quantile(QUANTILES), strict=True)),
             mean=self.mean,
             outliers=list(zip(self.outliers.values, self.outliers.std, strict=True)),
-            notes=[*notes, *(f"warning: {w}" for w in self.warnings)],
         )
 
     def to_dict(self) -> dict[str, object]:

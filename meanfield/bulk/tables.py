@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meanfield.text import format_table
+from meanfield.text import Table
 
 __all__ = ["density_table"]
 
@@ -16,11 +16,10 @@ def density_table(
     quantiles: Sequence[tuple[float, float]],
     mean: float,
     outliers: Sequence[tuple[float, float]],
-    notes: Sequence[str] = (),
-) -> str:
-    """Title, then edges with their kinds, quantiles with their shares, mean and outliers with their spreads; notes."""
+) -> Table:
+    """Edges with their kinds, quantiles with their shares, mean and outliers with their spreads."""
     rows = [[f"edge ({kind})", f"{x:.5g}", ""] for kind, x in edges]
     rows += [[f"quantile {share:g}", f"{x:.5g}", ""] for share, x in quantiles]
     rows += [["mean of the bulk", f"{mean:.5g}", ""]]
     rows += [[f"outlier {k}", f"{x:.5g}", f"{spread:.2g}"] for k, (x, spread) in enumerate(outliers, 1)]
-    return "\n".join([title, format_table(["", "eigenvalue", "std"], rows), *notes])
+    return Table(title, ["", "eigenvalue", "std"], rows)

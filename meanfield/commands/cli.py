@@ -17,6 +17,8 @@ from meanfield.commands.shared import (
     Force,
     WeightVariances,
     WidthRatios,
+    application,
+    listed,
     network_of,
     one_or_all,
     pictures,
@@ -29,17 +31,17 @@ from meanfield.spec import OrderParameters, as_metric
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Mean-field theory of wide random networks.")
+app = application("Mean-field theory of wide random networks.")
 
 
 @app.command()
 def predict(
     activation: Activations,
     weight_variance: WeightVariances,
-    depth: Annotated[list[int], typer.Option(help="L, the number of weight layers; may be given several times.")],
-    width: Annotated[list[int], typer.Option(help="M; may be given several times.")],
-    samples: Annotated[list[int], typer.Option(help="N; may be given several times.")],
-    bias_variance: BiasVariances = [0.0],  # noqa: B006 - typer reads it, nobody changes it
+    depth: Annotated[list[str], typer.Option(help="L, the number of weight layers; or several.", metavar="<ints>")],
+    width: Annotated[list[str], typer.Option(help="M; or several: 128,256.", metavar="<ints>")],
+    samples: Annotated[list[str], typer.Option(help="N; or several.", metavar="<ints>")],
+    bias_variance: BiasVariances = ["0"],  # noqa: B006 - typer reads it, nobody changes it
     outputs: Annotated[int, typer.Option(help="C.")] = 1,
     width_ratio: WidthRatios = [],  # noqa: B006
     metric: Annotated[str, typer.Option(help="fim, ntk or input_metric.")] = "fim",
@@ -61,22 +63,24 @@ def predict(
     from meanfield.prediction.asking import predict as compute
 
     question = as_metric({"family": metric, "layer": layer, "loss": loss, "centered": centered})
-    networks = [network_of(each, activation, weight_variance, bias_variance, outputs, width_ratio) for each in depth]
+    asked = {"depth": depth, "width": width, "samples": samples}
+    depths, widths, counts = (listed(name, texts, int) for name, texts in asked.items())
+    networks = [network_of(each, activation, weight_variance, bias_variance, outputs, width_ratio) for each in depths]
     if plot is not None:
         free("plot", plot, force=force, ours=pictures())
-        if len(samples) > 1:
-            raise ValueError(f"plot: expected one number of samples, got {len(samples)}")
-    sizes = one_or_all(width), one_or_all(samples)
-    if len(width) > 1 and len(samples) > 1:  # every width with every number of samples
-        sizes = np.array(width)[:, None], np.array(samples)
+        if len(counts) > 1:
+            raise ValueError(f"plot: expected one number of samples, got {len(counts)}")
+    sizes = one_or_all(widths), one_or_all(counts)
+    if len(widths) > 1 and len(counts) > 1:  # every width with every number of samples
+        sizes = np.array(widths)[:, None], np.array(counts)
     answers = [compute(network, question, width=sizes[0], samples=sizes[1], order=order) for network in networks]
     if plot is not None:
         from meanfield.figures.scaling import plot_predictions
 
         plot_predictions(answers, plot)
     records = [answer.to_dict() for answer in answers]
-    titled = zip(depth, answers, strict=True)
-    texts = [str(a) if len(depth) == 1 else f"depth {d}\n{a}" for d, a in titled]
+    titled = zip(depths, answers, strict=True)
+    texts = [str(a) if len(depths) == 1 else f"depth {d}\n{a}" for d, a in titled]
     typer.echo(spelled(one_or_all(records)) if as_json else "\n\n".join(texts))
 
 
@@ -87,7 +91,7 @@ def spectrum(
     depth: Annotated[int, typer.Option(help="L, the number of weight layers.")],
     width: Annotated[int, typer.Option(help="M.")],
     samples: Annotated[int, typer.Option(help="N.")],
-    bias_variance: BiasVariances = [0.0],  # noqa: B006
+    bias_variance: BiasVariances = ["0"],  # noqa: B006
     outputs: Annotated[int, typer.Option(help="C.")] = 1,
     width_ratio: WidthRatios = [],  # noqa: B006
     metric: Annotated[str, typer.Option(help="fim or ntk.")] = "fim",

@@ -20,8 +20,11 @@ __all__ = ["interruptible", "prepare"]
 
 
 def prepare() -> None:
-    """Streams that take all that is written, Agg for figures, and folders for caches that can be written."""
+    """Streams that take all that is written, Agg for figures, folders for caches that can be written, and nothing said
+    by the process that clears up behind workers: after an interrupt it finds that somebody else has."""
     _open_streams()
+    given = os.environ.get("PYTHONWARNINGS", "")
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [given, "ignore:resource_tracker"]))
     os.environ["MPLBACKEND"] = "Agg"
     if not _can_write(_matplotlib_folder()):
         os.environ["MPLCONFIGDIR"] = _temporary()

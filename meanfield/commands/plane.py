@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from meanfield.commands.shared import Force, pictures, spelled
 from meanfield.files import free
 from meanfield.spec.checks import number
-from meanfield.text import format_table
+from meanfield.text import MOST_ROWS, column_table
 
 if TYPE_CHECKING:
     from meanfield.prediction.grids import PredictionGrid
@@ -23,14 +23,9 @@ __all__ = ["phase"]
 
 Floats = NDArray[np.float64]
 
-_COLUMNS = {
-    "weight_variance": "σ_w²", "bias_variance": "σ_b²", "phase": "phase", "variance": "q*", "correlation": "c*",
-    "chi": "χ_1", "variance_depth": "ξ_q", "correlation_depth": "ξ_c",
-}  # fmt: skip
 _OF_METRICS = {"learning_rate": "critical_learning_rate", "largest": "largest", "overlap": "overlap"}
 _OF_PHASES = {"depth": "correlation_depth", "chi": "chi"}
 _SHOWN = (*_OF_PHASES, *_OF_METRICS)
-_MOST_ROWS = 60
 _MOST_POINTS = 10**6
 
 
@@ -78,16 +73,14 @@ def phase(
     grid = _grid(activation, diagram, metric, outputs, sizes) if asked else None
     values = getattr(grid, _OF_METRICS[show]) if grid else getattr(diagram, _OF_PHASES[show])
     if plot is not None:
-        from meanfield.figures.phase import draw_plane
+        from meanfield.figures.phase import plot_phase
 
-        draw_plane(diagram, values, show, activation, plot, _setting(grid))
+        plot_phase(grid or diagram, show, plot)
     if as_json:
         typer.echo(spelled(_plain(diagram, line, show, values, grid)))
         return
     typer.echo(_table(diagram, show, values if grid else None))
     typer.echo(_edges(line))
-    if diagram.status != "ok":
-        typer.echo(f"the table is {diagram.status}: relative error {diagram.error:.1g}")
     if grid is not None:
         typer.echo(_summary(grid, show, values))
     if plot is not None:
@@ -112,28 +105,20 @@ def _grid(activation: str, diagram: PhaseDiagram, metric: str, outputs: int, siz
     return predict_grid(activation, diagram.weight_variance, diagram.bias_variance, metric, outputs=outputs, **sizes)
 
 
-def _setting(grid: PredictionGrid | None) -> str:
-    if grid is None:
-        return ""
-    return f"{grid.metric.label}, L = {grid.depth}, M = {grid.width}, N = {grid.samples}, C = {grid.outputs}"
-
-
 def _table(diagram: PhaseDiagram, show: str, values: Floats | None) -> str:
     """A row for each point; the phases counted where they are many."""
-    if diagram.phase.size > _MOST_ROWS:
-        names, counts = np.unique(diagram.phase, return_counts=True)
-        found = ", ".join(f"{c} {n}" for n, c in zip(names, counts, strict=True))
-        return f"{diagram.phase.size} points: {found} (--json prints them all)"
-    columns = {title: getattr(diagram, name) for name, title in _COLUMNS.items()}
-    if values is not None:
-        columns[show] = values
-    rows = zip(*(np.ravel(x) for x in columns.values()), strict=True)
-    return format_table(list(columns), [[x if isinstance(x, str) else f"{x:.6g}" for x in row] for row in rows])
+    from meanfield.propagation.phase import COLUMNS
+
+    if values is None or diagram.phase.size > MOST_ROWS:
+        words = "\n(--json prints all points)" if diagram.phase.size > MOST_ROWS else ""
+        return f"{diagram}{words}"
+    columns = {title: getattr(diagram, name) for name, title in COLUMNS.items()}
+    return "\n".join([str(column_table("", {**columns, show: values}, digits=6)), *diagram._notes()])
 
 
 def _summary(grid: PredictionGrid, show: str, values: Floats) -> str:
     """From where to where the statistic goes, how many points are void, and why."""
-    words = f"{show} ({_setting(grid)}): "
+    words = f"{show} ({grid.setting}): "
     known = np.isfinite(values)
     if np.any(known):
         ends = (np.argmin(np.where(known, values, np.inf)), np.argmax(np.where(known, values, -np.inf)))
@@ -151,7 +136,9 @@ def _summary(grid: PredictionGrid, show: str, values: Floats) -> str:
 def _plain(
     diagram: PhaseDiagram, line: CriticalLine, show: str, values: Floats, grid: PredictionGrid | None
 ) -> dict[str, Any]:
-    columns = {name: np.broadcast_to(getattr(diagram, name), diagram.phase.shape) for name in _COLUMNS}
+    from meanfield.propagation.phase import COLUMNS
+
+    columns = {name: np.broadcast_to(getattr(diagram, name), diagram.phase.shape) for name in COLUMNS}
     record = {k: _without_nan(v.tolist()) for k, v in columns.items()}
     record["edge_of_chaos"] = _without_nan(np.ravel(line.weight_variance).tolist())
     record["largest_bounded"] = _without_nan(np.ravel(line.largest_bounded).tolist())

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -16,33 +16,83 @@ from meanfield.files import Ours
 from meanfield.spec import Network
 
 __all__ = [
-    "Activations", "BiasVariances", "Force", "WeightVariances", "WidthRatios", "network_of", "one_or_all", "pictures",
-    "run_app", "spelled",
+    "Activations", "BiasVariances", "Force", "WeightVariances", "WidthRatios", "application", "listed", "network_of",
+    "one_or_all", "pictures", "run_app", "spelled",
 ]  # fmt: skip
+
+T = TypeVar("T")
+
+_LIST = "<numbers>"
 
 # A network's options, as every command spells them.
 Activations = Annotated[
-    list[str], typer.Option("--activation", help="A registered name; once, or once per hidden layer.")
+    list[str], typer.Option("--activation", help="A name or an expression in u; once, or once per hidden layer.")
 ]
-WeightVariances = Annotated[list[float], typer.Option("--weight-variance", help="σ_w²; once, or once per layer.")]
-BiasVariances = Annotated[list[float], typer.Option("--bias-variance", help="σ_b²; once, or once per layer.")]
-WidthRatios = Annotated[list[float], typer.Option("--width-ratio", help="α_0..α_{L-1}; all 1 if not given.")]
+WeightVariances = Annotated[
+    list[str], typer.Option("--weight-variance", help="σ_w²: a number, or one per layer: 3,2,1.", metavar=_LIST)
+]
+BiasVariances = Annotated[
+    list[str], typer.Option("--bias-variance", help="σ_b²: a number, or one per layer.", metavar=_LIST)
+]
+WidthRatios = Annotated[
+    list[str], typer.Option("--width-ratio", help="α_0..α_{L-1}; all 1 if not given.", metavar=_LIST)
+]
 Force = Annotated[bool, typer.Option("--force", help="Write over files that are there.")]
+
+
+def _tell(context: typer.Context, asked: bool) -> None:
+    from meanfield.version import version
+
+    if asked:
+        typer.echo(f"{context.find_root().info_name} {version()}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_tell)]
+
+
+def application(purpose: str) -> typer.Typer:
+    """A command of ours: without arguments it prints its help, with ``--version`` the version."""
+    app = typer.Typer(add_completion=False, no_args_is_help=True, help=purpose)
+
+    @app.callback()
+    def begin(version: Version = False) -> None: ...
+
+    return app
 
 
 def network_of(
     depth: int,
     activation: Sequence[str],
-    weight_variance: Sequence[float],
-    bias_variance: Sequence[float],
+    weight_variance: Sequence[str],
+    bias_variance: Sequence[str],
     outputs: int,
-    width_ratio: Sequence[float],
+    width_ratio: Sequence[str],
 ) -> Network:
     """The network of these options: an option given once holds for all layers."""
-    ratios = width_ratio or None
-    return Network(
-        depth, one_or_all(activation), one_or_all(weight_variance), one_or_all(bias_variance), outputs, ratios
-    )
+    weights, biases, ratios = (
+        one_or_all(listed(name, values, float))
+        for name, values in (
+            ("weight_variance", weight_variance), ("bias_variance", bias_variance), ("width_ratio", width_ratio or "1")
+        )
+    )  # fmt: skip
+    return Network(depth, one_or_all(activation), weights, biases, outputs, ratios)
+
+
+def listed(field: str, texts: Iterable[str], kind: Callable[[str], T]) -> list[T]:
+    """What an option that may be given several times has in all, each time one value or several with commas between.
+
+    Raises
+    ------
+    ValueError
+        For a text that isn't one.
+    """
+    parts = [part.strip() for text in texts for part in str(text).split(",")]
+    try:
+        return [kind(part) for part in parts]
+    except ValueError:
+        expected = "integers" if kind is int else "numbers"
+        raise ValueError(f"{field}: expected {expected} with commas between, got {','.join(parts)!r:.80}") from None
 
 
 def one_or_all(values: Sequence[Any]) -> Any:

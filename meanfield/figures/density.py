@@ -8,18 +8,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from meanfield.figures.saving import saved_figure
+from meanfield.figures.saving import canvas
+from meanfield.figures.titles import network_title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from meanfield.bulk.law import SpectralDensity
 
 __all__ = ["draw_density", "plot_density"]
 
+_95 = 1.96  # standard deviations to each side
 
-def plot_density(density: SpectralDensity, path: str | Path, eigenvalues: ArrayLike | None = None) -> None:
-    """Write :func:`draw_density` as a figure; the file's suffix says the format.
+
+def plot_density(
+    density: SpectralDensity,
+    path: str | Path | None = None,
+    eigenvalues: ArrayLike | None = None,
+    *,
+    ax: Axes | None = None,
+) -> Figure:
+    """:func:`draw_density` on a figure of its own or on ``ax``, written where ``path`` is given; its suffix says the
+    format.
 
     Raises
     ------
@@ -28,15 +39,16 @@ def plot_density(density: SpectralDensity, path: str | Path, eigenvalues: ArrayL
     """
     if np.isnan(density.quantile(1.0)):
         raise ValueError(f"plot: expected a law whose density was found, got {density.status}")
-    with saved_figure(path, (5.6, 3.2)) as figure:
-        axes = figure.subplots()
+    with canvas((6.4, 3.4), path, ax) as (figure, (axes,)):
         draw_density(axes, density, eigenvalues)
-        axes.set_title(density.metric.label)
+        sizes = f"$M$ = {density.width}, $N$ = {density.samples}"
+        axes.set_title(f"{density.metric.label}: {network_title(density.network)}, {sizes}", fontsize="medium")
+    return figure
 
 
 def draw_density(axes: Axes, density: SpectralDensity, eigenvalues: ArrayLike | None = None) -> None:
-    """Draw the bulk's density per unit of log λ with its edges (dotted) and outliers (with their spread), over the
-    histogram of one network's non-zero ``eigenvalues`` where they are given."""
+    """Draw the bulk's density per unit of log λ with its edges (dotted) and outliers (with the interval of 95 % of
+    networks), over the histogram of one network's non-zero ``eigenvalues`` where they are given."""
     d = density
     low = max(d.lower, 1e-4 * d.upper)
     x = np.geomspace(low, d.upper, 402)[1:-1]
@@ -45,13 +57,15 @@ def draw_density(axes: Axes, density: SpectralDensity, eigenvalues: ArrayLike | 
         bins = np.geomspace(low / 1.1, top * 1.01, 90)
         counts, _ = np.histogram(eigenvalues, bins)
         axes.stairs(counts / d.multiplicity / np.diff(np.log(bins)), bins, fill=True, alpha=0.35, label="one network")
-    axes.plot(x, x * d.density(x), label="theory")
-    for edge in d.edges:
-        if edge.position > 0:
-            axes.axvline(edge.position, linewidth=0.8, linestyle=":", color="black")
-    for value, spread in zip(d.outliers.values, d.outliers.std, strict=True):
-        axes.axvline(value, linewidth=0.8, color="C3")
-        axes.axvspan(value - spread, value + spread, alpha=0.15, color="C3", linewidth=0)
+    axes.plot(x, x * d.density(x), label="bulk, theory")
+    edges = [e.position for e in d.edges if e.position > 0]
+    for position, label in zip(edges, ["edges of the bulk", *["_"] * len(edges)], strict=False):
+        axes.axvline(position, linewidth=0.8, linestyle=":", color="black", label=label)
+    names = ["outliers, 95 % of networks" if len(d.outliers.values) > 1 else "outlier, 95 % of networks"]
+    outliers = zip(d.outliers.values, d.outliers.std, [*names, *["_"] * len(d.outliers.values)], strict=False)
+    for value, spread, label in outliers:
+        axes.axvline(value, linewidth=0.8, color="C3", label=label)
+        axes.axvspan(max(value - _95 * spread, low), value + _95 * spread, alpha=0.15, color="C3", linewidth=0)
     axes.set(xscale="log", xlabel=r"eigenvalue $\lambda$", ylabel=r"$\lambda$ × density")
     axes.set_ylim(bottom=0)
     axes.legend(fontsize="small")

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from meanfield.files import whole_file
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["is_picture", "own_style", "saved_figure"]
+__all__ = ["STYLE", "canvas", "is_picture", "own_style"]
 
 # No date in the file, and its ids from a fixed salt.
-_STYLE: dict[Any, Any] = {"svg.hashsalt": "meanfield", "svg.fonttype": "none", "font.size": 9}
+STYLE: dict[Any, Any] = {"svg.hashsalt": "meanfield", "svg.fonttype": "none", "font.size": 9}
 
 
 def is_picture(path: Path) -> bool:
@@ -38,22 +41,30 @@ def own_style(settings: dict[Any, Any]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def saved_figure(path: str | Path, size: tuple[float, float]) -> Iterator[Figure]:
-    """An empty figure (inches), to be drawn inside the ``with`` and written at its end, in place of what is there; the
-    suffix says the format.
+def canvas(
+    size: tuple[float, float], path: str | Path | None = None, ax: Axes | Sequence[Axes] | None = None, panels: int = 1
+) -> Iterator[tuple[Figure, list[Axes]]]:
+    """A figure and its axes, to be drawn inside the ``with``: a new one (inches) in our style, or that of ``ax`` in its
+    own. At the end it is written to ``path``, if there is one, in place of what is there; the suffix says the format.
 
     Raises
     ------
     ValueError
-        For a format that matplotlib does not know, before anything is drawn; if the file can't be written.
+        For a format that matplotlib does not know or another number of axes than ``panels``, before anything is drawn;
+        if the file can't be written.
     """
     from matplotlib.backend_bases import FigureCanvasBase
     from matplotlib.figure import Figure
 
-    suffix, known = Path(path).suffix[1:].lower(), FigureCanvasBase.get_supported_filetypes()
-    if suffix not in known:
+    suffix, known = "" if path is None else Path(path).suffix[1:].lower(), FigureCanvasBase.get_supported_filetypes()
+    if path is not None and suffix not in known:
         raise ValueError(f"plot: expected a file name ending in .{', .'.join(sorted(known))}, got {str(path)!r}")
-    with own_style(_STYLE), whole_file("plot", Path(path), force=True) as partial:
-        figure = Figure(figsize=size, layout="constrained")
-        yield figure
-        figure.savefig(partial, format=suffix, dpi=150, metadata={"Date": None} if suffix == "svg" else None)
+    given = [] if ax is None else list(np.atleast_1d(np.asarray(ax, dtype=object)).ravel())
+    if ax is not None and len(given) != panels:
+        raise ValueError(f"ax: expected {panels} axes, got {len(given)}")
+    with own_style(STYLE) if ax is None else contextlib.nullcontext():
+        figure = given[0].figure if given else Figure(figsize=size, layout="constrained")
+        yield figure, given or list(np.ravel(figure.subplots(1, panels)))
+        if path is not None:
+            with whole_file("plot", Path(path), force=True) as partial:
+                figure.savefig(partial, format=suffix, dpi=150, metadata={"Date": None} if suffix == "svg" else None)

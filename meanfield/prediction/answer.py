@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from meanfield.prediction.intervals import interval
-from meanfield.spec import CriticalRate, Metric, Network, OrderParameters, own_rate, rate_table
-from meanfield.text import Json, format_table, html_table, plain_record, power, spelled_rows
+from meanfield.spec import CriticalRate, Metric, Network, OrderParameters, own_rate, rate_tables
+from meanfield.text import Json, Table, Tabled, column_table, plain_record, power
 
 if TYPE_CHECKING:
     import pandas
@@ -25,7 +25,7 @@ Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Prediction:
+class Prediction(Tabled):
     """What theory says of one metric of one network, to leading order in the width or refined by 1/M.
 
     Arrays have the broadcast shape of ``width`` and ``samples`` (numbers are 0-dimensional); ``outliers`` has one more
@@ -85,16 +85,20 @@ class Prediction:
             return None
         return {name: values.std(axis=0, ddof=1)[()] for name, values in self.networks.items()}
 
-    def interval(self, level: float = 0.95, networks: int = 1) -> dict[str, Floats] | None:
-        """Where the mean of so many networks lies with probability ``level``: arrays (..., 2); ``None`` if unknown.
+    def interval(self, level: float = 0.95, networks: int = 1) -> dict[str, Floats]:
+        """Where the mean of so many networks lies with probability ``level``: arrays (..., 2).
 
         Quantiles of the law for one network, the normal approximation for more.
 
         Raises
         ------
         ValueError, TypeError
-            If ``level`` is not between 0 and 1 or ``networks`` no positive integer.
+            If the theory gives no spread over networks (``std`` is ``None``), ``level`` is not between 0 and 1, or
+            ``networks`` is no positive integer.
         """
+        if self.networks is None:
+            given = "one network's logits" if self.order == "leading" and self.metric.loss != "mse" else "no spread"
+            raise ValueError(f"interval: expected a prediction with a law over networks (order='refined'), got {given}")
         return interval(self.networks, level, networks)
 
     def to_dict(self) -> dict[str, Json]:
@@ -111,7 +115,7 @@ class Prediction:
             "exponents": {k: {"width": m, "samples": n} for k, (m, n) in self.exponents.items()},
             **{name: getattr(self, name) for name in optional},
             "critical_learning_rates": rates,
-            "interval": self.interval(),
+            "interval": None if self.networks is None else self.interval(),
             "validity": None if self.validity is None else vars(self.validity),
             "error": self.error,
             "assumptions": self.assumptions,
@@ -120,52 +124,51 @@ class Prediction:
         return plain_record(record)
 
     def to_frame(self) -> pandas.DataFrame:
-        """One row for each width and sample number. Needs pandas."""
+        """One row for each width and sample number, with the network, the standard deviations and 95 % intervals over
+        networks where they are known (``mean_std``, ``mean_low``, ``mean_high`` …), and the critical learning rates by
+        loss (``learning_rate_MSELoss`` …). Needs pandas."""
         import pandas
 
         names = ("width", "samples", "dimension", "mean", "second_moment", "largest")
-        columns = {name: getattr(self, name) for name in names} | {"bulk": self.bulk[0]}
+        columns: dict[str, ArrayLike] = {**self.network.fields(), "metric": self.metric.label, "order": self.order}
+        columns |= {name: getattr(self, name) for name in names} | {"bulk": self.bulk[0]}
         columns |= {f"outlier_{k + 1}": self.outliers[..., k] for k in range(self.outliers.shape[-1])}
-        return pandas.DataFrame({name: np.ravel(values) for name, values in columns.items()})
+        if self.networks is not None:
+            std, interval = self.std or {}, self.interval()
+            for name in ("mean", "second_moment", "largest"):
+                columns |= {f"{name}_std": std[name], f"{name}_low": interval[name][..., 0]}
+                columns |= {f"{name}_high": interval[name][..., 1]}
+        columns |= {f"learning_rate_{name}": rate.value for name, rate in self.critical_learning_rates.items()}
+        columns |= {"error": self.error, "warnings": "; ".join(self.warnings)}
+        arrays = np.broadcast_arrays(*columns.values())
+        return pandas.DataFrame({name: x.ravel() for name, x in zip(columns, arrays, strict=True)})
 
-    def __str__(self) -> str:
-        spreads = [] if self.networks is None else [format_table(*self._spread_rows())]
-        spreads += [format_table(*rates)] if (rates := self._rates())[1] else []
-        exponents = ", ".join(f"{k} M^{power(m)} N^{power(n)}" for k, (m, n) in self.exponents.items())
-        notes = [f"exponents: {exponents}", *(f"warning: {w}" for w in self.warnings)]
-        return "\n".join([self._title, format_table(*self._rows()), *spreads, *notes])
-
-    def _repr_html_(self) -> str:
-        tables = [html_table(self._title, *self._rows(), [f"warning: {w}" for w in self.warnings])]
-        tables += [html_table("", *self._spread_rows(), [])] if self.networks is not None else []
-        tables += [html_table("", *rates, [])] if (rates := self._rates())[1] else []
-        return "".join(tables)
-
-    def _rates(self) -> tuple[list[str], list[list[str]]]:
-        return rate_table(self.critical_learning_rates, width=self.width, samples=self.samples)
-
-    @property
-    def _title(self) -> str:
-        return f"{self.metric.label}, {self.order} order"
-
-    def _rows(self) -> tuple[list[str], list[list[str]]]:
-        """Header, and one row of numbers for each width and sample number."""
+    def _tables(self) -> Iterable[Table]:
+        names = ("width", "samples", "mean", "second_moment", "largest")
         outlying = np.sum(np.isfinite(self.outliers), axis=-1)
-        columns = {
-            **{name: getattr(self, name) for name in ("width", "samples", "mean", "second_moment", "largest")},
-            "outliers": outlying,
-            "bulk": self.bulk[0],
-            "dimension": self.dimension,
-        }
-        return list(columns), spelled_rows(columns.values())
+        columns = {name: getattr(self, name) for name in names}
+        columns |= {"outliers": outlying, "bulk": self.bulk[0], "dimension": self.dimension}
+        yield column_table(f"{self.metric.label}, {self.order} order", columns)
+        if self.networks is not None:
+            yield self._spread_table()
+        yield from rate_tables(self.critical_learning_rates, width=self.width, samples=self.samples)
 
-    def _spread_rows(self) -> tuple[list[str], list[list[str]]]:
-        """Header, and a row for each statistic, width and sample number: its mean over networks, their standard
-        deviation and the interval in which 95 % of them lie. For a prediction that knows the law over networks."""
-        std, interval = self.std or {}, self.interval() or {}
-        rows = []
-        for name in ("mean", "second_moment", "largest"):
-            ends = interval[name][..., 0], interval[name][..., 1]
-            columns = (self.width, self.samples, getattr(self, name), std[name], *ends)
-            rows += [[name, *row] for row in spelled_rows(columns)]
-        return ["over networks", "width", "samples", "mean", "std", "from", "to (95 %)"], rows
+    def _notes(self) -> Iterable[str]:
+        exponents = ", ".join(f"{k} M^{power(m)} N^{power(n)}" for k, (m, n) in self.exponents.items())
+        return [f"exponents: {exponents}", *(f"warning: {w}" for w in self.warnings)]
+
+    def _spread_table(self) -> Table:
+        """A row for each statistic, width and sample number: its mean over networks, their standard deviation and the
+        interval in which 95 % of them lie."""
+        std, interval = self.std or {}, self.interval()
+        tables = [
+            column_table(
+                "",
+                {
+                    "over networks": name, "width": self.width, "samples": self.samples, "mean": getattr(self, name),
+                    "std": std[name], "from": interval[name][..., 0], "to (95 %)": interval[name][..., 1],
+                },
+            )
+            for name in ("mean", "second_moment", "largest")
+        ]  # fmt: skip
+        return Table("", tables[0].header, [row for table in tables for row in table.rows])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -24,6 +24,8 @@ from meanfield.spec import (
     critical_learning_rates,
     own_rate,
 )
+from meanfield.spec.activations import Activation, as_activation
+from meanfield.text import Table, Tabled, column_table
 
 __all__ = ["PredictionGrid", "predict_grid"]
 
@@ -31,7 +33,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class PredictionGrid:
+class PredictionGrid(Tabled):
     """What theory says of one metric over a grid of variances, to leading order in the width.
 
     Arrays have the shape to which the variances broadcast. NaN means that the theory is void there; ``warnings`` says
@@ -39,6 +41,8 @@ class PredictionGrid:
 
     Parameters
     ----------
+    activation
+        φ.
     weight_variance, bias_variance
         σ_w² and σ_b².
     metric, depth, width, samples, outputs
@@ -54,6 +58,7 @@ class PredictionGrid:
         first status that is not ``"ok"``.
     """
 
+    activation: Activation
     weight_variance: Floats
     bias_variance: Floats
     metric: Metric
@@ -74,6 +79,22 @@ class PredictionGrid:
     def critical_learning_rate(self) -> Floats | None:
         """That of (1/2N) Σ |f - y|²: 2/λ_max of the whole FIM, 2N/λ_max of the whole NTK; ``None`` for others."""
         return own_rate(self.metric, self.critical_learning_rates)
+
+    @property
+    def setting(self) -> str:
+        """The metric and the sizes, in words."""
+        return f"{self.metric.label}, L = {self.depth}, M = {self.width}, N = {self.samples}, C = {self.outputs}"
+
+    def _tables(self) -> Iterable[Table]:
+        names = ("mean", "second_moment", "largest", "overlap")
+        columns = {"σ_w²": self.weight_variance, "σ_b²": self.bias_variance}
+        columns |= {name: getattr(self, name) for name in names}
+        columns |= {f"learning rate, {r.loss.title}": r.value for r in self.critical_learning_rates.values()}
+        yield column_table(f"{self.activation}: {self.setting}", columns)
+
+    def _notes(self) -> Iterable[str]:
+        yield f"relative error {self.error:.1g}, {self.status}"
+        yield from (f"warning: {w}" for w in self.warnings)
 
 
 def predict_grid(
@@ -119,6 +140,7 @@ def predict_grid(
         for name, value in statistics.items():
             arrays[name][index] = np.nan if value is None else value
     return PredictionGrid(
+        activation=as_activation(activation),
         weight_variance=weights,
         bias_variance=biases,
         metric=metric,

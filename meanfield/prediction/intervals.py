@@ -18,17 +18,15 @@ Floats = NDArray[np.float64]
 _MIDWAY: Literal["hazen"] = "hazen"  # the k-th of n networks stands for the share (k - 1/2)/n
 
 
-def interval(law: Mapping[str, Floats] | None, level: float, networks: int) -> dict[str, Floats] | None:
+def interval(law: Mapping[str, Floats], level: float, networks: int) -> dict[str, Floats]:
     """Lower and upper end (last axis) of the interval that holds the mean of so many networks.
 
     Quantiles of the law for one network; for more the mean's normal approximation, mean ± z std/√networks. ``law`` has
-    the networks on the first axis; without a law there is no interval.
+    the networks on the first axis.
     """
     count = positive_integer("networks", networks)
     if isinstance(level, str | bool) or not 0 < float(level) < 1:
         raise ValueError(f"level: expected a number between 0 and 1, got {level!r}")
-    if law is None:
-        return None
     tail = (1 - float(level)) / 2
     if count == 1:
         return {name: central(x, float(level)) for name, x in law.items()}

@@ -8,7 +8,7 @@ for σ_w² = 4, from where the variance runs away.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from meanfield.propagation.fixed_points import ESCAPED, variance_fixed_point
 from meanfield.propagation.recursion import variance_grid
 from meanfield.spec import ActivationLike
 from meanfield.spec.activations import as_activation
+from meanfield.text import Table, Tabled, column_table
 
 __all__ = ["CriticalLine", "critical_line", "edge_of_chaos"]
 
@@ -36,7 +37,7 @@ _SCALE_FREE = 1e-9  # |q - E[φ²]/E[φ'²]| of an activation for which it is 0,
 
 
 @dataclass(frozen=True)
-class CriticalLine:
+class CriticalLine(Tabled):
     """The edge of chaos; arrays over the σ_b² asked for.
 
     Parameters
@@ -59,6 +60,14 @@ class CriticalLine:
     largest_bounded: Floats
     error: float
     reasons: tuple[str, ...]
+
+    def _tables(self) -> Iterable[Table]:
+        columns = {"σ_b²": self.bias_variance, "σ_w²": self.weight_variance, "bounded up to": self.largest_bounded}
+        yield column_table("Edge of chaos, χ_1 = 1", columns, digits=6)
+
+    def _notes(self) -> Iterable[str]:
+        places = zip(np.ravel(self.bias_variance), self.reasons, strict=True)
+        yield from (f"σ_b² = {b:g}: {reason}" for b, reason in places if reason)
 
 
 class _Root(NamedTuple):

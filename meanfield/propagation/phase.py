@@ -9,6 +9,7 @@ below 1 if χ_1 > 1 and none otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,21 +20,30 @@ from meanfield.propagation.expectations import table_status
 from meanfield.propagation.fixed_points import EDGE, correlation_fixed_point, depth_scale, variance_fixed_point
 from meanfield.propagation.recursion import variance_grid
 from meanfield.spec import ActivationLike
-from meanfield.spec.activations import as_activation
+from meanfield.spec.activations import Activation, as_activation
+from meanfield.text import MOST_ROWS, Table, Tabled, column_table
 
-__all__ = ["PhaseDiagram", "phase_diagram"]
+__all__ = ["COLUMNS", "PhaseDiagram", "phase_diagram"]
 
 Floats = NDArray[np.float64]
+
+COLUMNS = {
+    "weight_variance": "σ_w²", "bias_variance": "σ_b²", "phase": "phase", "variance": "q*", "correlation": "c*",
+    "chi": "χ_1", "variance_depth": "ξ_q", "correlation_depth": "ξ_c",
+}  # fmt: skip
+"""The quantities of a diagram by attribute, as tables call them."""
 
 _SMALLEST = 1e-24  # a variance that stands for the limit 0 of an expectation
 
 
 @dataclass(frozen=True)
-class PhaseDiagram:
+class PhaseDiagram(Tabled):
     """Fixed points of deep networks; arrays over the variances asked for.
 
     Parameters
     ----------
+    activation
+        φ.
     weight_variance, bias_variance
         σ_w² and σ_b².
     variance
@@ -51,6 +61,7 @@ class PhaseDiagram:
         ``"ok"``, or ``"unresolved"`` if the goal for the error was missed; ``error`` says by how much.
     """
 
+    activation: Activation
     weight_variance: Floats
     bias_variance: Floats
     variance: Floats
@@ -69,6 +80,20 @@ class PhaseDiagram:
         names = np.where(np.abs(self.chi - 1) <= EDGE, "edge", names)
         return np.where(np.isfinite(self.variance), names, "unbounded")
 
+    def _tables(self) -> Iterable[Table]:
+        caption = f"Deep networks of {self.activation}"
+        if self.phase.size > MOST_ROWS:
+            names, counts = np.unique(self.phase, return_counts=True)
+            yield column_table(f"{caption}: {self.phase.size} points", {"phase": names, "points": counts})
+        else:
+            yield column_table(caption, {title: getattr(self, name) for name, title in COLUMNS.items()}, digits=6)
+
+    def _notes(self) -> Iterable[str]:
+        if np.any(self.phase == "unbounded"):
+            yield "unbounded: the variance grows from layer to layer without end, so there is no fixed point"
+        if self.status != "ok":
+            yield f"the table is {self.status}: relative error {self.error:.1g}"
+
 
 def phase_diagram(activation: ActivationLike, weight_variance: ArrayLike, bias_variance: ArrayLike) -> PhaseDiagram:
     """Fixed points and depth scales for arrays of variances, which broadcast.
@@ -78,7 +103,8 @@ def phase_diagram(activation: ActivationLike, weight_variance: ArrayLike, bias_v
     ValueError
         If a variance is negative or not finite, or the activation has a jump (E[φ'²] is infinite).
     """
-    table = moment_table(as_activation(activation))
+    phi = as_activation(activation)
+    table = moment_table(phi)
     weight, bias = variance_grid(weight_variance, bias_variance)
     q = variance_fixed_point(table, weight, bias)
     finite = np.isfinite(q)
@@ -91,6 +117,7 @@ def phase_diagram(activation: ActivationLike, weight_variance: ArrayLike, bias_v
         table, np.asarray(weight), np.where(known, at, 1.0), np.where(known, chi, 0.0)
     )
     return PhaseDiagram(
+        activation=phi,
         weight_variance=weight,
         bias_variance=bias,
         variance=q[()],

@@ -15,12 +15,11 @@ from meanfield.spec.training_losses import (
     TrainingLoss,
     critical_learning_rates,
     own_rate,
-    rate_table,
+    rate_tables,
 )
 
 __all__ = [
     "FIM", "LAYERS", "LOSSES", "METRICS", "NTK", "TRAINING_LOSSES", "Activate", "ActivationLike", "CriticalRate",
     "InputMetric", "Layer", "LayerState", "Linear", "Loss", "Metric", "MetricLike", "Network", "OrderParameters",
-    "TrainingLoss", "as_metric", "critical_learning_rates", "digest", "own_rate", "positive_integer",
-    "rate_table",
+    "TrainingLoss", "as_metric", "critical_learning_rates", "digest", "own_rate", "positive_integer", "rate_tables",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from meanfield.spec.activations import Activation, as_activation
 from meanfield.spec.checks import POSITIVE, digest, number, numbers, per_layer, positive_integer, table, units
 from meanfield.spec.layers import LAYERS, Activate, Layer, Linear
+from meanfield.text import Table, Tabled, alike
 
 if TYPE_CHECKING:
     import sympy
@@ -24,7 +25,7 @@ ActivationLike: TypeAlias = "str | Activation | sympy.Expr"
 
 
 @dataclass(frozen=True, init=False, repr=False)
-class Network:
+class Network(Tabled):
     """A wide random network: theory.md §1. Its constructor makes a fully connected one, :meth:`of` any sequence.
 
     ``u^l = W^l h^{l-1} + b^l``, ``h^l = φ_l(u^l)``, ``f = u^L``, with ``W^l_ij ~ N(0, σ_w²/M_{l-1})``,
@@ -202,6 +203,25 @@ class Network:
     def digest(self) -> str:
         """A hash of the physics (SHA-256, hex): equal for equal networks, whatever the activations are called."""
         return digest(_without_names(self.to_dict()))
+
+    __str__ = object.__str__
+
+    def fields(self) -> dict[str, str | float]:
+        """Activation, depth, variances, outputs and width ratios: one value each where all layers have the same, else
+        all of them with slashes between."""
+        return {
+            "activation": alike([phi.name for phi in self.activation] or ["linear"]),
+            "depth": self.depth,
+            "weight_variance": alike(self.weight_variance),
+            "bias_variance": alike(self.bias_variance),
+            "outputs": self.outputs,
+            "width_ratios": alike(self.width_ratios),
+        }
+
+    def _tables(self) -> Iterable[Table]:
+        rows = [[str(place), layer.kind, layer.settings] for place, layer in enumerate(self.layers, 1)]
+        caption = f"Network of {self.depth} weight layers, {self.input_ratio:g} M inputs, C = {self.outputs}"
+        yield Table(caption, ["", "layer", "with"], rows)
 
     def __repr__(self) -> str:
         if not self.is_dense:

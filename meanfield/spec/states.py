@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from meanfield.text import Table, Tabled, column_table
 
 __all__ = ["LayerState", "Number", "OrderParameters"]
 
@@ -52,7 +54,7 @@ def _over_layers(meaning: str) -> functools.cached_property[Floats]:
 
 
 @dataclass(frozen=True, eq=False)
-class OrderParameters:
+class OrderParameters(Tabled):
     """Order parameters of a network, theory.md §2: predicted for wide ones, or measured in one.
 
     Attributes
@@ -108,6 +110,16 @@ class OrderParameters:
             arrays.setdefault(f"{name}_gap", arrays[name] - arrays[f"{name}_st"])
         layers = [LayerState(**{name: values[l] for name, values in arrays.items()}) for l in range(shape[0])]
         return cls(tuple(layers), error, status)
+
+    def _tables(self) -> Iterable[Table]:
+        shape = self.q.shape[1:]
+        words = f", on a grid of {' × '.join(map(str, shape))}: the first point" if shape else ""
+        values = {name: getattr(self, name).reshape(len(self.layers), -1)[:, 0] for name in self.NAMES}
+        numbers = np.arange(1, len(self.layers) + 1)
+        yield column_table(f"Order parameters (forward: of layer - 1){words}", {"layer": numbers, **values})
+
+    def _notes(self) -> Iterable[str]:
+        return [f"error {self.error:.1g}, {self.status}"]
 
     def to_dict(self) -> dict[str, list[float]]:
         """``NAMES`` → one number a layer, NaN among them where N = 1; ``OrderParameters.of(plain)`` reads it back."""

@@ -16,18 +16,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from meanfield.text import Table, column_table
+
 if TYPE_CHECKING:
     from meanfield.spec.metric import Metric
 
 __all__ = [
-    "TRAINING_LOSSES",
-    "CriticalRate",
-    "Kind",
-    "TrainingLoss",
-    "critical_learning_rates",
-    "own_rate",
-    "rate_table",
-]
+    "TRAINING_LOSSES", "CriticalRate", "Kind", "TrainingLoss", "critical_learning_rates", "own_rate", "rate_tables",
+]  # fmt: skip
 
 Kind: TypeAlias = Literal["edge", "guaranteed"]
 
@@ -65,6 +61,7 @@ class TrainingLoss:
         return self.name.removesuffix(" (guaranteed)") if self.name[0].isupper() else self.formula
 
 
+_HEAD = "learning rate for the loss"
 _SOFTMAX = "(1/N) Σ -log softmax(f)_y"
 
 TRAINING_LOSSES: dict[str, TrainingLoss] = {
@@ -111,15 +108,14 @@ def critical_learning_rates(
         }
 
 
-def rate_table(rates: Mapping[str, CriticalRate], **sizes: ArrayLike) -> tuple[list[str], list[list[str]]]:
-    """Header, and a row of words for each loss and place of the arrays ``sizes``; none for a rate that isn't known."""
-    rows = [
-        [rate.loss.title, *map(str, place), f"{value:.5g}", rate.loss.kind]
+def rate_tables(rates: Mapping[str, CriticalRate], **sizes: ArrayLike) -> list[Table]:
+    """A table with a row for each loss and place of the arrays ``sizes``; none of rates that aren't known."""
+    tables = [
+        column_table("", {_HEAD: rate.loss.title, **sizes, "critical": rate.value, "kind": rate.loss.kind})
         for rate in rates.values()
-        for *place, value in zip(*map(np.ravel, (*sizes.values(), rate.value)), strict=True)
-        if not np.isnan(value)
+        if not np.all(np.isnan(rate.value))
     ]
-    return ["learning rate for the loss", *sizes, "critical", "kind"], rows
+    return [Table("", tables[0].header, [row for table in tables for row in table.rows])] if tables else []
 
 
 def own_rate(metric: Metric, rates: Mapping[str, CriticalRate]) -> NDArray[np.float64] | None:

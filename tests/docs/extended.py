@@ -146,7 +146,11 @@ def written():
     assert not any(row.observation.reason.startswith("dimension") for row in comparison.rows)
     with tempfile.TemporaryDirectory() as folder:
         write_report(Document(comparison), Path(folder))
-        return {path.name: path.read_text("utf-8") for path in Path(folder).rglob("*") if path.is_file()}
+        return {
+            path.name: path.read_text("utf-8")
+            for path in Path(folder).rglob("*.*")
+            if path.suffix not in (".pdf", ".png")
+        }
 
 
 def figure():

@@ -4,6 +4,7 @@ what the docs call by path is there."""
 from __future__ import annotations
 
 import re
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -122,3 +123,13 @@ def test_a_diff_that_no_longer_fits_is_noticed() -> None:
     assert len(DIFFS) >= 9
     body = "--- README.md\n # meanfield\n-# meanfold\n+more\n+++ LICENSE\n+new\n"
     assert stale(body) == ["-# meanfold", "+++ LICENSE"]
+
+
+SCRIPTS = [p for folder in ("docs", "benchmarks") for p in sorted((ROOT / folder).rglob("*.py"))]
+TUTORIALS = [p for p in SCRIPTS if p.parent.name == "tutorials"]  # these run whole, in a test of their own
+
+
+@pytest.mark.parametrize("script", sorted({*SCRIPTS} - {*TUTORIALS}), ids=lambda p: p.name)
+def test_what_a_script_imports_is_there(script: Path) -> None:
+    """The scripts of `make docs`, `make gallery` and `make bench` take too long to run here."""
+    runpy.run_path(str(script), run_name="imported")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from meanfield.figures.saving import is_picture, saved_figure
+from meanfield.figures.saving import canvas, is_picture
 from meanfield.files import free, usable_folder, whole_file, whole_files
 
 
@@ -85,15 +85,15 @@ def test_after_an_error_nothing_is_left(tmp_path, error) -> None:
 
 def test_many_files_come_together_or_not_at_all(tmp_path, monkeypatch) -> None:
     texts = {"figures/a.svg": "a", "b.txt": "b"}
-    write_text = Path.write_text
+    write_bytes = Path.write_bytes
 
-    def full(self: Path, text: str, **options) -> int:
-        if text == "b":
+    def full(self: Path, data: bytes) -> int:
+        if data == b"b":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return write_text(self, text, **options)
+        return write_bytes(self, data)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_text", full)
+        patch.setattr(Path, "write_bytes", full)
         with pytest.raises(ValueError, match=r"^out: .*No space left"):
             whole_files("out", tmp_path / "new" / "r", texts)
     assert not list(tmp_path.iterdir())
@@ -113,7 +113,7 @@ def test_a_folder_is_tried_out_and_left_as_it_was(tmp_path) -> None:
 
 def test_a_figure_may_be_drawn_anew_and_over_nothing_else(tmp_path) -> None:
     for suffix in ("svg", "png", "pdf"):
-        with saved_figure(tmp_path / f"a.{suffix}", (1, 1)):
+        with canvas((1, 1), tmp_path / f"a.{suffix}"):
             pass
         assert free("plot", tmp_path / f"a.{suffix}", ours=is_picture)
     (tmp_path / "mine.svg").write_text("<svg>drawn by hand</svg>")

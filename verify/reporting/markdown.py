@@ -26,7 +26,10 @@ def render_markdown(document: Document) -> str:
 
 def _section(section: Section) -> list[str]:
     pictures = [(escaped(p.heading), p.name) for p in section.pictures]
-    links = [f"### {heading}\n\n![{heading}](figures/{name}.svg)" for heading, name in pictures]
+    links = [
+        f"### {heading}\n\n![{heading}](figures/{name}.svg)\n\n[PDF](figures/{name}.pdf) [PNG](figures/{name}.png)"
+        for heading, name in pictures
+    ]
     return [f"## {section.title}", section.caption, *links]
 
 

@@ -43,21 +43,9 @@ class Named:
     def __str__(self) -> str:
         return self.name
 
-    def fields(self) -> dict[str, str | float]:
-        """Each of ``SYMBOLS`` as a number (or a name) where all layers have the same."""
-        network = self.network
-        return {
-            "activation": alike([a.name for a in network.activation] or ["linear"]),
-            "depth": network.depth,
-            "weight_variance": alike(network.weight_variance),
-            "bias_variance": alike(network.bias_variance),
-            "outputs": network.outputs,
-            "width_ratios": alike(network.width_ratios),
-        }
-
     def parts(self) -> dict[str, str | float]:
         """The name, and each field for programs."""
-        return {"": self.name, **{f"_{field}": value for field, value in self.fields().items()}}
+        return {"": self.name, **{f"_{field}": value for field, value in self.network.fields().items()}}
 
 
 def network_names(networks: Iterable[Network]) -> dict[str, str]:

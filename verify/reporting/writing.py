@@ -20,9 +20,9 @@ FILES = ("report.html", "report.md", "report.json", "cells.csv", "fits.csv")
 
 
 def write_report(document: Document, directory: str | os.PathLike[str], *, force: bool = False) -> dict[str, Path]:
-    """Write ``report.html``, ``report.md``, ``report.json``, ``cells.csv``, ``fits.csv`` and ``figures/*.svg``: all of
-    them, or none. An earlier report in the folder is replaced, and those of its figures that this one doesn't have are
-    removed; other files are only written over with ``force``.
+    """Write ``report.html``, ``report.md``, ``report.json``, ``cells.csv``, ``fits.csv`` and in ``figures`` each figure
+    as SVG, PDF and PNG: all of them, or none. An earlier report in the folder is replaced, and those of its figures
+    that this one doesn't have are removed; other files are only written over with ``force``.
 
     Returns
     -------
@@ -42,7 +42,8 @@ def write_report(document: Document, directory: str | os.PathLike[str], *, force
         "csv": ("cells.csv", document.tables["cells"].to_csv()),
         "fits": ("fits.csv", document.tables["series"].to_csv()),
     }
-    pictures = {f"figures/{p.name}.svg": p.svg for section in document.sections for p in section.pictures}
+    files = [p.files() for section in document.sections for p in section.pictures]
+    pictures = {f"figures/{name}": content for of_one in files for name, content in of_one.items()}
     earlier = _earlier(folder)
     whole_files("out", folder, {**pictures, **dict(texts.values())}, force=force, ours=earlier.__contains__)
     for old in earlier - {folder / name for name in (*pictures, *FILES)}:
@@ -71,7 +72,7 @@ def _earlier(folder: Path) -> set[Path]:
         known = json.loads((folder / "report.json").read_text("utf-8"))
         if not {"schema", "verdict", "headline", "provenance"} <= known.keys():
             return set()
-        figures = re.findall(r"\(figures/([\w.-]+\.svg)\)", (folder / "report.md").read_text("utf-8"))
+        figures = re.findall(r"\(figures/([\w.-]+\.\w+)\)", (folder / "report.md").read_text("utf-8"))
     except (OSError, ValueError, AttributeError, RecursionError):
         return set()
     return {folder / name for name in FILES} | {folder / "figures" / name for name in figures}

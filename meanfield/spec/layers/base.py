@@ -32,6 +32,12 @@ class Layer:
         """The activations in it, in order."""
         return ()
 
+    @property
+    def settings(self) -> str:
+        """Its fields in words."""
+        values = ((f.name.replace("_", " "), getattr(self, f.name)) for f in fields(self))
+        return ", ".join(f"{name} {x:g}" if isinstance(x, float) else f"{name} {x}" for name, x in values)
+
     def to_dict(self) -> dict[str, object]:
         """The layer as JSON-ready plain data, ``kind`` among them."""
         return {"kind": self.kind, **asdict(self)}

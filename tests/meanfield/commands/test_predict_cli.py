@@ -47,7 +47,7 @@ def test_several_depths(capsys, tmp_path):
     ("changed", "message"),
     [
         (["--width", "0"], "width: expected positive integers, got 0"),
-        (["--width", "ten"], "--width"),
+        (["--width", "ten"], "width: expected integers with commas between, got 'ten'"),
         (["--width", "10", "--metric", "hessian"], "metric: expected one of fim, ntk, input_metric, got 'hessian'"),
         (["--width", "10", "--loss", "hinge"], "loss: expected one of mse, cross_entropy, got 'hinge'"),
         (["--width", "10", "--layer", "9"], "layer: expected 1..3"),
@@ -64,3 +64,15 @@ def test_bad_input_is_one_line_and_status_2(capsys, changed, message):
     assert out == ""
     assert err.count("\n") == 1
     assert message in err
+
+
+def test_numbers_may_stand_with_commas_between_or_be_given_several_times(capsys):
+    answers = []
+    for widths in (["--width", "64,128"], ["--width", "64", "--width", "128"]):
+        assert main(["predict", "--activation", "tanh", "--weight-variance", "3,2,1", "--depth", "3", "--samples", "10",
+                     "--width-ratio", "1", "--json", *widths]) == 0  # fmt: skip
+        answers.append(json.loads(capsys.readouterr().out))
+    assert answers[0] == answers[1]
+    assert answers[0]["width"] == [64, 128]
+    assert answers[0]["network"]["weight_variance"] == [3.0, 2.0, 1.0]
+    assert answers[0]["network"]["width_ratios"] == [1.0, 1.0, 1.0]

@@ -217,7 +217,8 @@ def test_given_logits_decide_the_outliers():
     given = predict(DEFAULT, CROSS, width=[500, 1000], samples=50, logits=f)
     assert given.outliers.shape == (2, 9)
     assert given.std is None
-    assert given.interval() is None
+    with pytest.raises(ValueError, match=r"^interval: expected .* got one network's logits$"):
+        given.interval()
     # Uniform probabilities: every outlier is 1/C of the FIM's.
     flat = predict(DEFAULT, CROSS, width=1000, samples=50, logits=np.zeros((50, 10)))
     mse = predict(DEFAULT, FIM(), width=1000, samples=50)
@@ -253,7 +254,7 @@ def test_spread_over_networks_comes_from_the_logits():
     assert 0 < p.error < 0.03
     for values in (p.std["outliers"], p.interval()["outliers"].sum(-1)):
         assert np.isfinite(values).tolist() == np.isfinite(p.outliers).tolist()
-    assert predict(DEFAULT, FIM(), width=100, samples=10).interval() is None
+    assert predict(DEFAULT, FIM(), width=100, samples=10).std is None
     again = predict(DEFAULT, CROSS, width=1000, samples=100)
     np.testing.assert_array_equal(again.outliers, p.outliers[1, 1])
 

@@ -33,7 +33,7 @@ def test_spectra_without_a_law_are_on_no_line() -> None:
 
 def test_the_figure_names_lines_and_panels_and_is_the_same_every_time() -> None:
     lines = distance_lines([bulk(10, 10), bulk(20, 20)], NAMES)
-    svg = draw_distances("distances", "FIM", lines)
-    assert svg == draw_distances("distances", "FIM", lines)
+    found = draw_distances("distances", "FIM", lines)
+    assert found == draw_distances("distances", "FIM", lines)
     for text in ("tanh, N = 1 M", "as it is", "own order parameters", "KS distance"):
-        assert text in svg
+        assert text in found.svg

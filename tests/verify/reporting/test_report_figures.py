@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from meanfield.figures.ticks import legible
 from meanfield.spec import NTK, Network
 from verify.asking.records import Cell, Trial
 from verify.asking.sweep import Sweep
@@ -18,7 +19,6 @@ from verify.judging.verdict import Comparison, compare
 from verify.reporting import Document
 from verify.reporting.figures.lines import blocks
 from verify.reporting.figures.spectra import spectra_rows
-from verify.reporting.figures.ticks import legible
 from verify.reporting.names import network_names
 from verify.reporting.writing import as_json
 

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from meanfield.figures.ticks import log_ticks
 from verify.judging.bulk import Bulk
 from verify.reporting.figures import style
-from verify.reporting.figures.picture import Picture, Section
-from verify.reporting.figures.ticks import log_ticks
+from verify.reporting.figures.picture import Drawing, Picture, Section
 from verify.reporting.names import AXES
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ def distance_lines(bulks: Iterable[Bulk], names: Mapping[str, str]) -> dict[str,
     return {name: line for name, line in lines.items() if len(line) > 1}
 
 
-def draw_distances(name: str, metric: str, lines: Mapping[str, Sequence[Bulk]]) -> str:
-    """One panel for each way of comparing, one line for each network and N/M, as SVG."""
+def draw_distances(name: str, metric: str, lines: Mapping[str, Sequence[Bulk]]) -> Drawing:
+    """One panel for each way of comparing, one line for each network and N/M."""
     with style.panels(list(_PANELS.values()), sharey=True) as (figure, axes):
         for ax, kind in zip(axes, _PANELS, strict=True):
             for number, line in enumerate(lines.values()):
@@ -65,4 +65,6 @@ def draw_distances(name: str, metric: str, lines: Mapping[str, Sequence[Bulk]]) 
         log_ticks(axes[0].yaxis)
         axes[0].set_ylabel("KS distance")
         style.key(figure, dict(enumerate(lines)))
-        return style.svg(figure, name, f"{metric}: distance of measured spectra from the predicted law, against width")
+        return style.drawing(
+            figure, name, f"{metric}: distance of measured spectra from the predicted law, against width"
+        )

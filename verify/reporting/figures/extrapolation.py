@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from meanfield.figures.ticks import plain_ticks
 from verify.reporting.figures import style
 from verify.reporting.figures.lines import Block, Line, blocks
-from verify.reporting.figures.picture import Picture, Section
-from verify.reporting.figures.ticks import plain_ticks
+from verify.reporting.figures.picture import Drawing, Picture, Section
 from verify.reporting.names import STATISTIC_TITLES
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ def extrapolation_section(comparison: Comparison, names: Mapping[str, str]) -> S
     return Section("Extrapolation to infinite width", _CAPTION, pictures)
 
 
-def draw_extrapolation(block: Block, comparison: Comparison) -> str:
-    """One panel a statistic, one line a network, the tolerance in grey, as SVG."""
+def draw_extrapolation(block: Block, comparison: Comparison) -> Drawing:
+    """One panel a statistic, one line a network, the tolerance in grey."""
     with style.panels([STATISTIC_TITLES[s] for s in block.panels]) as (figure, axes):
         for ax, panel in zip(axes, block.panels.values(), strict=True):
             right = 1.08 * max(1 / o.cell.width for line in panel for o in line.series.observations)
@@ -52,7 +52,7 @@ def draw_extrapolation(block: Block, comparison: Comparison) -> str:
         axes[0].set_ylabel("measured / predicted")
         style.key(figure, {line.style: line.name for line in block.lines})
         names = ", ".join(line.name for line in block.lines)
-        return style.svg(
+        return style.drawing(
             figure,
             f"extrapolation {block.metric}",
             f"{block.metric}: measured over predicted against one over the width, with fits, for {names}",

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from meanfield.figures.ticks import log_ticks, plain_ticks
 from verify.judging.layers import Layers
 from verify.reporting.figures import style
-from verify.reporting.figures.picture import Picture, Section
-from verify.reporting.figures.ticks import log_ticks, plain_ticks
+from verify.reporting.figures.picture import Drawing, Picture, Section
 from verify.reporting.names import ORDER_PARAMETER_TITLES
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_order_parameters", "order_parameters_section"]
 
 _CAPTION = (
-    "The widest networks of each kind. Lines: theory for M → ∞. Markers: means over networks with 95 % t-interval. "
+    "The widest networks of each kind. Lines: theory for M → ∞. Markers: means over networks with 95 % intervals. "
     "q: preactivations, q̂: activations, q̃: backpropagated signals; without index for one input, st for two."
 )
 _QUANTITIES = {"One input": ("q", "forward", "backward"), "Two inputs": ("q_st", "forward_st", "backward_st")}
@@ -46,8 +46,8 @@ def order_parameters_section(comparison: Comparison, names: Mapping[str, str]) -
 
 def draw_order_parameters(
     title: str, quantities: Sequence[str], shown: Sequence[Layers], names: Mapping[str, str]
-) -> str:
-    """One panel a quantity, one line a network, as SVG."""
+) -> Drawing:
+    """One panel a quantity, one line a network."""
     with style.panels([ORDER_PARAMETER_TITLES[q] for q in quantities], height=2.5) as (figure, axes):
         for ax, quantity in zip(axes, quantities, strict=True):
             for number, one in enumerate(shown):
@@ -57,7 +57,7 @@ def draw_order_parameters(
             ax.set_xlabel("layer")
         labels = {number: names[one.cell.network.digest] for number, one in enumerate(shown)}
         style.key(figure, labels)
-        return style.svg(
+        return style.drawing(
             figure,
             f"order parameters {title}",
             f"Order parameters of {title} against the layer, theory and measurement, for {', '.join(labels.values())}",

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from meanfield.figures.ticks import log_ticks
 from verify.judging.ranks import Ranks
 from verify.reporting.figures import style
-from verify.reporting.figures.picture import IN_A_ROW, Picture, Section
-from verify.reporting.figures.ticks import log_ticks
+from verify.reporting.figures.picture import IN_A_ROW, Drawing, Picture, Section
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,7 @@ __all__ = ["draw_outliers", "outliers_section"]
 
 _CAPTION = (
     "The widest networks of each kind. Bars: predicted means over networks. Markers: measured means with 95 % "
-    "t-interval. Shaded: Theorem 3.3's bounds on the largest."
+    "intervals. Shaded: Theorem 3.3's bounds on the largest."
 )
 
 
@@ -36,14 +36,14 @@ def outliers_section(comparison: Comparison, names: Mapping[str, str]) -> Sectio
     return Section("Outliers one by one", _CAPTION, tuple(pictures))
 
 
-def draw_outliers(name: str, shown: Sequence[Ranks], names: Mapping[str, str]) -> str:
-    """A row of panels of one metric, one for each network law, as SVG."""
+def draw_outliers(name: str, shown: Sequence[Ranks], names: Mapping[str, str]) -> Drawing:
+    """A row of panels of one metric, one for each network law."""
     titles = [f"{names[r.cell.network.digest]}, M = {r.cell.width}" for r in shown]
     with style.panels(titles, height=2.5) as (figure, axes):
         for ax, one in zip(axes, shown, strict=True):
             _draw(ax, one, list(names).index(one.cell.network.digest))
         axes[0].set_ylabel("outlier")
-        return style.svg(
+        return style.drawing(
             figure, name, f"Outliers of {shown[0].metric.label} by rank, theory and measurement: {'; '.join(titles)}"
         )
 

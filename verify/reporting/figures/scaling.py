@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from meanfield.figures.ticks import legible, log_ticks
 from verify.reporting.figures import style
 from verify.reporting.figures.lines import Block, Line, blocks
-from verify.reporting.figures.picture import Picture, Section
-from verify.reporting.figures.ticks import legible, log_ticks
+from verify.reporting.figures.picture import Drawing, Picture, Section
 from verify.reporting.names import AXES, STATISTIC_TITLES
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ __all__ = ["draw_scaling", "samples_section", "widths_section"]
 
 _CAPTION = (
     "Lines: theory; where it is refined, thin dotted lines are its leading order, and shaded is where it expects "
-    "95 % of single networks. Markers: mean over networks with 95 % t-interval. Both axes are logarithmic. Shaded "
+    "95 % of single networks. Markers: mean over networks with 95 % intervals. Both axes are logarithmic. Shaded "
     "for cross-entropy: proven bounds of the largest eigenvalue."
 )
 
@@ -47,8 +47,8 @@ def _pictures(
     )
 
 
-def draw_scaling(block: Block) -> str:
-    """One panel a statistic, one line a network, as SVG."""
+def draw_scaling(block: Block) -> Drawing:
+    """One panel a statistic, one line a network."""
     with style.panels([STATISTIC_TITLES[s] for s in block.panels]) as (figure, axes):
         for ax, panel in zip(axes, block.panels.values(), strict=True):
             for line in panel:
@@ -56,7 +56,7 @@ def draw_scaling(block: Block) -> str:
             _scale(ax, sorted({x for line in panel for x in _positions(line, block.axis)}), AXES[block.axis])
         style.key(figure, {line.style: line.name for line in block.lines})
         names = ", ".join(line.name for line in block.lines)
-        return style.svg(
+        return style.drawing(
             figure,
             f"scaling {block.axis} {block.metric}",
             f"{block.metric} against {AXES[block.axis]}, theory and measurement, for {names}",

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from meanfield.figures.ticks import log_ticks
 from verify.judging.bulk import Bulk
 from verify.judging.spectra import StoredSpectra
 from verify.reporting.figures import style
-from verify.reporting.figures.picture import IN_A_ROW, Picture, Section
-from verify.reporting.figures.ticks import log_ticks
+from verify.reporting.figures.picture import IN_A_ROW, Drawing, Picture, Section
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,8 +75,8 @@ def _thinned(line: Sequence[StoredSpectra]) -> tuple[StoredSpectra, ...]:
     return tuple(line[i] for i in np.linspace(0, len(line) - 1, count).round().astype(int))
 
 
-def draw_spectra(name: str, shown: Sequence[StoredSpectra], bulks: Iterable[Bulk], names: Mapping[str, str]) -> str:
-    """A row of spectra of one metric on common axes, eigenvalues counted per network, as SVG."""
+def draw_spectra(name: str, shown: Sequence[StoredSpectra], bulks: Iterable[Bulk], names: Mapping[str, str]) -> Drawing:
+    """A row of spectra of one metric on common axes, eigenvalues counted per network."""
     titles = [f"{names[s.cell.network.digest]}, M = {s.cell.width}, N = {s.cell.samples}" for s in shown]
     edges = _edges(shown)
     laws = {(b.cell.key, b.metric): b.law for b in bulks}
@@ -92,7 +92,7 @@ def draw_spectra(name: str, shown: Sequence[StoredSpectra], bulks: Iterable[Bulk
         axes[0].set_ylim(0.5 / max(len(s.eigenvalues) for s in shown), 2 * highest)
         log_ticks(axes[0].yaxis)
         axes[0].set_ylabel("count per network")
-        return style.svg(
+        return style.drawing(
             figure,
             name,
             f"Eigenvalues of {shown[0].metric.label} with the predicted outliers: {'; '.join(titles)}",

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.figures.saving import own_style
+from verify.reporting.figures.picture import Drawing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from verify.judging.inference import Estimate
 
 __all__ = [
-    "DARK_PALETTE", "INK", "PALETTE", "SHADE", "colour", "inline", "key", "leading_style", "marker_style", "panels",
-    "slug", "svg", "theory_style", "whiskers",
+    "DARK_PALETTE", "INK", "PALETTE", "SHADE", "colour", "drawing", "inline", "key", "leading_style", "marker_style",
+    "panels", "slug", "theory_style", "whiskers",
 ]  # fmt: skip
 
 INK = "#1b1b1b"
@@ -38,6 +39,7 @@ LEGEND_ROW = 0.19
 LONGEST = 10.0
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#aa4499", "#56789a", "#8c6d00", "#117733", "#882255")
 DARK_PALETTE = ("#56b4e9", "#ff9e57", "#3ddba9", "#e08ad0", "#a9c4de", "#e0c040", "#7fd07f", "#e87ba5")
+_ON_PAPER: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None}, "png": {"Software": None}}
 _MARKERS = "os^DvPX*"
 _DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
 
@@ -98,7 +100,8 @@ def panels(titles: Sequence[str], height: float = 2.9, *, sharey: bool = False) 
         count = len(titles)
         figure = Figure(figsize=(wide := count * min(PAGE / count, PAGE / 3), height))
         inches = {"left": 0.72 / wide, "right": 1 - 0.1 / wide, "bottom": 0.5 / height, "top": 1 - 0.58 / height}
-        axes = list(figure.subplots(1, count, squeeze=False, sharey=sharey, gridspec_kw={**inches, "wspace": GAP})[0])
+        figure.subplots_adjust(**inches, wspace=GAP)
+        axes = list(figure.subplots(1, count, squeeze=False, sharey=sharey)[0])
         for ax, title in zip(axes, titles, strict=True):
             ax.set_title(title)
         yield figure, axes
@@ -126,8 +129,18 @@ def _raise(figure: Figure, inches: float) -> None:
     figure.subplots_adjust(bottom=bottom / height, top=1 - (room + inches) / height)
 
 
-def svg(figure: Figure, name: str, description: str) -> str:
-    """The figure as SVG text, with ``description`` as its title for screen readers; ``name`` makes its ids unique."""
+def drawing(figure: Figure, name: str, description: str) -> Drawing:
+    """The figure in all formats, the same bytes every time; those for paper on white."""
+    out: dict[str, bytes] = {}
+    for kind, metadata in _ON_PAPER.items():
+        file = io.BytesIO()
+        figure.savefig(file, format=kind, metadata=metadata, facecolor="white", dpi=150)
+        out[kind] = file.getvalue()
+    return Drawing(_svg(figure, name, description), **out)
+
+
+def _svg(figure: Figure, name: str, description: str) -> str:
+    """SVG text, with ``description`` as its title for screen readers; ``name`` makes its ids unique."""
     import matplotlib
 
     out = io.StringIO()

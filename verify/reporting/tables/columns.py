@@ -19,6 +19,7 @@ __all__ = [
 
 T = TypeVar("T")
 
+ALIKE = 1.1
 MOST_SHOWN = 1e4  # an error so many times the value says that nothing is known
 
 
@@ -68,10 +69,11 @@ def estimate(key: str, heading: str, value: Callable[[T], Estimate]) -> Column[T
 
 
 def _plus_minus(e: Estimate) -> str:
-    """With two significant digits of the error, within reason; both errors where they differ."""
+    """With two significant digits of the error, within reason; both errors where they differ by more than a tenth."""
     below, above = (abs(end - e.value) for end in e.interval())
     if not above > 0:
         return "–" if math.isnan(e.value) else f"{e.value:.4g}"
+    below = above if above < ALIKE * below else below
     decimals = min(6, max(0, 1 - math.floor(math.log10(below))))
     lower, upper = (f"{x:.{decimals}f}" if x < MOST_SHOWN * max(abs(e.value), below) else "∞" for x in (below, above))
     error = f"± {lower}" if lower == upper else f"-{lower} +{upper}"

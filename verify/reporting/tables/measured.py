@@ -40,7 +40,7 @@ def measured_table(comparison: Comparison, names: Mapping[str, str]) -> Table:
 
 
 def _field(key: str, sign: str) -> Column[_Measured]:
-    return Column(key, sign, lambda one: one.named.fields()[key], brief)
+    return Column(key, sign, lambda one: one.named.network.fields()[key], brief)
 
 
 def _listed(numbers: Iterable[int]) -> str:
