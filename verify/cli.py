@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from meanfield.commands.patience import patiently
 from meanfield.commands.shared import Force, application, run_app, spelled
 from meanfield.files import whole_file
 from verify.asking.presets import NAME, preset_names
@@ -234,8 +235,10 @@ def _conclude(store: Store, directory: Path, check: bool, force: bool) -> int:
     from verify.reporting import Document, write_report
     from verify.reporting.terminal import verdict_table
 
-    document = Document(comparison_of(store), store.run_facts())
-    paths = write_report(document, directory, force=force)
+    with patiently("holding the networks against theory"):
+        document = Document(comparison_of(store), store.run_facts())
+    with patiently("drawing the report"):
+        paths = write_report(document, directory, force=force)
     typer.echo(verdict_table(document))
     typer.echo(f"report: {paths['html']}")
     return EXIT[document.comparison.verdict] if check else 0

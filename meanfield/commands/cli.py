@@ -10,6 +10,7 @@ import numpy as np
 import typer
 
 from meanfield.commands.inspection import activations, derive
+from meanfield.commands.patience import patiently
 from meanfield.commands.plane import phase
 from meanfield.commands.shared import (
     Activations,
@@ -73,7 +74,8 @@ def predict(
     sizes = one_or_all(widths), one_or_all(counts)
     if len(widths) > 1 and len(counts) > 1:  # every width with every number of samples
         sizes = np.array(widths)[:, None], np.array(counts)
-    answers = [compute(network, question, width=sizes[0], samples=sizes[1], order=order) for network in networks]
+    with patiently("predicting"):
+        answers = [compute(network, question, width=sizes[0], samples=sizes[1], order=order) for network in networks]
     if plot is not None:
         from meanfield.figures.scaling import plot_predictions
 
@@ -117,7 +119,8 @@ def spectrum(
     if plot is not None:
         free("plot", plot, force=force, ours=pictures())
     own = None if kernels is None else _kernels(kernels)
-    answer = compute(network, question, width=width, samples=samples, finite_size=not limit, kernels=own)
+    with patiently("solving for the spectrum"):
+        answer = compute(network, question, width=width, samples=samples, finite_size=not limit, kernels=own)
     if plot is not None:
         from meanfield.figures.density import plot_density
 

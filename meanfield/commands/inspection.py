@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from meanfield.commands.patience import patiently
 from meanfield.commands.shared import spelled
 from meanfield.spec.activations import Activation, activation_names, as_activation
 from meanfield.text import format_table
@@ -28,7 +29,8 @@ def derive(
     """
     from meanfield.symbolic.derivation import derive as derivation
 
-    d = derivation(activation)
+    with patiently("deriving"):
+        d = derivation(activation)
     if latex:
         typer.echo(d.latex())
     elif as_json:

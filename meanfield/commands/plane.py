@@ -9,6 +9,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from meanfield.commands.patience import patiently
 from meanfield.commands.shared import Force, pictures, spelled
 from meanfield.files import free
 from meanfield.spec.checks import number
@@ -68,14 +69,17 @@ def phase(
         raise ValueError(f"phase: expected at most {_MOST_POINTS} points, got {weight.size} times {bias.size}")
     sizes = {"depth": depth, "width": width, "samples": samples}
     asked = _asked(show, metric, sizes)
-    diagram = phase_diagram(activation, weight[None, :], bias[:, None])
-    line = critical_line(activation, bias)
-    grid = _grid(activation, diagram, metric, outputs, sizes) if asked else None
+    with patiently(f"phases at {weight.size * bias.size} points"):
+        diagram = phase_diagram(activation, weight[None, :], bias[:, None])
+        line = critical_line(activation, bias)
+    with patiently(f"predicting at {weight.size * bias.size} points"):
+        grid = _grid(activation, diagram, metric, outputs, sizes) if asked else None
     values = getattr(grid, _OF_METRICS[show]) if grid else getattr(diagram, _OF_PHASES[show])
     if plot is not None:
         from meanfield.figures.phase import plot_phase
 
-        plot_phase(grid or diagram, show, plot)
+        with patiently("drawing"):
+            plot_phase(grid or diagram, show, plot)
     if as_json:
         typer.echo(spelled(_plain(diagram, line, show, values, grid)))
         return

@@ -131,8 +131,7 @@ def predict_grid(
     for index, parameters in _points(table, weights.shape):
         network = Network(depth, activation, float(weights[index]), float(biases[index]), outputs=outputs)
         check_question(network, metric, "leading")
-        if not np.all(np.isfinite(parameters.q)):
-            parameters = usable(order_parameters(network))
+        parameters = usable(parameters if np.all(np.isfinite(parameters.q)) else order_parameters(network))
         error, status = max(error, parameters.error), parameters.status if status == "ok" else status
         setting = Setting.of(network, metric, parameters, widths, counts)
         statistics, warnings = _statistics(setting)

@@ -27,6 +27,7 @@ __all__ = [
 Floats = NDArray[np.float64]
 
 _NOTICEABLE = 1e-6  # relative error of order parameters that a reader must know of
+_LARGEST = 1e70  # order parameter of which a second moment, times any number of samples, is still a number
 
 
 class Map(Protocol):
@@ -139,7 +140,8 @@ def _through(maps: Sequence[Map], state: State) -> tuple[tuple[LayerState, ...],
 
 
 def usable(parameters: OrderParameters) -> OrderParameters:
-    """Refuse order parameters that are not finite: a prediction from them would mean nothing."""
+    """Refuse order parameters that are not finite, or so large that a spectrum's moments aren't: a prediction from them
+    would mean nothing."""
     reasons = {
         "infinite": "activation: expected one without jumps and cusps, since E[φ'²] is infinite and with it every "
         "gradient",
@@ -148,6 +150,12 @@ def usable(parameters: OrderParameters) -> OrderParameters:
     }
     if parameters.status in reasons:
         raise ValueError(reasons[parameters.status])
+    largest = max(float(np.max(x, initial=0.0)) for x in (parameters.q, parameters.forward, parameters.backward))
+    if largest > _LARGEST:
+        raise ValueError(
+            f"weight_variance: expected order parameters below {_LARGEST:g}, since spectra take the squares of their "
+            f"products, got {largest:.1e}: less depth, or variances at which they don't grow from layer to layer"
+        )
     return parameters
 
 

@@ -64,3 +64,15 @@ def test_the_gravest_status_is_told(statuses: tuple[str, str], monkeypatch: pyte
     quadrature = Quadrature()
     quadrature(as_activation("tanh"), Covariance(np.float64(1), np.float64(0.5), np.float64(0.5)))
     assert quadrature.status == {"ok": "overflow"}.get(statuses[1], "infinite")
+
+
+@pytest.mark.parametrize(
+    ("activation", "weight_variance", "depth"), [("sin(7*u)*exp(u/9)", 1.0, 2000), ("relu", 3.0, 700)]
+)
+@pytest.mark.parametrize("order", ["leading", "refined"])
+def test_moments_beyond_all_numbers_are_refused(activation, weight_variance, depth, order) -> None:
+    """Order parameters are numbers, the squares of their products are not: a warning for an answer of inf before."""
+    network = Network(depth, activation, weight_variance)
+    assert order_parameters(network).status == "ok"
+    with pytest.raises(ValueError, match=r"^weight_variance: expected order parameters below 1e\+70.*less depth"):
+        predict(network, FIM(), width=100, samples=10, order=order)
