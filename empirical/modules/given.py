@@ -25,6 +25,10 @@ _MODULES: tuple[tuple[Callable[[nn.Module], bool], str], ...] = (
         "the module itself, got it wrapped in {kind}{at}; measure its .module",
     ),
     (lambda m: hasattr(m, "_orig_mod"), "the module itself, got it compiled{at}; measure its ._orig_mod"),
+    (
+        lambda m: "eval" in vars(m),
+        "a module written in Python, got an exported one{at}; measure that which was exported",
+    ),
     (lambda m: m.training, "eval mode, got training mode{at}; model.eval() sets it"),
     (
         lambda m: isinstance(m, _BatchNorm) and m.running_mean is None,

@@ -17,12 +17,13 @@ CHUNK = 2**24  # numbers of a Jacobian made at once
 
 def by_torch_func(replica: Replica, names: tuple[str, ...], x: torch.Tensor, outputs: int) -> Array:
     """``vmap(jacrev)``, a chunk of samples at a time."""
-    chosen = {n: replica.state[n].detach() for n in names}
+    fixed = {n: p.detach() for n, p in replica.state.items()}
+    chosen = {n: fixed.pop(n) for n in names}
     numbers = outputs * sum(p.numel() for p in chosen.values())
-    fixed = Replica(replica.model, {n: p.detach() for n, p in replica.state.items()}, names, replica.dtype)
 
     def of_one(parameters: dict[str, torch.Tensor], sample: torch.Tensor) -> torch.Tensor:
-        made: torch.Tensor = fixed(sample[None], parameters)
+        buffers = {n: y.clone() for n, y in fixed.items()}
+        made: torch.Tensor = replica(sample[None], {**buffers, **parameters})
         return made.reshape(outputs)
 
     take = torch.func.vmap(torch.func.jacrev(of_one), in_dims=(None, 0), chunk_size=max(1, CHUNK // max(1, numbers)))
@@ -35,10 +36,11 @@ def by_torch_func(replica: Replica, names: tuple[str, ...], x: torch.Tensor, out
 
 def by_autograd(replica: Replica, names: tuple[str, ...], x: torch.Tensor) -> Array:
     """A backward pass for each output of each sample, which passes alone."""
-    chosen = [replica.state[n] for n in names]
     rows = []
     for sample in x.detach().split(1):
-        for f in replica.outputs(sample)[0]:
+        outputs, leaves = replica.outputs_of(sample)
+        chosen = [leaves[n] for n in names]
+        for f in outputs[0]:
             made = torch.autograd.grad(f, chosen, retain_graph=True, materialize_grads=True)
             rows.append(torch.cat([g.flatten() for g in made]))
     return torch.stack(rows).reshape(len(x), -1, len(rows[0])).transpose(0, 1)
@@ -46,9 +48,9 @@ def by_autograd(replica: Replica, names: tuple[str, ...], x: torch.Tensor) -> Ar
 
 def pulled_one_by_one(replica: Replica, names: tuple[str, ...], x: torch.Tensor, v: torch.Tensor) -> float:
     """|Jᵀv|² for v (N, C), by one backward pass for each sample."""
-    chosen = [replica.state[n] for n in names]
-    sums = [torch.zeros_like(p) for p in chosen]
+    sums = [torch.zeros_like(replica.state[n]) for n in names]
     for sample, weights in zip(x.detach().split(1), v, strict=True):
-        made = torch.autograd.grad(replica.outputs(sample)[0], chosen, weights, materialize_grads=True)
+        outputs, leaves = replica.outputs_of(sample)
+        made = torch.autograd.grad(outputs[0], [leaves[n] for n in names], weights, materialize_grads=True)
         sums = [a + b for a, b in zip(sums, made, strict=True)]
     return sum(float((s**2).sum()) for s in sums)

@@ -34,11 +34,17 @@ def check_outputs(replica: Replica, x: torch.Tensor, whole: Trace, parts: Sequen
         raise ValueError(
             "model: expected outputs with a gradient, got ones without (no_grad, detach or a rounding inside)"
         )
+    if made := next((n for n, _ in replica.model.named_parameters() if n not in replica.state), ""):
+        raise ValueError(
+            f"model: expected one that has all its parameters, got {made} made in a pass; run it once before"
+        )
     if reached := _reached_elsewhere(replica, outputs):
         raise ValueError(f"model: expected parameters used through their modules, got {reached} used by another way")
     again = deviation(replica.outputs(x.detach()), outputs)
-    alone = max(deviation(part.trace.outputs, outputs[part.chosen]) for part in parts)
-    worst, rounding = max(again, alone, _off_diagonal(x, outputs)), float(torch.finfo(outputs.dtype).eps) ** 0.75
+    halves = max(deviation(part.trace.outputs, outputs[part.chosen]) for part in parts)
+    alone = deviation(_one_by_one(replica, x), outputs)
+    rounding = float(torch.finfo(outputs.dtype).eps) ** 0.75
+    worst = max(again, halves, alone, _off_diagonal(x, outputs))
     if worst <= rounding:
         return
     if sentence := lower_precision(replica.model, lambda: replica(x), replica.dtype, worst):
@@ -46,6 +52,11 @@ def check_outputs(replica: Replica, x: torch.Tensor, whole: Trace, parts: Sequen
     if again > rounding:
         raise ValueError("model: expected a deterministic model, got outputs that differ between two passes")
     raise ValueError("model: expected outputs of one sample each, got ones that mix samples")
+
+
+def _one_by_one(replica: Replica, x: torch.Tensor) -> torch.Tensor:
+    """The outputs of each sample alone: what a length or a maximum over the batch decides shows here."""
+    return torch.cat([replica.outputs(sample).detach() for sample in x.detach().split(1)])
 
 
 def _off_diagonal(x: torch.Tensor, outputs: torch.Tensor) -> float:
@@ -66,8 +77,7 @@ def _off_diagonal(x: torch.Tensor, outputs: torch.Tensor) -> float:
 def _reached_elsewhere(replica: Replica, outputs: torch.Tensor) -> str:
     """The name of a parameter of the model itself, not of its replica, that the outputs depend on: the module holds it
     in a list, say, too."""
-    own = {id(p): n for n, p in replica.model.named_parameters()}
-    return next((own[id(leaf)] for leaf in _leaves(outputs.grad_fn) if id(leaf) in own), "")
+    return next((replica.own[id(leaf)] for leaf in _leaves(outputs.grad_fn) if id(leaf) in replica.own), "")
 
 
 def _leaves(node: Any) -> Iterator[torch.Tensor]:

@@ -12,7 +12,7 @@ from empirical.modules.memory import check_memory
 from empirical.modules.outputs import check_outputs, generator, parts_of
 from empirical.modules.precision import lower_precision
 from empirical.modules.signals import Signal, signals_of
-from empirical.modules.tracing import Place, Replica, Trace
+from empirical.modules.tracing import NotOutputs, Place, Replica, Trace
 from meanfield.spec import Metric
 
 __all__ = ["Subject", "subject_of"]
@@ -64,27 +64,45 @@ def check_layer(metric: Metric, trace: Trace, replica: Replica) -> None:
     if metric.layer not in allowed:
         raise ValueError(f"layer: expected {allowed[0]}..{allowed[-1]} for {metric.family} here, got {metric.layer}")
     call = trace.calls[metric.layer - allowed[0]]
-    if allowed[0] == 1 and not set(call.parameters) & set(replica.names):
+    own = [p for n, p in call.parameters.items() if n in replica.names and p.numel()]
+    if allowed[0] == 1 and not own:
         raise ValueError(f"layer: expected one with parameters that count, got {metric.layer}, {call}, which has none")
 
 
 def _run(replica: Replica, x: torch.Tensor, backend: TorchBackend) -> Trace:
     try:
         return replica.trace(x)
+    except NotOutputs:
+        raise
     except Exception as error:
-        if backend.is_out_of_memory(error) or isinstance(error, ValueError):
+        if backend.is_out_of_memory(error):
             raise
         reason = _reason(error) or type(error).__name__
-        sentence = lower_precision(replica.model, lambda: replica(x), replica.dtype) if "type" in reason else ""
+        of_types = any(word in reason for word in ("type", "double", "float", "Double", "Float"))
+        sentence = lower_precision(replica.model, lambda: replica(x), replica.dtype) if of_types else ""
+        sentence = sentence or (_plain_attribute(replica) if of_types else "")
         got = f"shape {tuple(x.shape)} and {x.dtype}"
         raise ValueError(
             sentence or f"inputs: expected samples that the model takes in any number, got {got}: {reason}"
         ) from error
 
 
+def _plain_attribute(replica: Replica) -> str:
+    """A sentence if the model holds a tensor of another precision that is neither parameter nor buffer."""
+    for where, module in replica.model.named_modules():
+        for name, value in vars(module).items():
+            if isinstance(value, torch.Tensor) and value.is_floating_point() and value.dtype != replica.dtype:
+                wanted, got = (str(kind).removeprefix("torch.") for kind in (replica.dtype, value.dtype))
+                return (
+                    f"model: expected tensors that are parameters or buffers (register_buffer), which are taken in "
+                    f"{wanted}, got a plain one in {got}, {f'{where}.' if where else ''}{name}"
+                )
+    return ""
+
+
 def _pulled(replica: Replica, trace: Trace, v: torch.Tensor) -> dict[str, float]:
     """|Jᵀv|² of each parameter by one backward pass."""
-    chosen = [replica.state[n] for n in replica.names]
+    chosen = [trace.leaves[n] for n in replica.names]
     gradients = torch.autograd.grad(trace.outputs, chosen, v, retain_graph=True, materialize_grads=True)
     return {n: float((g**2).sum()) for n, g in zip(replica.names, gradients, strict=True)}
 

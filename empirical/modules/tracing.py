@@ -11,9 +11,8 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.func import functional_call
 
-__all__ = ["GIVEN", "MADE", "Call", "Place", "Replica", "Trace"]
+__all__ = ["GIVEN", "MADE", "Call", "NotOutputs", "Place", "Replica", "Trace"]
 
 GIVEN, MADE = "given", "made"
 Place = tuple[str, str]
@@ -47,11 +46,12 @@ class Call:
 @dataclass(frozen=True)
 class Trace:
     """A model's forward pass on N samples: calls in the order of the layers' first ones, outputs (N, C) with their
-    graph, and the names of layers whose input was overwritten."""
+    graph, the names of layers whose input was overwritten, and the ``leaves``, the model's numbers by name."""
 
     calls: list[Call]
     outputs: torch.Tensor
     overwritten: list[str]
+    leaves: dict[str, torch.Tensor]
 
     @property
     def tensors(self) -> dict[Place, torch.Tensor]:
@@ -72,34 +72,85 @@ class Trace:
 
 
 @dataclass(frozen=True)
-class Replica:
-    """A model with copies ``state`` of its parameters and buffers; ``names`` are the parameters that count."""
+class _Slot:
+    """A place in one of the model's modules that holds a parameter or buffer, and its name in the replica's state."""
 
-    model: nn.Module
-    state: Mapping[str, torch.Tensor]
-    names: tuple[str, ...]
-    dtype: torch.dtype
+    holder: dict[str, Any]
+    key: str
+    name: str
+
+
+class Replica:
+    """A model that runs on copies of its parameters and buffers: they stand in its own places until it is
+    :func:`~empirical.modules.undisturbed.undisturbed` again, since what a checkpoint recomputes in a backward pass
+    reads them there.
+
+    ``state`` has the numbers to begin each pass with, by name, ``names`` the parameters that count, and ``own`` the
+    names of the model's own parameters by their ids.
+    """
+
+    def __init__(
+        self, model: nn.Module, state: Mapping[str, torch.Tensor], names: tuple[str, ...], dtype: torch.dtype
+    ) -> None:
+        self.model, self.state, self.names, self.dtype = model, state, names, dtype
+        known = {id(x): n for n, x in [*model.named_parameters(), *model.named_buffers()]}
+        self.own = {id(p): n for n, p in model.named_parameters()}
+        self._slots = [
+            _Slot(holder, key, known[id(x)])
+            for module in model.modules()
+            for holder in (module._parameters, module._buffers)
+            for key, x in holder.items()
+            if x is not None
+        ]
+        self._leaves = {n: _copied(y) for n, y in state.items()}
 
     def __call__(self, x: torch.Tensor, parameters: Mapping[str, torch.Tensor] | None = None) -> Any:
-        """What the model makes of the samples, with some ``parameters`` in the place of its own. Neither x nor a buffer
-        is changed: the model gets copies."""
-        given = parameters or {}
-        state = {n: y if y.requires_grad else y.clone() for n, y in self.state.items() if n not in given}
-        return functional_call(self.model, {**state, **given}, (x.clone(),))
+        """What the model makes of the samples, with some ``parameters`` in the place of its own. Neither x nor the
+        state is changed: the model gets copies."""
+        return self.run(x, parameters)[0]
+
+    def run(
+        self, x: torch.Tensor, parameters: Mapping[str, torch.Tensor] | None = None
+    ) -> tuple[Any, dict[str, torch.Tensor]]:
+        """The same, and the parameters and buffers that it was made with, the leaves of its graph. Every pass begins
+        with the same numbers: those that an earlier pass has written to are copied anew."""
+        for name, y in self.state.items():
+            if not y.requires_grad or self._leaves[name]._version:
+                self._leaves[name] = _copied(y)
+        given = {**self._leaves, **(parameters or {})}
+        self._install(given)
+        try:
+            return self.model(x.clone()), given
+        finally:
+            if parameters:
+                self._install(self._leaves)
+
+    def _install(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        for slot in self._slots:
+            slot.holder[slot.key] = tensors[slot.name]
 
     def outputs(self, x: torch.Tensor) -> torch.Tensor:
         """They, (N, C)."""
-        return as_outputs(self(x), len(x)).to(self.dtype)
+        return self.outputs_of(x)[0]
+
+    def outputs_of(self, x: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """They, and the leaves of their graph by name."""
+        made, leaves = self.run(x)
+        return as_outputs(made, len(x)).to(self.dtype), leaves
 
     def trace(self, x: torch.Tensor) -> Trace:
         """Outputs, and every layer's input and output."""
         noted = _Notes(self.model)
         try:
-            outputs = self.outputs(x)
+            made, leaves = self.run(x)
         finally:
             noted.remove()
         calls, overwritten = noted.finish()
-        return Trace(calls, outputs, overwritten)
+        return Trace(calls, as_outputs(made, len(x)).to(self.dtype), overwritten, leaves)
+
+
+def _copied(x: torch.Tensor) -> torch.Tensor:
+    return x.detach().clone().requires_grad_(x.requires_grad)
 
 
 class _Notes:
@@ -127,9 +178,9 @@ class _Notes:
 
     def _noted(self, place: Place, values: Any) -> torch.Tensor | None:
         x = _first_tensor(values)
-        if x is None or not x.is_floating_point():
+        if x is None or not x.is_floating_point() or _is_wrapped(x):
             return None
-        self._versions[place] = x._version
+        self._versions[place] = _version(x)
         return x
 
     def remove(self) -> None:
@@ -140,12 +191,22 @@ class _Notes:
         """The calls, without tensors that have been overwritten since, and the names of the layers whose input was."""
         overwritten = []
         for call in self._order:
-            if call.given is not None and call.given._version != self._versions[call.name, GIVEN]:
+            if call.given is not None and _version(call.given) != self._versions[call.name, GIVEN]:
                 overwritten.append(call.name)
                 call.given = None
-            if call.made is not None and call.made._version != self._versions[call.name, MADE]:
+            if call.made is not None and _version(call.made) != self._versions[call.name, MADE]:
                 call.made = None
         return self._order + [call for call in self._found.values() if call.count == 0], overwritten
+
+
+def _version(x: torch.Tensor) -> int:
+    """How often it was written to; tensors of the inference mode don't count that."""
+    return 0 if x.is_inference() else x._version
+
+
+def _is_wrapped(x: torch.Tensor) -> bool:
+    """Whether it is one of `vmap`'s or `grad`'s, inside the model, which means nothing outside of them."""
+    return bool(torch._C._functorch.is_functorch_wrapped_tensor(x))
 
 
 def _first_tensor(values: Any) -> torch.Tensor | None:
@@ -156,23 +217,27 @@ def _first_tensor(values: Any) -> torch.Tensor | None:
     return next((x for x in map(_first_tensor, inner) if x is not None), None)
 
 
+class NotOutputs(ValueError):
+    """What a model returns can't be its outputs."""
+
+
 def as_outputs(made: Any, samples: int) -> torch.Tensor:
     """Outputs (N, C); (N,) is C = 1.
 
     Raises
     ------
-    ValueError
+    NotOutputs
         For anything else.
     """
     if not isinstance(made, torch.Tensor) or made.layout != torch.strided:
-        raise ValueError(f"model: expected outputs of shape ({samples}, C), got {type(made).__name__}")
+        raise NotOutputs(f"model: expected outputs of shape ({samples}, C), got {type(made).__name__}")
     if made.is_complex() or not made.is_floating_point():
         kind = str(made.dtype).removeprefix("torch.")
-        raise ValueError(f"model: expected real outputs, which have a gradient, got {kind} ones")
+        raise NotOutputs(f"model: expected real outputs, which have a gradient, got {kind} ones")
     if made.shape in ((), (samples,)) and made.numel() == samples:
         return made.reshape(samples, 1)
     if made.ndim != 2 or made.shape[0] != samples:
-        raise ValueError(f"model: expected outputs of shape ({samples}, C), got {tuple(made.shape)}")
+        raise NotOutputs(f"model: expected outputs of shape ({samples}, C), got {tuple(made.shape)}")
     return made
 
 
