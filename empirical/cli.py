@@ -121,8 +121,11 @@ def _table(results: Sequence[Measurement]) -> str:
     ]
     rows += [(f"outlier {i + 1}", [float(r.outliers[i]) for r in results]) for i in range(len(first.outliers))]
     rows += [
-        (f"learning rate {name}", [float(r.critical_learning_rates[name].value) for r in results])
-        for name in first.critical_learning_rates
+        (
+            f"learning rate, {rate.loss.title}, {rate.loss.kind}",
+            [float(r.critical_learning_rates[name].value) for r in results],
+        )
+        for name, rate in first.critical_learning_rates.items()
         if not math.isnan(first.largest)
     ]
     rows += [

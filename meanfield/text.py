@@ -84,12 +84,17 @@ class Tabled:
 MOST_ROWS = 60
 
 
-def column_table(caption: str, columns: Mapping[str, ArrayLike], most: int = MOST_ROWS, digits: int = 5) -> Table:
-    """A row of words for each place of the arrays, which broadcast; of more than ``most`` the first ones."""
-    header, arrays = list(columns), np.broadcast_arrays(*columns.values())
-    places = list(zip(*(np.ravel(x)[:most] for x in arrays), strict=True))
-    rows = [[f"{x:.{digits}g}" if isinstance(x, np.floating) else str(x) for x in place] for place in places]
-    left = arrays[0].size - len(rows)
+def column_table(caption: str, *parts: Mapping[str, ArrayLike], most: int = MOST_ROWS, digits: int = 5) -> Table:
+    """A row of words for each place of the arrays, which broadcast; ``parts`` with the same columns one below the
+    other. Of more than ``most`` rows the first ones."""
+    header = list(parts[0])
+    places = [
+        place
+        for columns in parts
+        for place in zip(*(np.ravel(x) for x in np.broadcast_arrays(*columns.values())), strict=True)
+    ]
+    rows = [[f"{x:.{digits}g}" if isinstance(x, np.floating) else str(x) for x in place] for place in places[:most]]
+    left = len(places) - len(rows)
     return Table(caption, header, rows + [[f"… {left} more", *[""] * (len(header) - 1)]] * (left > 0))
 
 

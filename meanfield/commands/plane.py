@@ -26,6 +26,7 @@ Floats = NDArray[np.float64]
 
 _OF_METRICS = {"learning_rate": "critical_learning_rate", "largest": "largest", "overlap": "overlap"}
 _OF_PHASES = {"depth": "correlation_depth", "chi": "chi"}
+_NAMES = {"learning_rate": "learning rate of (1/2N) Σ |f - y|²"}
 _SHOWN = (*_OF_PHASES, *_OF_METRICS)
 _MOST_POINTS = 10**6
 
@@ -117,12 +118,12 @@ def _table(diagram: PhaseDiagram, show: str, values: Floats | None) -> str:
         words = "\n(--json prints all points)" if diagram.phase.size > MOST_ROWS else ""
         return f"{diagram}{words}"
     columns = {title: getattr(diagram, name) for name, title in COLUMNS.items()}
-    return "\n".join([str(column_table("", {**columns, show: values}, digits=6)), *diagram._notes()])
+    return "\n".join([str(column_table("", {**columns, _NAMES.get(show, show): values}, digits=6)), *diagram._notes()])
 
 
 def _summary(grid: PredictionGrid, show: str, values: Floats) -> str:
     """From where to where the statistic goes, how many points are void, and why."""
-    words = f"{show} ({grid.setting}): "
+    words = f"{_NAMES.get(show, show)} ({grid.setting}): "
     known = np.isfinite(values)
     if np.any(known):
         ends = (np.argmin(np.where(known, values, np.inf)), np.argmax(np.where(known, values, -np.inf)))
@@ -150,13 +151,18 @@ def _plain(
     if grid is None:
         return record
     setting = {name: getattr(grid, name) for name in ("depth", "width", "samples", "outputs")}
-    shown = {
+    shown: dict[str, Any] = {
         "metric": grid.metric.label,
         **setting,
         show: _without_nan(values.tolist()),
         "error": grid.error,
         "status": grid.status,
     }
+    if show == "learning_rate":
+        rates = grid.critical_learning_rates
+        shown["critical_learning_rates"] = {
+            name: {**rate.to_dict(), "value": _without_nan(rate.value.tolist())} for name, rate in rates.items()
+        }
     return {**record, **shown, "void": int(np.sum(np.isnan(values))), "warnings": list(grid.warnings)}
 
 

@@ -42,7 +42,8 @@ def plot_density(
     with canvas((6.4, 3.4), path, ax) as (figure, (axes,)):
         draw_density(axes, density, eigenvalues)
         sizes = f"$M$ = {density.width}, $N$ = {density.samples}"
-        axes.set_title(f"{density.metric.label}: {network_title(density.network)}, {sizes}", fontsize="medium")
+        title = f"{density.metric.label}: {network_title(density.network)}, {sizes}"
+        axes.set_title(title, fontsize="medium", pad=22.0)  # above the legend
     return figure
 
 
@@ -68,4 +69,6 @@ def draw_density(axes: Axes, density: SpectralDensity, eigenvalues: ArrayLike | 
         axes.axvspan(max(value - _95 * spread, low), value + _95 * spread, alpha=0.15, color="C3", linewidth=0)
     axes.set(xscale="log", xlabel=r"eigenvalue $\lambda$", ylabel=r"$\lambda$ × density")
     axes.set_ylim(bottom=0)
-    axes.legend(fontsize="small")
+    axes.legend(
+        fontsize="small", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False
+    )  # off the lines

@@ -100,7 +100,8 @@ def plot_phase(
         axes.set_title(f"{plane.activation}: {setting}", fontsize="medium")
         if void := _void(colour, diagram):
             axes.plot([], [], "s", markerfacecolor="white", markeredgecolor="black", label=void)
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, frameon=False)  # off the lines
+        place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.12), "ncols": 2, "frameon": False}  # off the lines
+        axes.legend(**place if ax is None else {"loc": "best"})  # on axes of somebody's there may be no room below
     return figure
 
 

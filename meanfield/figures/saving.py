@@ -54,7 +54,8 @@ def canvas(
         if the file can't be written.
     """
     from matplotlib.backend_bases import FigureCanvasBase
-    from matplotlib.figure import Figure
+
+    from meanfield.figures.shown import ShownFigure
 
     suffix, known = "" if path is None else Path(path).suffix[1:].lower(), FigureCanvasBase.get_supported_filetypes()
     if path is not None and suffix not in known:
@@ -63,7 +64,7 @@ def canvas(
     if ax is not None and len(given) != panels:
         raise ValueError(f"ax: expected {panels} axes, got {len(given)}")
     with own_style(STYLE) if ax is None else contextlib.nullcontext():
-        figure = given[0].figure if given else Figure(figsize=size, layout="constrained")
+        figure = given[0].figure if given else ShownFigure(figsize=size, layout="constrained")
         yield figure, given or list(np.ravel(figure.subplots(1, panels)))
         if path is not None:
             with whole_file("plot", Path(path), force=True) as partial:

@@ -38,12 +38,15 @@ def plot_predictions(
     Raises
     ------
     ValueError
-        If there is no prediction, for another number of axes, a format that matplotlib does not know, or a file that
-        can't be written.
+        If there is no prediction or one for several numbers of samples, for another number of axes, a format that
+        matplotlib does not know, or a file that can't be written.
     """
     asked = [predictions] if isinstance(predictions, Prediction) else list(predictions)
     if not asked:
         raise ValueError("predictions: expected at least one, got none")
+    for one in asked:
+        if len(counts := np.unique(one.samples)) > 1:
+            raise ValueError(f"predictions: expected one number of samples in each, got {', '.join(map(str, counts))}")
     with canvas((9, 3.1), path, ax, panels=len(PANELS)) as (figure, panels):
         for axes, (statistic, title) in zip(panels, PANELS.items(), strict=True):
             lines = _lines(asked, statistic)

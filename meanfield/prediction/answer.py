@@ -155,20 +155,20 @@ class Prediction(Tabled):
 
     def _notes(self) -> Iterable[str]:
         exponents = ", ".join(f"{k} M^{power(m)} N^{power(n)}" for k, (m, n) in self.exponents.items())
-        return [f"exponents: {exponents}", *(f"warning: {w}" for w in self.warnings)]
+        notes = [f"exponents: {exponents}"]
+        if self.order == "leading" and self.critical_learning_rates and self.networks is None:
+            notes += ["learning rates: to leading order; most networks' λ_max is larger (order='refined' tells)"]
+        return [*notes, *(f"warning: {w}" for w in self.warnings)]
 
     def _spread_table(self) -> Table:
         """A row for each statistic, width and sample number: its mean over networks, their standard deviation and the
         interval in which 95 % of them lie."""
         std, interval = self.std or {}, self.interval()
-        tables = [
-            column_table(
-                "",
-                {
-                    "over networks": name, "width": self.width, "samples": self.samples, "mean": getattr(self, name),
-                    "std": std[name], "from": interval[name][..., 0], "to (95 %)": interval[name][..., 1],
-                },
-            )
+        parts = [
+            {
+                "over networks": name, "width": self.width, "samples": self.samples, "mean": getattr(self, name),
+                "std": std[name], "from": interval[name][..., 0], "to (95 %)": interval[name][..., 1],
+            }
             for name in ("mean", "second_moment", "largest")
         ]  # fmt: skip
-        return Table("", tables[0].header, [row for table in tables for row in table.rows])
+        return column_table("", *parts)

@@ -131,7 +131,15 @@ def predict_grid(
     for index, parameters in _points(table, weights.shape):
         network = Network(depth, activation, float(weights[index]), float(biases[index]), outputs=outputs)
         check_question(network, metric, "leading")
-        parameters = usable(parameters if np.all(np.isfinite(parameters.q)) else order_parameters(network))
+        try:
+            parameters = usable(parameters if np.all(np.isfinite(parameters.q)) else order_parameters(network))
+        except ValueError as void:
+            if parameters.status == "infinite":
+                raise
+            reasons |= {
+                f"void at σ_w² = {network.weight_variance[0]:g}, σ_b² = {network.bias_variance[0]:g}: {void}": None
+            }
+            continue
         error, status = max(error, parameters.error), parameters.status if status == "ok" else status
         setting = Setting.of(network, metric, parameters, widths, counts)
         statistics, warnings = _statistics(setting)

@@ -6,7 +6,6 @@ above, σ_w² E[φ²](q) + σ_b² <= q for some q >= q^1, or falls at once: if �
 
 from __future__ import annotations
 
-import functools
 import math
 
 import numpy as np
@@ -14,10 +13,9 @@ from numpy.typing import NDArray
 
 from meanfield.gaussian.interpolants import MomentTable
 from meanfield.gaussian.moments import gaussian_moments
-from meanfield.propagation.fixed_points import ESCAPED
-from meanfield.spec.activations import Activation
+from meanfield.propagation.fixed_points import ESCAPED, slope_at_infinity
 
-__all__ = ["largest_bounded", "slope_at_infinity"]
+__all__ = ["largest_bounded"]
 
 Floats = NDArray[np.float64]
 
@@ -56,13 +54,3 @@ def _squares(table: MomentTable, q: Floats) -> Floats:
         found = gaussian_moments(table.activation, float(np.ravel(q)[i]), 0.0).square
         square[i] = found if math.isfinite(found) else math.inf
     return square.reshape(np.shape(q))
-
-
-@functools.cache
-def slope_at_infinity(activation: Activation) -> float:
-    """E[φ'²] for q → ∞, where only the two asymptotic slopes of φ count; NaN if φ has none."""
-    slope = activation.function(order=1)
-    with np.errstate(all="ignore"):
-        near, far = slope(np.array([-1e3, 1e3])), slope(np.array([-1e4, 1e4]))
-    settled = np.allclose(near, far, rtol=1e-6, atol=1e-12)
-    return float(np.mean(far**2)) if settled else math.nan

@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from meanfield.gaussian.interpolants import MomentTable, moment_table
 from meanfield.gaussian.moments import gaussian_moments
-from meanfield.propagation.bounded import largest_bounded, slope_at_infinity
-from meanfield.propagation.fixed_points import ESCAPED, variance_fixed_point
+from meanfield.propagation.bounded import largest_bounded
+from meanfield.propagation.fixed_points import ESCAPED, slope_at_infinity, variance_fixed_point
 from meanfield.propagation.recursion import variance_grid
 from meanfield.spec import ActivationLike
 from meanfield.spec.activations import as_activation
@@ -32,7 +32,7 @@ _SMALLEST = 1e-24  # a variance that stands for the limit 0 of an expectation
 _FLAT = 1e-9  # E[φ'²] of an activation that is flat at 0
 _BELOW = 1e-9  # how far below an edge, relative, the recursion is asked for: at the edge itself it may take for ever
 _BELOW_LIMIT = 1e-5  # and below one that is a limit, q* → ∞
-_NEAR = 2e-2  # what may be missing of χ_1 = 1 there: at a fold it moves by the root of ``_BELOW`` or more
+_NEAR = 1e-2  # what may be missing of χ_1 = 1 there: at a fold it moves by the root of ``_BELOW`` or more
 _SCALE_FREE = 1e-9  # |q - E[φ²]/E[φ'²]| of an activation for which it is 0, relative
 
 
@@ -52,7 +52,7 @@ class CriticalLine(Tabled):
         Estimates the largest relative numerical error of ``weight_variance``.
     reasons
         One for each σ_b²: why there is no edge, or what else is to be said: at a fold, such as GELU's at σ_b² = 0.1729,
-        a network may settle before it reaches q*, where χ_1 differs from 1 by less than 2 %. Empty otherwise.
+        a network may settle before it reaches q*, where χ_1 differs from 1 by less than 1 %. Empty otherwise.
     """
 
     bias_variance: Floats

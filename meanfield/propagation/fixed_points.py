@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import functools
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.gaussian.interpolants import MomentTable
+from meanfield.spec.activations import Activation
 
-__all__ = ["EDGE", "ESCAPED", "VANISHED", "correlation_fixed_point", "depth_scale", "variance_fixed_point"]
+__all__ = [
+    "EDGE",
+    "ESCAPED",
+    "VANISHED",
+    "correlation_fixed_point",
+    "depth_scale",
+    "slope_at_infinity",
+    "variance_fixed_point",
+]
 
 Floats = NDArray[np.float64]
 
@@ -21,7 +33,7 @@ _CONVERGED = 1e-13  # relative step of a fixed point
 
 def variance_fixed_point(table: MomentTable, weight: Floats, bias: Floats) -> Floats:
     """The fixed point that the iteration from q^1 runs into: the iteration itself, sped up by a Newton step wherever
-    that lands closer to a stable fixed point."""
+    that lands closer to a stable fixed point. ``inf`` where it grows without end, NaN where it leaves the table."""
     q = np.asarray(weight + bias, dtype=np.float64)
 
     def mapped(q: Floats) -> tuple[Floats, Floats]:
@@ -44,16 +56,23 @@ def variance_fixed_point(table: MomentTable, weight: Floats, bias: Floats) -> Fl
             break
     for i in np.flatnonzero(~settled & (change > 0)):
         q.flat[i] = _next_above(table, float(np.ravel(weight)[i]), float(np.ravel(bias)[i]), float(q.flat[i]))
-    unbounded = ~(q < ESCAPED)
-    return np.where(unbounded, np.inf, np.where(q < VANISHED, 0.0, q))
+    limit = slope_at_infinity(table.activation)
+    grown = (q >= ESCAPED) | (np.isnan(q) & (not math.isfinite(limit)))  # the table of an exp ends where its squares do
+    known = np.where(grown, np.inf, np.where(q < VANISHED, 0.0, q))
+    # What settles beyond, as of 2000 tanh(u), is not followed there.
+    return np.where(np.isinf(known) & (weight * limit < 1), np.nan, known)
 
 
 def _next_above(table: MomentTable, weight: float, bias: float, q: float) -> float:
-    """The first fixed point above ``q``, to which a variance that grows creeps however slowly; ``inf`` if none."""
+    """The first fixed point above ``q``, to which a variance that grows creeps however slowly; ``inf`` if none, NaN
+    where the table ends before."""
     low, high = q, ESCAPED
     for _ in range(_ZOOMS):
         grid = np.geomspace(low, high, _ZOOM + 1)
-        falling = np.flatnonzero(~(weight * table.squares(grid)[0] + bias > grid))
+        made = weight * table.squares(grid)[0] + bias
+        falling = np.flatnonzero(~(made > grid))
+        if len(falling) and np.isnan(made[falling[0]]):
+            return float("nan")
         if len(falling) == 0 or falling[0] == 0:
             return float("inf") if len(falling) == 0 else low
         low, high = float(grid[falling[0] - 1]), float(grid[falling[0]])
@@ -79,8 +98,8 @@ def _below_one(table: MomentTable, weight: Floats, q: Floats) -> tuple[Floats, F
         slope = weight * product[1]
         excess = weight * gap[0] / q - distance
         step = np.where(slope < 1, excess / np.where(slope < 1, 1 - slope, 1.0), 0.0)
-        distance = np.clip(distance + step, 0.0, 1.0)
-        if np.all(np.abs(step) <= _CONVERGED * distance):
+        distance = np.where(np.isnan(slope), np.nan, np.clip(distance + step, 0.0, 1.0))
+        if not np.any(np.abs(step) > _CONVERGED * distance):
             break
     return distance, slope
 
@@ -90,3 +109,13 @@ def depth_scale(slope: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = -np.log(np.abs(slope))
         return np.where(np.abs(rate) < EDGE, np.inf, np.where(rate > 0, 1 / rate, np.nan))
+
+
+@functools.cache
+def slope_at_infinity(activation: Activation) -> float:
+    """E[φ'²] for q → ∞, where only the two asymptotic slopes of φ count; NaN if φ has none."""
+    slope = activation.function(order=1)
+    with np.errstate(all="ignore"):
+        near, far = slope(np.array([-1e3, 1e3])), slope(np.array([-1e4, 1e4]))
+    settled = np.allclose(near, far, rtol=1e-6, atol=1e-12)
+    return float(np.mean(far**2)) if settled else math.nan

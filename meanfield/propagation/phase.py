@@ -47,10 +47,11 @@ class PhaseDiagram(Tabled):
     weight_variance, bias_variance
         σ_w² and σ_b².
     variance
-        q*, reached from normalised inputs (q^1 = σ_w² + σ_b²); ``inf`` if the variance grows without bound.
+        q*, reached from normalised inputs (q^1 = σ_w² + σ_b²); ``inf`` if the variance grows without bound, NaN if it
+        settles above 1e6 or where φ overflows.
     correlation, decorrelation
         c* and 1 - c*, reached from uncorrelated inputs. NaN where q* is 0 or infinite: there the limit depends on more
-        than the fixed point.
+        than the fixed point; and where χ_1 > 1 at q* > 256, beyond the table of pairs.
     chi
         χ_1 = σ_w² E[φ'²] at q*. Above 1: chaotic.
     variance_depth, correlation_depth
@@ -75,10 +76,11 @@ class PhaseDiagram(Tabled):
 
     @property
     def phase(self) -> NDArray[np.str_]:
-        """``"ordered"``, ``"chaotic"``, ``"edge"``, or ``"unbounded"`` where there is no finite q*."""
+        """``"ordered"``, ``"chaotic"``, ``"edge"``, ``"unbounded"`` where there is no finite q*, or ``"unknown"``."""
         names = np.where(self.chi > 1, "chaotic", "ordered")
         names = np.where(np.abs(self.chi - 1) <= EDGE, "edge", names)
-        return np.where(np.isfinite(self.variance), names, "unbounded")
+        names = np.where(np.isnan(self.variance), "unknown", names)
+        return np.where(np.isinf(self.variance), "unbounded", names)
 
     def _tables(self) -> Iterable[Table]:
         caption = f"Deep networks of {self.activation}"
@@ -91,6 +93,10 @@ class PhaseDiagram(Tabled):
     def _notes(self) -> Iterable[str]:
         if np.any(self.phase == "unbounded"):
             yield "unbounded: the variance grows from layer to layer without end, so there is no fixed point"
+        if np.any(self.phase == "unknown"):
+            yield "unknown: the variance settles above 1e6, or where φ overflows: it is not followed there"
+        if np.any((self.phase == "chaotic") & np.isnan(self.correlation)):
+            yield "c*, ξ_c: not known where χ_1 > 1 at a q* beyond 256"
         if self.status != "ok":
             yield f"the table is {self.status}: relative error {self.error:.1g}"
 

@@ -32,7 +32,7 @@ from meanfield.spec.elementwise import (
 )  # fmt: skip
 from meanfield.spec.expressions import (
     as_text,
-    check_text,
+    check_size,
     derivative_of,
     derivative_text,
     symbols,
@@ -74,7 +74,7 @@ class Activation:
 
     def __post_init__(self) -> None:
         one_line("activation", self.name)
-        check_text(self.name, self.text)
+        check_size(self.name, self.text)
         if "DiracDelta" in self.text:
             raise ValueError(f"activation {self.name!r}: expected a function, got a distribution, {self.text}")
         if self.breakpoints is None:
@@ -155,10 +155,13 @@ class Activation:
     @functools.cached_property
     def parity(self) -> int:
         """1 if φ is even, -1 if odd, 0 otherwise (read off fixed points, to rounding)."""
-        u = np.array([0.0, 1e-3, 0.1, 0.37, 0.5, 1.0, 1.7, 2.9, 4.3, 7.1])
-        right, left = self.function()(u), self.function()(-u)
-        scale = 1e-13 * (np.abs(right) + np.abs(left) + 1e-2)
-        return next((p for p in (1, -1) if np.all(np.abs(left - p * right) <= scale)), 0)
+        near = [0.0, 1e-3, 0.1, 0.37, 0.5, 1.0, 1.7, 2.9, 4.3, 7.1, 13.0, 31.0, 110.0, 1e3, 1e5]
+        u = np.array([*near, *(abs(x) * side for x in self.breakpoints or () for side in (0.999, 1.001))])
+        with np.errstate(all="ignore"):
+            right, left = self.function()(u), self.function()(-u)
+            scale = 1e-13 * (np.abs(right) + np.abs(left) + 1e-2)
+            alike = {p: (left == p * right) | (np.abs(left - p * right) <= scale) for p in (1, -1)}
+        return next((p for p, same in alike.items() if np.all(same)), 0)
 
     def __str__(self) -> str:
         return self.name

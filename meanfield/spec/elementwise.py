@@ -50,17 +50,17 @@ def _of_scalars_too(of_scalar: Callable[[float], float], of_array: Elementwise) 
 
 
 def _largest(xp: Namespace, *terms: Array) -> Array:
-    return functools.reduce(lambda a, b: _pair(xp.where, a, b, a > b), terms)
+    return functools.reduce(lambda a, b: _pair(xp, a, b, a > b), terms)
 
 
 def _smallest(xp: Namespace, *terms: Array) -> Array:
-    return functools.reduce(lambda a, b: _pair(xp.where, a, b, a < b), terms)
+    return functools.reduce(lambda a, b: _pair(xp, a, b, a < b), terms)
 
 
 def _piecewise(xp: Namespace, *cases: Array) -> Array:
     value, _ = cases[-1]
     for branch, condition in reversed(cases[:-1]):
-        value = _pair(xp.where, branch, value, condition)
+        value = _pair(xp, branch, value, condition)
     return value
 
 
@@ -68,15 +68,16 @@ def _logcosh(xp: Namespace, x: Array) -> Array:
     """Exact to rounding at both ends, where cosh overflows and where log cosh x = x²/2 is small."""
     size = abs(x)
     near = _smallest(xp, size, 1.0)
-    return _pair(xp.where, xp.log1p(2 * xp.sinh(near / 2) ** 2), size + xp.log1p(xp.expm1(-2 * size) / 2), size < 1)
+    return _pair(xp, xp.log1p(2 * xp.sinh(near / 2) ** 2), size + xp.log1p(xp.expm1(-2 * size) / 2), size < 1)
 
 
-def _pair(where: Namespace, a: Array, b: Array, condition: Array) -> Array:
+def _pair(xp: Namespace, a: Array, b: Array, condition: Array) -> Array:
     """``where`` for operands of which one may be a Python number: strict namespaces take arrays only."""
     if not hasattr(condition, "shape"):
         return a if condition else b
-    zero = 0.0 * (a if hasattr(a, "shape") else b) if hasattr(a, "shape") or hasattr(b, "shape") else 0.0 * condition
-    return where(condition, a + zero, b + zero)
+    like = next((x for x in (a, b) if hasattr(x, "shape")), None)
+    zero = 0.0 * condition if like is None else xp.zeros_like(like)  # not 0 times it, which may be infinite
+    return xp.where(condition, a if hasattr(a, "shape") else a + zero, b if hasattr(b, "shape") else b + zero)
 
 
 @functools.cache

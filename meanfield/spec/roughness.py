@@ -15,6 +15,7 @@ __all__ = ["diverges", "gapes", "grows"]
 Floats: TypeAlias = NDArray[np.float64]
 
 _DYADIC = np.arange(20, 46)  # distances 2^-k at which a singularity's exponent is read off
+_LEAST_GAP = 1e-9  # of the size nearby: less is rounding
 _LEAST_DECAY = 0.01  # in log2 a halving: |u|^0.505 is taken for |u|^0.5
 
 
@@ -22,7 +23,8 @@ def gapes(function: Elementwise, x: float) -> bool:
     """Whether the two sides of ``x`` differ, and still do nearer by."""
     with np.errstate(all="ignore"):
         far, near = (_gap(function, x, step * max(1.0, abs(x))) for step in (1e-7, 1e-11))
-    return far > 1e-5 and not near < far / 2
+        size = float(np.max(np.abs(function(x + np.array([-1e-3, -1e-6, 1e-6, 1e-3]))), initial=0.0))
+    return far > min(1e-5, _LEAST_GAP * size) and not near < far / 2
 
 
 def _gap(function: Elementwise, x: float, step: float) -> float:

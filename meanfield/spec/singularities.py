@@ -7,24 +7,27 @@ is real on both sides and ∫ φ² is finite, or it is no activation.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from meanfield.spec.elementwise import Elementwise, numpy_elementwise
-from meanfield.spec.expressions import as_text, find_breakpoints, symbols, sympified
+from meanfield.spec.expressions import as_text, find_breakpoints, parsed, symbols, sympified
 from meanfield.spec.roughness import diverges
 
 if TYPE_CHECKING:
     import sympy
 
-__all__ = ["check_mass", "check_real", "examined", "repaired", "singular_points"]
+__all__ = ["check_defined", "check_mass", "check_real", "examined", "repaired", "singular_points"]
 
 _TERMS = 18  # of the Taylor series at a removable point
 _RADII = [2.0**-k for k in range(2, 15)]
 _DIGITS = 60
-_PROBES = np.array([-7.3, -3.1, -1.27, -0.61, -0.113, 0.113, 0.61, 1.27, 3.1, 7.3])
+_NEAR = np.linspace(0.0037, 12.0, 331)  # where φ is held against the real numbers, and at powers of two beyond
+_FAR = 2.0 ** np.arange(4, 9)  # beyond, a quotient of two exponentials may have no number where φ has
+_PROBES = np.concatenate([_NEAR, -_NEAR, _FAR, -_FAR])
 
 
 def examined(name: str, text: str) -> tuple[str, tuple[float, ...]]:
@@ -36,13 +39,28 @@ def examined(name: str, text: str) -> tuple[str, tuple[float, ...]]:
         If φ is not real everywhere, E[φ²] is infinite, or breakpoints can't be found.
     """
     expression = sympified(text)
+    text = text if expression == parsed(text) else as_text(expression)
     switches, singular = find_breakpoints(expression), singular_points(expression)
-    check_real(name, expression, numpy_elementwise(text))
+    check_defined(name, expression, switches)
+    check_real(name, expression, numpy_elementwise(text), singular)
     if singular:
         made, singular = repaired(expression, singular)
         text = text if made == expression else as_text(made)
         check_mass(name, numpy_elementwise(text), singular)
     return text, tuple(sorted({*switches, *singular}))
+
+
+def check_defined(name: str, expression: sympy.Expr, switches: tuple[float, ...]) -> None:
+    """Raise ``ValueError`` for a Piecewise of which no condition holds somewhere."""
+    import sympy
+
+    u, ends = symbols()["u"], sorted({0.0, *switches})
+    between = [(a + b) / 2 for a, b in itertools.pairwise(ends)]
+    for x in (ends[0] - 1, *ends, *between, ends[-1] + 1):
+        for pieces in expression.atoms(sympy.Piecewise):
+            if not any(condition == True or condition.subs(u, x) == True for _, condition in pieces.args):  # noqa: E712
+                expected = "a Piecewise that is defined for every u, such as with (0, True) last"
+                raise ValueError(f"activation {name!r}: expected {expected}, got none of its conditions at u = {x:g}")
 
 
 def singular_points(expression: sympy.Expr) -> tuple[float, ...]:
@@ -160,14 +178,16 @@ def _patched(expression: sympy.Expr, point: float, terms: list[float], radius: f
     return sympy.Piecewise((series, sympy.Abs(x) < r), (right, x > 0), (left, True))
 
 
-def check_real(name: str, expression: sympy.Expr, function: Elementwise) -> None:
+def check_real(name: str, expression: sympy.Expr, function: Elementwise, singular: tuple[float, ...]) -> None:
     """Raise ``ValueError`` where φ is no real number: a logarithm or root of a negative one, a division by 0."""
     import sympy
 
     if expression.has(sympy.zoo, sympy.nan, sympy.oo, sympy.I):
         raise ValueError(f"activation {name!r}: expected a finite real function of u, got {as_text(expression)}")
+    between = [(a + b) / 2 for a, b in itertools.pairwise(singular)]
+    probes = np.concatenate([_PROBES, between])
     with np.errstate(all="ignore"):
-        bad = _PROBES[np.isnan(function(_PROBES))]
+        bad = probes[np.isnan(function(probes))]
     if len(bad) > 0:
         raise ValueError(
             f"activation {name!r}: expected a real number for every u, but {as_text(expression)} has none at "

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from meanfield.spec.losses import LOSSES
 from meanfield.text import Table, column_table
 
 if TYPE_CHECKING:
@@ -61,7 +62,6 @@ class TrainingLoss:
         return self.name.removesuffix(" (guaranteed)") if self.name[0].isupper() else self.formula
 
 
-_HEAD = "learning rate for the loss"
 _SOFTMAX = "(1/N) Σ -log softmax(f)_y"
 
 TRAINING_LOSSES: dict[str, TrainingLoss] = {
@@ -96,7 +96,7 @@ def critical_learning_rates(
     """The rates by the names of :data:`TRAINING_LOSSES`: all that λ_max of ``metric`` decides, and all of its own loss.
 
     ``largest``: λ_max of the metric with each loss for which it is known. Empty for a metric that gradient descent
-    doesn't feel: one layer's block, a centred one, that of the inputs.
+    doesn't feel: one layer's block, a centred one, that of the inputs. A softmax of one output has none.
     """
     if not metric.is_felt:
         return {}
@@ -104,18 +104,18 @@ def critical_learning_rates(
         return {
             name: CriticalRate(loss, np.divide(loss.factor(outputs), metric.curvature(largest[loss.of], samples))[()])
             for name, loss in TRAINING_LOSSES.items()
-            if loss.of in largest and metric.loss in {loss.of, loss.trained}
+            if loss.of in largest and metric.loss in {loss.of, loss.trained} and outputs > LOSSES[loss.trained].unseen
         }
 
 
 def rate_tables(rates: Mapping[str, CriticalRate], **sizes: ArrayLike) -> list[Table]:
     """A table with a row for each loss and place of the arrays ``sizes``; none of rates that aren't known."""
-    tables = [
-        column_table("", {_HEAD: rate.loss.title, **sizes, "critical": rate.value, "kind": rate.loss.kind})
+    parts = [
+        {"learning rate for the loss": rate.loss.title, **sizes, "critical": rate.value, "kind": rate.loss.kind}
         for rate in rates.values()
         if not np.all(np.isnan(rate.value))
     ]
-    return [Table("", tables[0].header, [row for table in tables for row in table.rows])] if tables else []
+    return [column_table("", *parts)] if parts else []
 
 
 def own_rate(metric: Metric, rates: Mapping[str, CriticalRate]) -> NDArray[np.float64] | None:

@@ -28,6 +28,8 @@ Expr: TypeAlias = sympy.Expr
 Sign: TypeAlias = Callable[[Expr], Expr]
 _U = sympy.Symbol("u", real=True)  # the symbol of Activation.expression
 
+MOST_TERMS = 16  # of φ between two breakpoints, and its highest power: pairs of more take minutes
+
 
 class NoClosedFormError(Exception):
     """An expectation is not elementary; the message is a phrase that says why."""
@@ -137,7 +139,7 @@ def _largest(sign: Sign, first: Expr, *others: Expr) -> Expr:
 
 
 def _case(_sign: Sign, *branches: Any) -> Expr:
-    return next(value for value, holds in branches if holds)
+    return next(value for value, holds in branches if holds)  # an activation is defined everywhere
 
 
 _SWITCHES: dict[Any, Callable[..., Expr]] = {
@@ -166,7 +168,13 @@ def _terms(activation: Activation, pieces: Sequence[Expr]) -> list[Term]:
 def _smooth_terms(expression: Expr) -> list[Term]:
     waves = expression.rewrite([sympy.sin, sympy.cos, sympy.sinh, sympy.cosh], sympy.exp)
     expanded = sympy.expand(waves.replace(expm1, lambda x: sympy.exp(x) - 1))
-    return [_smooth_term(x) for x in sympy.Add.make_args(expanded) if x != 0]
+    parts = [x for x in sympy.Add.make_args(expanded) if x != 0]
+    if len(parts) > MOST_TERMS:
+        raise NoClosedFormError(f"{len(parts)} terms are more than the {MOST_TERMS} that are derived")
+    terms = [_smooth_term(x) for x in parts]
+    if (power := max((t.power for t in terms), default=0)) > MOST_TERMS:
+        raise NoClosedFormError(f"the power {power} is more than the {MOST_TERMS} that are derived")
+    return terms
 
 
 def _smooth_term(product: Expr) -> Term:

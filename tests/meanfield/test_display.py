@@ -89,3 +89,9 @@ def test_the_command_knows_its_version(capsys) -> None:
     for package in ("empirical", "verify"):
         said = subprocess.run([sys.executable, "-m", package, "--version"], capture_output=True, text=True, check=True)
         assert said.stdout.split() == [package, metadata.version("meanfield-spectra")]
+
+
+def test_a_long_table_of_several_parts_is_cut_once() -> None:
+    said = str(predict(NETWORK, FIM(), width=np.arange(100, 200), samples=10))
+    assert said.count(" more\n") == 2  # the statistics, and the rates of all losses
+    assert "… 240 more" in said

@@ -65,10 +65,11 @@ class Estimate:
         return Estimate(self.value * factor, self.standard_error * abs(factor), self.degrees, bend)
 
     def log(self) -> Estimate:
-        """The estimate of the logarithm, to first order in the relative standard error."""
+        """The estimate of the logarithm, to first order in the relative standard error, which falls as the value
+        rises: so half of what bends that of a log-normal stays."""
         if not self.value > 0:
             return Estimate(math.nan, math.nan, self.degrees)
-        bend = self.bend * self.value - 2
+        bend = self.bend * self.value - 1
         return Estimate(math.log(self.value), self.standard_error / self.value, self.degrees, bend)
 
     def below(self, x: float) -> float:

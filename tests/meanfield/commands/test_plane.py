@@ -102,7 +102,10 @@ def test_bad_input_is_one_line_and_status_2(options, message, tmp_path: Path, ca
 def test_the_summary_names_the_points_of_the_ends(capsys) -> None:
     command = ["phase", "--activation", "relu", "--weight-variance", "1:3:3", "--bias-variance", "0.1:0.5:2", *SIZES]
     assert main([*command, "--show", "learning_rate"]) == 0
-    ends = re.findall(r"([\d.e+-]+) at \(([\d.]+), ([\d.]+)\)", capsys.readouterr().out.split("learning_rate (")[1])
+    ends = re.findall(
+        r"([\d.e+-]+) at \(([\d.]+), ([\d.]+)\)",
+        capsys.readouterr().out.split("learning rate of (1/2N) Σ |f - y|² (")[1],
+    )
     for (value, weight, bias), extreme in zip(ends, ("0.5", "0.1"), strict=True):
         rate = predict(Network(3, "relu", float(weight), float(bias), outputs=2), FIM(), width=100, samples=10)
         assert float(value) == pytest.approx(float(rate.critical_learning_rate), rel=1e-5)

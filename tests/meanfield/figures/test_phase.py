@@ -35,6 +35,20 @@ def test_white_is_explained() -> None:
     assert not [w for w in written(plot_phase(phase_diagram("tanh", WEIGHTS, BIASES))) if "no " in w]
 
 
+def test_white_of_other_causes_is_told_apart() -> None:
+    grid = predict_grid("tanh", WEIGHTS, BIASES, FIM(), **SIZES)  # void at σ_b = 0, where inputs share nothing
+    assert np.isnan(grid.largest).any()
+    assert "void, or no finite value" in written(plot_phase(grid, "largest"))
+
+
+def test_on_axes_of_the_users_the_legend_stays_inside() -> None:
+    figure = Figure()
+    ax = figure.subplots()
+    plot_phase(phase_diagram("tanh", WEIGHTS, BIASES), ax=ax)
+    figure.canvas.draw()
+    assert ax.get_legend().get_window_extent().y0 >= ax.get_window_extent().y0
+
+
 def test_the_legend_is_off_the_plane() -> None:
     figure = plot_phase(phase_diagram("tanh", WEIGHTS, BIASES))
     figure.canvas.draw()

@@ -84,6 +84,16 @@ def test_the_suffix_says_the_format(tmp_path, suffix, start):
     assert path.read_bytes().startswith(start)
 
 
+def test_a_notebook_shows_the_picture_itself():
+    assert plot_predictions(predictions([3], [50, 100]))._repr_png_().startswith(b"\x89PNG")
+
+
+def test_several_numbers_of_samples_are_no_line():
+    many = predict(Network(3, "tanh", 3.0, 0.64), FIM(), width=[50, 100], samples=[[20], [40]])
+    with pytest.raises(ValueError, match=r"^predictions: expected one number of samples in each, got 20, 40$"):
+        plot_predictions(many)
+
+
 def test_refuses(tmp_path):
     with pytest.raises(ValueError, match=r"^predictions: expected at least one"):
         plot_predictions([], tmp_path / "figure.svg")

@@ -87,3 +87,10 @@ def test_a_point_that_is_not_resolved_is_the_status_of_all(monkeypatch):
     monkeypatch.setattr(grids, "order_parameters", lambda network: replace(poor, error=0.25, status="unresolved"))
     grid = predict_grid("relu", [1.0, 300.0, 2.0], 0.0, FIM(), **SIZES)
     assert (grid.error, grid.status) == (0.25, "unresolved")
+
+
+@pytest.mark.parametrize("depth", [200, 900], ids=["too large to square", "overflow"])
+def test_one_point_that_explodes_leaves_the_others(depth):
+    grid = predict_grid("relu", [1.0, 8.0], 0.1, FIM(), depth=depth, width=100, samples=10)
+    assert np.isfinite(grid.mean).tolist() == [True, False]
+    assert any(w.startswith("void at σ_w² = 8, σ_b² = 0.1: weight_variance: ") for w in grid.warnings)

@@ -130,3 +130,14 @@ def test_a_narrow_sine_has_its_fixed_point(k: int) -> None:
 def test_a_broken_power_answers_at_once() -> None:
     diagram = phase_diagram("Abs(u)**1.5", np.linspace(0.1, 2, 5), 0.1)
     assert list(diagram.phase[[0, -1]]) == ["ordered", "unbounded"]
+
+
+def test_what_is_not_followed_is_unknown_and_says_so() -> None:
+    """q* of 2000 tanh(u) is 5998045 by mpmath: bounded, above what is followed. And c* beyond the table of pairs."""
+    far = phase_diagram("2000*tanh(u)", 1.5, 0.1)
+    assert (far.phase, np.isnan(far.variance)) == ("unknown", True)
+    assert "settles above 1e6" in str(far)
+    beyond = phase_diagram("20*tanh(u)", 1.5, 0.1)  # c* = 5.0299e-4 by nested quadrature, 0 before
+    assert beyond.phase == "chaotic"
+    assert np.isnan(beyond.correlation)
+    assert "not known where χ_1 > 1 at a q* beyond 256" in str(beyond)

@@ -151,3 +151,19 @@ def test_what_is_not_known_has_a_reason_beside_it() -> None:
     alone = measure(network, FIM(), width=20, samples=1)
     assert [w.split(":")[0] for w in alone.warnings] == ["bulk_largest", "order_parameters"]
     assert measure(network, FIM(), width=20, samples=10).warnings == ()
+
+
+def test_a_softmax_of_one_output_has_no_rate() -> None:
+    network = Network(2, "tanh", 2.0, 0.3)
+    for answer in (predict(network, FIM(), width=50, samples=40), measure(network, FIM(), width=50, samples=40)):
+        assert list(answer.critical_learning_rates) == ["half_squared_error", "MSELoss"]
+
+
+def test_the_command_names_the_loss_of_each_rate(capsys) -> None:
+    from empirical.cli import main
+
+    asked = ["--activation", "tanh", "--weight-variance", "2", "--depth", "2", "--width", "20", "--samples", "5"]
+    assert main(["measure", *asked, "--outputs", "2"]) == 0
+    said = capsys.readouterr().out
+    for words in ("learning rate, (1/2N) Σ |f - y|², edge", "MSELoss, edge", "CrossEntropyLoss, guaranteed"):
+        assert words in said

@@ -8,7 +8,11 @@ import json
 import math
 
 import numpy as np
+import pytest
 
+from verify.judging.inference import Estimate
+from verify.reporting.figures import style
+from verify.reporting.tables.columns import _plus_minus
 from verify.reporting.tables.table import Column, Table, escaped
 
 COLUMNS = (
@@ -66,3 +70,24 @@ def test_an_empty_table_has_a_header() -> None:
     empty = Table.of("", "", COLUMNS, [])
     assert empty.to_csv() == "name,x\n"
     assert empty.to_text().splitlines()[0] == "name  x"
+
+
+@pytest.mark.parametrize(
+    ("estimate", "words"),
+    [
+        (Estimate(1.0, 0.1, 50, 0.0), "1.00 ± 0.20"),
+        (Estimate(1.0, 0.1, 5, 2.0), "1.00 -0.26 +0.34"),
+        (Estimate(1.0, 0.5, 1, 2.0), "1.0 -6.4 +∞"),
+        (Estimate(1.0, float("nan"), 0, 2.0), "1"),
+    ],
+)
+def test_an_estimate_shows_how_far_it_reaches_to_each_side(estimate: Estimate, words: str) -> None:
+    assert _plus_minus(estimate) == words
+
+
+def test_whiskers_are_those_of_the_interval_and_end_on_the_page() -> None:
+    near, far = Estimate(1.0, 0.1, 5, 2.0), Estimate(1.0, 0.5, 1, 2.0)
+    below, above = style.whiskers([near, far])
+    low, high = near.interval()
+    assert (below[0], above[0]) == pytest.approx((1 - low, high - 1))
+    assert above[1] == style.LONGEST
