@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.gaussian.interpolants import MomentTable
+from meanfield.gaussian.moments import gaussian_moments
 from meanfield.spec.activations import Activation
 
 __all__ = [
@@ -22,12 +25,14 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
+PairMoments: TypeAlias = Callable[[Floats, Floats], tuple[Floats, Floats, Floats]]
 
 EDGE = 1e-9  # |χ_1 - 1| that counts as the edge of chaos
 ESCAPED = 1e6  # a variance beyond which the map is taken to diverge
 VANISHED = 1e-200  # and one that is taken to be 0
 _STEPS = 400
 _ZOOM, _ZOOMS = 400, 6  # parts into which a range of q is cut, times over
+_FEW = 16  # points for which no table of pairs is made
 _CONVERGED = 1e-13  # relative step of a fixed point
 
 
@@ -82,19 +87,34 @@ def _next_above(table: MomentTable, weight: float, bias: float, q: float) -> flo
 def correlation_fixed_point(table: MomentTable, weight: Floats, q: Floats, chi: Floats) -> tuple[Floats, Floats]:
     """1 - c*, and the slope of the correlation map there. Newton's method from c = 0 on a convex function: monotone.
 
-    Only chaotic networks have a c* below 1, and only they are looked up in the table of pairs, which costs most.
+    Only chaotic networks have a c* below 1, and only for them moments of pairs are taken: from the table, which costs
+    as much as some hundred of them, or, for a few points and where it ends, one by one.
     """
     chaotic = chi > 1 + EDGE
     decorrelation, slopes = np.zeros(chi.shape), np.array(chi, dtype=np.float64)
-    if np.any(chaotic):
-        decorrelation[chaotic], slopes[chaotic] = _below_one(table, weight[chaotic], q[chaotic])
+    if np.count_nonzero(chaotic) > _FEW:
+        decorrelation[chaotic], slopes[chaotic] = _below_one(table.moments, weight[chaotic], q[chaotic])
+        chaotic &= np.isnan(decorrelation)
+    if 0 < np.count_nonzero(chaotic) <= _FEW:
+        directly = functools.partial(_moments_of_each, table.activation)
+        decorrelation[chaotic], slopes[chaotic] = _below_one(directly, weight[chaotic], q[chaotic])
     return decorrelation, slopes
 
 
-def _below_one(table: MomentTable, weight: Floats, q: Floats) -> tuple[Floats, Floats]:
+def _moments_of_each(activation: Activation, q: Floats, gap: Floats) -> tuple[Floats, Floats, Floats]:
+    """As :meth:`MomentTable.moments`, by quadrature."""
+    found = np.full((3, 2, *q.shape), np.nan)
+    for i in np.flatnonzero(np.isfinite(gap)):
+        for order in (0, 1):
+            moments = gaussian_moments(activation, float(q.flat[i]), float(gap.flat[i]), order)
+            found[:, order].reshape(3, -1)[:, i] = moments.square, moments.product, moments.gap
+    return found[0], found[1], found[2]
+
+
+def _below_one(moments: PairMoments, weight: Floats, q: Floats) -> tuple[Floats, Floats]:
     distance, slope = np.ones(q.shape), np.zeros(q.shape)
     for _ in range(_STEPS):
-        _, product, gap = table.moments(q, q * distance)
+        _, product, gap = moments(q, q * distance)
         slope = weight * product[1]
         excess = weight * gap[0] / q - distance
         step = np.where(slope < 1, excess / np.where(slope < 1, 1 - slope, 1.0), 0.0)

@@ -51,7 +51,7 @@ class PhaseDiagram(Tabled):
         settles above 1e6 or where φ overflows.
     correlation, decorrelation
         c* and 1 - c*, reached from uncorrelated inputs. NaN where q* is 0 or infinite: there the limit depends on more
-        than the fixed point; and where χ_1 > 1 at q* > 256, beyond the table of pairs.
+        than the fixed point; and on a grid with more than 16 points where χ_1 > 1, at q* > 256.
     chi
         χ_1 = σ_w² E[φ'²] at q*. Above 1: chaotic.
     variance_depth, correlation_depth
@@ -96,7 +96,7 @@ class PhaseDiagram(Tabled):
         if np.any(self.phase == "unknown"):
             yield "unknown: the variance settles above 1e6, or where φ overflows: it is not followed there"
         if np.any((self.phase == "chaotic") & np.isnan(self.correlation)):
-            yield "c*, ξ_c: not known where χ_1 > 1 at a q* beyond 256"
+            yield "c*, ξ_c: on so large a grid not known where χ_1 > 1 at a q* beyond 256; ask for these points alone"
         if self.status != "ok":
             yield f"the table is {self.status}: relative error {self.error:.1g}"
 

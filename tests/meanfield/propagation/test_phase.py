@@ -137,7 +137,23 @@ def test_what_is_not_followed_is_unknown_and_says_so() -> None:
     far = phase_diagram("2000*tanh(u)", 1.5, 0.1)
     assert (far.phase, np.isnan(far.variance)) == ("unknown", True)
     assert "settles above 1e6" in str(far)
-    beyond = phase_diagram("20*tanh(u)", 1.5, 0.1)  # c* = 5.0299e-4 by nested quadrature, 0 before
-    assert beyond.phase == "chaotic"
-    assert np.isnan(beyond.correlation)
-    assert "not known where χ_1 > 1 at a q* beyond 256" in str(beyond)
+    grid = phase_diagram("20*tanh(u)", np.linspace(1.5, 2.0, 17), 0.1)
+    assert set(grid.phase) == {"chaotic"}
+    assert np.isnan(grid.correlation).all()
+    assert "not known where χ_1 > 1 at a q* beyond 256" in str(grid)
+
+
+def test_a_few_points_are_known_at_any_variance() -> None:
+    """c* = 5.0299e-4 by nested quadrature; the table of pairs ends at q = 256."""
+    found = phase_diagram("20*tanh(u)", 1.5, 0.1)
+    assert found.variance == pytest.approx(580.24, rel=1e-5)
+    assert found.correlation == pytest.approx(5.0299e-4, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["tanh", "hardtanh", "sin"])
+def test_points_one_by_one_are_those_of_the_table(name: str) -> None:
+    weights = np.linspace(2.0, 4.0, 20)
+    grid = phase_diagram(name, weights, 0.1)
+    few = phase_diagram(name, weights[::5], 0.1)
+    np.testing.assert_allclose(few.decorrelation, grid.decorrelation[::5], rtol=1e-6)
+    np.testing.assert_allclose(few.correlation_depth, grid.correlation_depth[::5], rtol=1e-5)
