@@ -184,14 +184,12 @@ def _numbers(field: str, text: str) -> Floats:
 
 def _edges(line: CriticalLine) -> str:
     """The edge at the ends of the range of σ_b²; where there is none, why, and what stays bounded."""
-    columns = line.bias_variance, line.weight_variance, line.largest_bounded, line.reasons
-    every = list(zip(*(np.ravel(x) for x in columns), strict=True))
-    found = [f"σ_w² = {w:.6g} at σ_b² = {b:g}" for b, w, _, _ in every[:: max(len(every) - 1, 1)] if np.isfinite(w)]
+    every = list(zip(np.ravel(line.bias_variance), np.ravel(line.weight_variance), strict=True))
+    found = [f"σ_w² = {w:.6g} at σ_b² = {b:g}" for b, w in every[:: max(len(every) - 1, 1)] if np.isfinite(w)]
     words = ["edge of chaos: " + (", ".join(found) or "none")]
-    without = [x for x in every if not np.isfinite(x[1])]
+    without = [place for place, (_, w) in enumerate(every) if not np.isfinite(w)]
     if without:
-        b, _, bound, why = without[0]
-        words += [f"no edge at σ_b² = {b:g}: {why}; the variance stays bounded up to σ_w² = {bound:.6g}"]
+        words += [f"no edge at σ_b² = {every[without[0]][0]:g}: {line.why_none(without[0])}"]
     return "\n".join(words)
 
 

@@ -19,11 +19,12 @@ __all__ = ["largest_bounded"]
 
 Floats = NDArray[np.float64]
 
+_FALLING = 1e-6  # relative fall of E[φ²] from one q to the next that is no rounding
 _SUBLINEAR = 0.98  # growth of E[φ²] with q, as a power, below which every σ_w² is bounded
 
 
 def largest_bounded(table: MomentTable, bias: float) -> float:
-    """sup_q (q - σ_b²)/max(E[φ²](q), 1), ``inf`` if E[φ²] grows slower than q."""
+    """sup_q (q - σ_b²)/max(E[φ²](q), 1), ``inf`` if E[φ²] grows slower than q, NaN if it falls before it grows."""
     from scipy.optimize import minimize_scalar
 
     grid = bias + np.geomspace(1e-6, ESCAPED, 241)
@@ -31,6 +32,9 @@ def largest_bounded(table: MomentTable, bias: float) -> float:
     def bounded(q: Floats) -> Floats:
         return np.asarray((q - bias) / np.maximum(_squares(table, q), 1))
 
+    squares = _squares(table, grid)
+    if np.any(squares[1:] < squares[:-1] * (1 - _FALLING)) and squares[-1] > squares[0]:
+        return math.nan  # the map neither rises nor stays below
     values = bounded(grid)
     best = int(np.argmax(values))
     if values[-1] >= values[best] * (1 - 1e-4):

@@ -47,7 +47,8 @@ class CriticalLine(Tabled):
     weight_variance
         σ_w² of the edge; NaN where there is none.
     largest_bounded
-        The supremum of the σ_w² at which the variance stays bounded, whatever the phase; ``inf`` if it always does.
+        The supremum of the σ_w² at which the variance stays bounded, whatever the phase; ``inf`` if it always does, NaN
+        where E[φ²] falls with q before it grows: there it isn't looked for.
     error
         Estimates the largest relative numerical error of ``weight_variance``.
     reasons
@@ -60,6 +61,12 @@ class CriticalLine(Tabled):
     largest_bounded: Floats
     error: float
     reasons: tuple[str, ...]
+
+    def why_none(self, place: int) -> str:
+        """Why there is no edge at the σ_b² of this number, and what stays bounded, as far as that is known."""
+        bound = float(np.ravel(self.largest_bounded)[place])
+        known = "" if math.isnan(bound) else f"; the variance stays bounded up to σ_w² = {bound:.6g}"
+        return f"{self.reasons[place]}{known}"
 
     def _tables(self) -> Iterable[Table]:
         columns = {"σ_b²": self.bias_variance, "σ_w²": self.weight_variance, "bounded up to": self.largest_bounded}

@@ -59,6 +59,6 @@ def _critical(activation: Activation, bias_variance: float) -> float:
     if np.isnan(line.weight_variance):
         raise ValueError(
             f"activation: expected one with an edge of chaos at σ_b² = {bias_variance:g}, got {activation}: "
-            f"{line.reasons[0]}; the largest σ_w² with a bounded variance is {float(line.largest_bounded):.6g}"
+            f"{line.why_none(0)}"
         )
     return float(line.weight_variance)

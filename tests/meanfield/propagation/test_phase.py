@@ -9,7 +9,7 @@ import pytest
 from scipy.integrate import quad
 
 from meanfield import Network, order_parameters
-from meanfield.propagation.edge import edge_of_chaos
+from meanfield.propagation.edge import critical_line, edge_of_chaos
 from meanfield.propagation.initialisations import INITIALISATIONS, initialisation
 from meanfield.propagation.phase import phase_diagram
 
@@ -89,7 +89,7 @@ def test_initialisations() -> None:
         assert initialisation(name, "tanh", 0.01) == (pytest.approx(1 / 3), 0.01)
     with pytest.raises(ValueError, match=r"did you mean kaiming"):
         initialisation("kaming", "relu")
-    with pytest.raises(ValueError, match=r"edge of chaos at σ_b² = 0, got gelu: .*runs away; the largest.* 2\.15506"):
+    with pytest.raises(ValueError, match=r"edge of chaos at σ_b² = 0, got gelu: .*runs away; the variance stays bounded up to σ_w² = 2\.15506"):
         initialisation("critical", "gelu")
 
 
@@ -157,3 +157,11 @@ def test_points_one_by_one_are_those_of_the_table(name: str) -> None:
     few = phase_diagram(name, weights[::5], 0.1)
     np.testing.assert_allclose(few.decorrelation, grid.decorrelation[::5], rtol=1e-6)
     np.testing.assert_allclose(few.correlation_depth, grid.correlation_depth[::5], rtol=1e-5)
+
+
+def test_a_map_that_falls_before_it_grows_is_iterated_and_not_jumped_over() -> None:
+    """5 exp(-u²) + u³/30: E[φ²] = 25/√(1+4q) + q³/60, which runs away from q = 0.628 and has a fixed point at 4.58."""
+    assert phase_diagram("5*exp(-u**2) + u**3/30", 0.628, 0.0).variance == math.inf
+    line = critical_line("5*exp(-u**2) + u**3/30", 0.0)
+    assert np.isnan(line.largest_bounded)
+    assert "stays bounded" not in line.why_none(0)
