@@ -89,7 +89,10 @@ def test_initialisations() -> None:
         assert initialisation(name, "tanh", 0.01) == (pytest.approx(1 / 3), 0.01)
     with pytest.raises(ValueError, match=r"did you mean kaiming"):
         initialisation("kaming", "relu")
-    with pytest.raises(ValueError, match=r"edge of chaos at σ_b² = 0, got gelu: .*runs away; the variance stays bounded up to σ_w² = 2\.15506"):
+    with pytest.raises(
+        ValueError,
+        match=r"edge of chaos at σ_b² = 0, got gelu: .*runs away; the variance stays bounded up to σ_w² = 2\.15506",
+    ):
         initialisation("critical", "gelu")
 
 
