@@ -47,7 +47,7 @@ def variance_fixed_point(table: MomentTable, weight: Floats, bias: Floats) -> Fl
         return weight * square + bias - q, weight * rate
 
     change, slope = mapped(q)
-    settled = np.zeros(q.shape, dtype=bool)
+    settled, fell = np.zeros(q.shape, dtype=bool), slope < 0
     for _ in range(_STEPS):
         newton = q + change / np.where(slope < 1 - 1e-12, 1 - slope, 1.0)
         newton = np.clip(newton, q / 4, 4 * q)
@@ -57,12 +57,13 @@ def variance_fixed_point(table: MomentTable, weight: Floats, bias: Floats) -> Fl
         q_next = np.where(use, newton, q + change)
         done = np.abs(q_next - q) <= _CONVERGED * q_next
         q, change, slope = q_next, np.where(use, better, plain), np.where(use, slope_there, slope_plain)
-        settled = done | ~(q <= ESCAPED) | (q < VANISHED)
+        settled, fell = done | ~(q <= ESCAPED) | (q < VANISHED), fell | (slope < 0)
         if np.all(settled):
             break
     for i in np.flatnonzero(~settled & (change > 0)):
         q.flat[i] = _next_above(table, float(np.ravel(weight)[i]), float(np.ravel(bias)[i]), float(q.flat[i]))
-    q = _as_iterated(table, weight, bias, q)
+    if np.any(fell):  # a map that rises everywhere has no basin to jump to
+        q = np.where(fell, _as_iterated(table, weight, bias, q), q)
     limit = slope_at_infinity(table.activation)
     grown = (q >= ESCAPED) | (np.isnan(q) & (not math.isfinite(limit)))  # the table of an exp ends where its squares do
     known = np.where(grown, np.inf, np.where(q < VANISHED, 0.0, q))

@@ -39,7 +39,7 @@ def sweep_of(law: dict[str, object], outputs: int, **more: object) -> Sweep:
     return Sweep(name="few", grid=grid, run={"trials": NETWORKS, "seed": 2026}, **more)
 
 
-SKEW, REPEATS = 0.45, 3000
+SKEW, REPEATS = 0.45, 2000
 
 
 @pytest.mark.parametrize("networks", [3, 4, 12])
