@@ -153,7 +153,7 @@ def _name_phases(axes: Axes, diagram: PhaseDiagram, weight: Floats, bias: Floats
     from scipy.ndimage import distance_transform_edt
 
     rows, columns = diagram.phase.shape
-    for name in ("ordered", "chaotic", "unbounded"):
+    for name in ("ordered", "chaotic", "unbounded", "unknown"):
         inside = np.pad(diagram.phase == name, 1)
         depth = distance_transform_edt(inside, sampling=(1 / rows, 1 / columns))[1:-1, 1:-1]
         if np.max(depth) < _ROOM:

@@ -55,7 +55,7 @@ def test_a_stream_that_has_gone_is_no_fault() -> None:
     out = Terminal()
     with patiently("counting", out):
         out.close()
-        time.sleep(0.1) if not out.closed else None
+        time.sleep(0.2)  # some words are due in it
 
 
 NETWORK = ["--activation", "tanh", "--weight-variance", "1.76", "--bias-variance", "0.05", "--samples", "500"]
