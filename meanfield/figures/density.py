@@ -69,5 +69,5 @@ def draw_density(axes: Axes, density: SpectralDensity, eigenvalues: ArrayLike | 
         axes.axvspan(max(value - _95 * spread, low), value + _95 * spread, alpha=0.15, color="C3", linewidth=0)
     axes.set(xscale="log", xlabel=r"eigenvalue $\lambda$", ylabel=r"$\lambda$ × density")
     axes.set_ylim(bottom=0)
-    off_the_lines = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 4}
-    axes.legend(fontsize="small", frameon=False, **off_the_lines)
+    # Above the axes, off the lines.
+    axes.legend(fontsize="small", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False)
