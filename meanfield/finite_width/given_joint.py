@@ -1,8 +1,9 @@
 """The joint law of all eigenvalues at given inputs: sampled kernels that are positive.
 
-    K̂ = B E^½ (1 + R_last) E^½ Bᵀ,    E = exp(R_low - ½ E R_low²),    K̄ = B Bᵀ
+    K̂ = B E^½ W^½ (1 + R_last) W^½ E^½ Bᵀ,    E = exp(R_low - ½ E R_low²),    K̄ = B Bᵀ
 
-on CN × CN, where R is the noise relative to the mean kernel K̄ = K + dK. Perturbation theory does not give this law: next
+on CN × CN, where R is the noise relative to the mean kernel K̄ = K + dK and W = 1 + R of a Wishart matrix, where there is
+one. Perturbation theory does not give this law: next
 to each other levels lie closer than the noise, and repel.
 """
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.finite_width.given_neurons import LAW, stream
-from meanfield.finite_width.given_noise import Source, last_noise, lower_noise
+from meanfield.finite_width.given_noise import Source, counted_noise, last_noise, lower_noise
 from meanfield.finite_width.given_spectrum import Basis, exponential
 
 __all__ = ["joint_law"]
@@ -25,14 +26,14 @@ _NETWORKS = 25  # that share a pool
 
 def joint_law(sources: list[Source], basis: Basis, outputs: int, networks: int) -> Floats:
     """All C r eigenvalues of K̂, descending, of ``networks`` networks, one a row; the same for the same question."""
-    size = max(_LEAST, _PER_SAMPLE * len(basis.vectors))
     white, lift = basis.whitening, basis.lift
+    size = max(_LEAST, _PER_SAMPLE * outputs * white.shape[1])
     lower = _lower(sources[:-1], white, outputs, networks, size)
     curvature = sum(r @ r for r in lower) / (2 * networks)
     rows = np.array(
         [
-            _eigenvalues(lift, r - curvature, _last(sources[-1:], white, outputs, size, stream(LAW, 1, i)))
-            for i, r in enumerate(lower)
+            _eigenvalues(lift, r - curvature, _positive(sources, white, outputs, size, number))
+            for number, r in enumerate(lower)
         ]
     )
     # The mean trace is known, which takes out of every mean most of what the sampled networks share.
@@ -45,6 +46,8 @@ def _lower(sources: list[Source], white: Floats, outputs: int, networks: int, si
     rank = outputs * len(white)
     noise = np.zeros((networks, rank, rank))
     for m, source in enumerate(sources):
+        if source.layer is None:
+            continue
         for start in range(0, networks, _NETWORKS):
             some = noise[start : start + _NETWORKS]
             drawn = lower_noise(source, size, outputs, len(some), stream(LAW, 0, m, start))
@@ -53,20 +56,37 @@ def _lower(sources: list[Source], white: Floats, outputs: int, networks: int, si
     return noise
 
 
-def _last(source: list[Source], white: Floats, outputs: int, most: int, rng: np.random.Generator) -> Floats | float:
-    return _whitened(last_noise(source[0], outputs, most, rng), white) if source else 0.0
+def _positive(sources: list[Source], white: Floats, outputs: int, size: int, network: int) -> Floats:
+    """W^½ (1 + R_last) W^½ of one network."""
+    found = one = np.eye(outputs * len(white))
+    for source in sources[-1:]:
+        found = one + _whitened(last_noise(source, outputs, size, stream(LAW, 1, network)), white)
+    for m, source in enumerate(sources[:-1]):
+        if source.counts_alone:
+            drawn = counted_noise(source, outputs, size, stream(LAW, 2, m, network))
+            half = _square_root(one + _whitened(drawn, white))
+            found = half @ found @ half
+    return found
+
+
+def _square_root(symmetric: Floats) -> Floats:
+    values, vectors = np.linalg.eigh(symmetric)
+    found: Floats = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    return found
 
 
 def _whitened(blocks: Floats, white: Floats) -> Floats:
     """(C, C, N, N) in the relative basis, (C r, C r)."""
-    inner = white @ blocks @ white.T
-    return np.swapaxes(inner, 1, 2).reshape(2 * (len(blocks) * len(white),))
+    return _matrix(white @ blocks @ white.T)
 
 
-def _eigenvalues(lift: Floats, low: Floats, last: Floats | float) -> Floats:
+def _matrix(blocks: Floats) -> Floats:
+    """(C, C, r, r) → (C r, C r)."""
+    return np.swapaxes(blocks, 1, 2).reshape(2 * (len(blocks) * blocks.shape[2],))
+
+
+def _eigenvalues(lift: Floats, low: Floats, positive: Floats) -> Floats:
     half = exponential(low / 2)
-    outputs = len(low) // len(lift)
-    whole = half @ (np.eye(len(low)) + last) @ half
-    blocks = whole.reshape(outputs, len(lift), outputs, len(lift)).swapaxes(1, 2)
-    lifted = (lift @ blocks @ lift.T).swapaxes(1, 2).reshape(whole.shape)
-    return np.linalg.eigvalsh(lifted)[::-1]
+    rank = len(lift)
+    blocks = (half @ positive @ half).reshape(len(low) // rank, rank, -1, rank).swapaxes(1, 2)
+    return np.linalg.eigvalsh(_matrix(lift @ blocks @ lift.T))[::-1]

@@ -18,7 +18,7 @@ from meanfield.finite_width.given_joint import joint_law
 from meanfield.finite_width.given_layers import given_chain
 from meanfield.finite_width.given_moments import top_law, trace_deviation
 from meanfield.finite_width.given_noise import sources
-from meanfield.finite_width.given_shift import kernel_shift
+from meanfield.finite_width.given_shift import pushed
 from meanfield.finite_width.given_spectrum import Basis, resolved_basis
 from meanfield.finite_width.given_validity import GivenValidity, given_validity, reasons
 from meanfield.kernels.exchangeable import ROWS
@@ -110,13 +110,13 @@ def refine_given(
     sizes, x = _checked(network, metric, widths, inputs)
     samples, outputs = len(x), network.outputs
     chain = given_chain(network, metric, sizes, x)
-    shift = kernel_shift(chain)
-    basis = resolved_basis(chain.kernel, shift, metric.centered)
-    found, normaliser = sources(chain), float(ROWS[metric.family].normaliser(np.float64(samples)))
+    change = pushed(chain)
+    basis = resolved_basis(chain.kernel, change.shift, metric.centered)
+    found, normaliser = sources(chain, change.responses), float(ROWS[metric.family].normaliser(np.float64(samples)))
     count = samples - metric.centered
     trace = outputs * float(np.sum(basis.lift**2))
     deviation = trace_deviation(found, outputs, draws, metric.centered)
-    validity = given_validity(chain, shift, basis, (deviation / trace) ** 2)
+    validity = given_validity(chain, change.shift, basis, (deviation / trace) ** 2)
     warnings = reasons(validity, count)
     if outputs * samples <= JOINT:
         law, every, largest = _joint(joint_law(found, basis, outputs, networks or _networks(outputs * samples)), outputs)
@@ -134,7 +134,7 @@ def refine_given(
         largest=normaliser * largest,
         trace_mean=normaliser * trace,
         trace_std=normaliser * deviation,
-        shift=shift,
+        shift=change.shift,
         validity=validity,
         warnings=tuple(warnings),
     )

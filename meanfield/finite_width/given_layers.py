@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.finite_width.covariance import LayerTerms
-from meanfield.finite_width.given_pairs import PairTable, pair_tables
+from meanfield.finite_width.given_pairs import one_sample
+from meanfield.finite_width.stand_in import pair_expectations
 from meanfield.kernels.exchangeable import ROWS, coefficients
 from meanfield.spec import Metric, Network
 from meanfield.spec.activations import Activation
@@ -25,14 +26,16 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class HiddenLayer:
-    """Hidden layer l of ``width`` neurons: what they are given (q, θ), and their F and χ."""
+    """Hidden layer l of ``width`` neurons: what they are given (q, θ), and their F and χ; ``alone`` has E φ² and E φ'²
+    of each sample with two derivatives."""
 
     width: float
     activation: Activation
     q: Floats
     theta: Floats
-    feature: PairTable
-    slope: PairTable
+    feature: Floats
+    slope: Floats
+    alone: tuple[Floats, Floats]
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Chain:
     @property
     def features(self) -> list[Floats]:
         """H^0..H^{L-1}."""
-        return [self.inputs, *(layer.feature.value for layer in self.layers)]
+        return [self.inputs, *(layer.feature for layer in self.layers)]
 
     @property
     def widths(self) -> list[float]:
@@ -76,10 +79,18 @@ def given_chain(network: Network, metric: Metric, widths: Floats, inputs: Floats
             raise ValueError(
                 f"inputs: expected q > 0 for every sample in layer {len(layers) + 1}, got {np.min(np.diagonal(q)):g}"
             )
-        feature, slope = pair_tables(activation, q)
-        layers.append(HiddenLayer(float(width), activation, q, theta, feature, slope))
-        H, tau = feature.value, slope.value * theta
+        alone = one_sample(activation, 0, np.diagonal(q)), one_sample(activation, 1, np.diagonal(q))
+        H, slope = (_expectations(activation, order, q, alone[order][0]) for order in (0, 1))
+        layers.append(HiddenLayer(float(width), activation, q, theta, H, slope, alone))
+        tau = slope * theta
     return Chain(terms, layers, float(widths[0]), gram, _theta(terms[-1], H, tau))
+
+
+def _expectations(activation: Activation, order: int, q: Floats, squares: Floats) -> Floats:
+    variances = np.diagonal(q)
+    found: Floats = pair_expectations(activation, variances, variances, q, order).value
+    np.fill_diagonal(found, squares)
+    return found
 
 
 def _theta(terms: LayerTerms, H: Floats, tau: Floats) -> Floats:

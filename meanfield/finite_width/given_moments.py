@@ -92,7 +92,7 @@ def _times(source: Source, pool: Pool, v: Floats) -> Floats:
     r, square = source.response, pool.phi**2
     product: Floats = (
         square * (r.own @ v)
-        + (square * v) @ r.own
+        + (square * v) @ r.other.T
         + pool.phi * ((pool.phi * v) @ r.across)
         + pool.slope * ((pool.slope * v) @ r.slope)
         - source.mean @ v

@@ -5,20 +5,17 @@ The same question gives the same numbers. A stream's key says what it is for, so
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.finite_width.given_layers import HiddenLayer
 
-__all__ = ["FIRST_ORDER", "LAW", "SHIFT", "neuron_blocks", "root", "sampled", "stream"]
+__all__ = ["FIRST_ORDER", "LAW", "SHIFT", "root", "sampled", "stream"]
 
 Floats = NDArray[np.float64]
 
 _SEED = 31415
 SHIFT, LAW, FIRST_ORDER = range(3)  # what a stream is for
-_BLOCK = 8_000_000  # numbers of a block
 
 
 def stream(*key: int) -> np.random.Generator:
@@ -40,11 +37,3 @@ def sampled(layer: HiddenLayer, factor: Floats, count: int, rng: np.random.Gener
     """φ and φ' of ``count`` neurons, a neuron a row; ``factor`` is the root of the layer's q."""
     u = rng.standard_normal((count, factor.shape[1])) @ factor.T
     return layer.activation.function()(u), layer.activation.function(order=1)(u)
-
-
-def neuron_blocks(layer: HiddenLayer, count: int, *key: int) -> Iterator[tuple[Floats, Floats]]:
-    """``count`` neurons for the mean shift, in blocks of bounded size."""
-    rng, factor = stream(SHIFT, *key), root(layer.q)
-    size = max(1, _BLOCK // len(factor))
-    for start in range(0, count, size):
-        yield sampled(layer, factor, min(size, count - start), rng)

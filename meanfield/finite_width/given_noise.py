@@ -6,8 +6,9 @@ Each hidden layer m is a source twice. Its M_m neurons change K_kk for all outpu
     Y = g (ζ ζ'ᵀ) ∘ (θ ∘ φ'φ'ᵀ + ε),    ζ, ζ' ~ N(0, Π_{k>m} χ^k) independent,    g = Π_{k>m} σ_w²_k,
 
 has the covariance B of K_kk' over its M_m neurons. The inputs are a source of the second kind where the metric counts
-them (ε_1). The last hidden layer with the output weights is drawn as it is, so that what it makes is positive; noise of
-the layers below is Gaussian.
+them (ε_1). Where θ = 0, so that ε is all that Y has (a block of the input metric, and its part of the inputs), the sum is
+a Wishart matrix of M_m units; it is drawn as it is, and so is the last hidden layer with the output weights: what they
+make is positive. Other noise of the layers below is Gaussian.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from numpy.typing import NDArray
 
 from meanfield.finite_width.given_layers import Chain, HiddenLayer
 from meanfield.finite_width.given_neurons import root, sampled
-from meanfield.finite_width.given_response import Response, responses
+from meanfield.finite_width.given_response import Response
 
-__all__ = ["Pool", "Source", "last_noise", "lower_noise", "sources"]
+__all__ = ["Pool", "Source", "counted_noise", "last_noise", "lower_noise", "sources"]
 
 Floats = NDArray[np.float64]
 
@@ -60,6 +61,11 @@ class Source:
     factor: Floats
     above: Floats
 
+    @property
+    def counts_alone(self) -> bool:
+        """Whether Y is g ε ζζ'ᵀ and nothing else."""
+        return self.counted > 0 and not np.any(self.slope)
+
     def pool(self, count: int, rng: np.random.Generator) -> Pool:
         phi, slope = self.neurons(count, rng)
         zeta, other = rng.standard_normal((2, count, self.above.shape[1])) @ self.above.T
@@ -73,18 +79,18 @@ class Source:
         return sampled(self.layer, self.factor, count, rng)
 
 
-def sources(chain: Chain) -> list[Source]:
-    """Those of K from below; the last is the one whose weights are the outputs', if there is any."""
+def sources(chain: Chain, responses: list[Response]) -> list[Source]:
+    """Those of K from below, with its ``responses`` to the hidden layers; the last is the one whose weights are the outputs', if there is any."""
     found = []
     above, gain = np.ones_like(chain.inputs), 1.0
     nothing = np.zeros_like(chain.inputs)
-    of_layers = [None, *responses(chain)]
+    of_layers = [None, *responses]
     for m in reversed(range(len(chain.terms))):
         gain *= chain.terms[m].weight_variance
         layer, response, counted = chain.layers[m - 1] if m else None, of_layers[m], gain * chain.terms[m].epsilon
         mixing = root_of_ones(above) if m == len(chain.layers) else root(above)
         if layer is not None and response is not None:
-            F, chi = layer.feature.value, layer.slope.value
+            F, chi = layer.feature, layer.slope
             mean = response.value(np.diagonal(F), F, chi)
             factor = root(layer.q)
             found.append(
@@ -92,7 +98,7 @@ def sources(chain: Chain) -> list[Source]:
             )
             above = above * chi
         elif counted > 0:
-            empty = Response(nothing, nothing, nothing)
+            empty = Response(nothing, nothing, nothing, nothing)
             found.append(Source(chain.units, None, empty, nothing, nothing, counted, nothing, mixing))
     return found[::-1]
 
@@ -131,13 +137,27 @@ def _shared(source: Source, pool: Pool) -> Floats:
 
 
 def _crossed(source: Source, pool: Pool) -> Floats:
-    """Σ Y over the pool."""
-    found = np.zeros_like(source.mean)
-    if source.layer is not None:
-        found += source.slope * ((pool.slope * pool.zeta).T @ (pool.slope * pool.other))
-    if source.counted:
-        found += source.counted * (pool.zeta.T @ pool.other)
-    return found
+    """Σ Y over the pool, but for Wishart matrices, which are drawn apart."""
+    if not np.any(source.slope):
+        return np.zeros_like(source.mean)
+    found: Floats = source.slope * ((pool.slope * pool.zeta).T @ (pool.slope * pool.other))
+    return found + source.counted * (pool.zeta.T @ pool.other)
+
+
+def counted_noise(source: Source, outputs: int, most: int, rng: np.random.Generator) -> Floats:
+    """Noise of the Wishart matrix g ε Σ_i a_i a_iᵀ/n, (C, C, N, N); of more than ``most`` units so many are drawn, as in
+    :func:`last_noise`."""
+    count, (n, rank) = min(round(source.width), most), source.above.shape
+    units = (rng.standard_normal((count, outputs, rank)) @ source.above.T).reshape(count, outputs * n)
+    noise = _blocks(units.T @ units / count, outputs)
+    noise[np.arange(outputs), np.arange(outputs)] -= source.above @ source.above.T
+    return source.counted * math.sqrt(count / source.width) * noise
+
+
+def _blocks(matrix: Floats, outputs: int) -> Floats:
+    """(CN, CN) → (C, C, N, N)."""
+    n = len(matrix) // outputs
+    return np.array(np.swapaxes(matrix.reshape(outputs, n, outputs, n), 1, 2))
 
 
 def last_noise(source: Source, outputs: int, most: int, rng: np.random.Generator) -> Floats:
@@ -152,8 +172,7 @@ def last_noise(source: Source, outputs: int, most: int, rng: np.random.Generator
     n = phi.shape[1]
     own = source.response.across * (phi.T @ phi / count) - source.mean
     each = (weights[:, :, None] * slope[:, None, :]).reshape(count, outputs * n)
-    joint = np.swapaxes((each.T @ each / count).reshape(outputs, n, outputs, n), 1, 2)
-    noise = source.slope * joint
+    noise = source.slope * _blocks(each.T @ each / count, outputs)
     counted = source.counted * (weights.T @ weights / count - np.eye(outputs))
     noise += counted[:, :, None, None]
     noise[np.arange(outputs), np.arange(outputs)] += own

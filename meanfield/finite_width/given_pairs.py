@@ -1,4 +1,4 @@
-"""F = E[φ(u_s) φ(u_t)] and χ = E[φ'(u_s) φ'(u_t)] of all pairs of given samples, with first and second derivatives.
+"""F = E[φ(u_s) φ(u_t)] and χ = E[φ'(u_s) φ'(u_t)] of given samples, with first and second derivatives, by blocks of rows.
 
 The derivatives are taken in the coordinates (q_ss, q_tt, ρ), ρ = q_st/√(q_ss q_tt), by central differences of relative
 steps, of ρ relative to 1 - |ρ|: a step never leaves the admissible set, and near duplicates, where a kinked φ is
@@ -18,7 +18,7 @@ from meanfield.finite_width.stand_in import pair_expectations
 from meanfield.gaussian.rules import line_rules
 from meanfield.spec.activations import Activation
 
-__all__ = ["PairTable", "pair_tables"]
+__all__ = ["PairTable", "one_sample", "pair_tables"]
 
 Floats = NDArray[np.float64]
 
@@ -29,98 +29,147 @@ _LEVEL = 1  # of refinement of the rules for one sample
 
 @dataclass(frozen=True)
 class PairTable:
-    """A function of (q_ss, q_tt, q_st) at all pairs, arrays (N, N) with index [s, t].
+    """A function of (q_ss, q_tt, q_st) at the pairs of a block, arrays (rows, N) with index [s, t].
 
-    ``own`` is ∂/∂q_ss, ``across`` ∂/∂q_st; two names are a second derivative, ``other`` being q_tt. Those by q_tt are
-    transposes. On the diagonal ``across`` and ``across_across`` are the derivatives by q_ss and the rest is 0.
+    ``own`` is ∂/∂q_ss, ``other`` ∂/∂q_tt, ``across`` ∂/∂q_st; two names are a second derivative. On the diagonal
+    ``across`` and ``across_across`` are the derivatives by q_ss and the others 0.
     """
 
     value: Floats
     own: Floats
+    other: Floats
     across: Floats
     own_own: Floats
     own_other: Floats
+    other_other: Floats
     own_across: Floats
+    other_across: Floats
     across_across: Floats
 
 
-def pair_tables(activation: Activation, q: Floats) -> tuple[PairTable, PairTable]:
-    """F and χ at the covariances ``q`` (N, N) of one layer's preactivations, q_ss > 0."""
-    variances = np.diagonal(q)
-    scale = np.sqrt(np.outer(variances, variances))
-    cosine = np.clip(q / scale, _NEAREST - 1, 1 - _NEAREST)
-    np.fill_diagonal(cosine, 0.0)
-    slope = _Relative.of_slope(_moved(activation, 1, variances, cosine), cosine)
-    feature = _Relative.of_feature(_moved(activation, 0, variances, cosine), slope, scale)
-    alone = [_alone(activation, order, variances) for order in (0, 1)]
-    tables = (_with_diagonal(x.table(variances, scale, cosine), y) for x, y in zip((feature, slope), alone, strict=True))
-    return next(tables), next(tables)
+def pair_tables(
+    activation: Activation, q: Floats, rows: slice, alone: tuple[Floats, Floats]
+) -> tuple[PairTable, PairTable]:
+    """F and χ at the ``rows`` of the covariances ``q`` (N, N) of one layer's preactivations, q_ss > 0; ``alone`` is
+    :func:`one_sample` of φ and of φ'."""
+    pair = _Pair.of(q, rows)
+    slope = _Relative.of_slope(_moved(activation, 1, pair), pair.cosine)
+    feature = _Relative.of_feature(_moved(activation, 0, pair), slope, pair.scale)
+    one, two = (_with_diagonal(x.table(pair), rows, y) for x, y in zip((feature, slope), alone, strict=True))
+    return one, two
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """q_ss (rows, 1), q_tt (1, N), √(q_ss q_tt) and ρ, which is 0 on the diagonal, where none is needed."""
+
+    own: Floats
+    other: Floats
+    scale: Floats
+    cosine: Floats
+
+    @classmethod
+    def of(cls, q: Floats, rows: slice) -> _Pair:
+        variances = np.diagonal(q)
+        own, other = variances[rows, None], variances[None, :]
+        scale = np.sqrt(own * other)
+        cosine = np.clip(q[rows] / scale, _NEAREST - 1, 1 - _NEAREST)
+        cosine[_diagonal(rows, len(q))] = 0.0
+        return cls(own, other, scale, cosine)
+
+
+def _diagonal(rows: slice, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where a block of rows has the diagonal."""
+    found = np.arange(count)[rows]
+    return np.arange(len(found)), found
 
 
 Moved = Callable[[int, int, int], Floats]
 
 
-def _moved(activation: Activation, order: int, variances: Floats, cosine: Floats) -> Moved:
+def _moved(activation: Activation, order: int, pair: _Pair) -> Moved:
     """E φφ or E φ'φ' as a function of the numbers of steps in q_ss, q_tt and ρ."""
 
     def at(i: int, j: int, k: int) -> Floats:
-        own, other = variances * (1 + i * _STEP), variances * (1 + j * _STEP)
-        moved = cosine + k * _STEP * (1 - np.abs(cosine))
-        return pair_expectations(activation, own, other, moved * np.sqrt(np.outer(own, other)), order).value
+        own, other = pair.own * (1 + i * _STEP), pair.other * (1 + j * _STEP)
+        cosine = pair.cosine + k * _STEP * (1 - np.abs(pair.cosine))
+        moments = pair_expectations(activation, own[:, 0], other[0], cosine * np.sqrt(own * other), order)
+        return moments.value
 
     return at
 
 
 @dataclass(frozen=True)
 class _Relative:
-    """Derivatives by ln q_ss (``a``; of q_tt the transpose) and by ρ (``r``); ``aa`` is q_ss² ∂²/∂q_ss²."""
+    """Derivatives by ln q_ss (``a``), ln q_tt (``b``) and ρ (``r``); ``aa`` is q_ss² ∂²/∂q_ss²."""
 
     value: Floats
     a: Floats
+    b: Floats
     r: Floats
     aa: Floats
     ab: Floats
+    bb: Floats
     ar: Floats
+    br: Floats
     rr: Floats
 
     @classmethod
     def of_slope(cls, at: Moved, cosine: Floats) -> _Relative:
-        value, a, aa, ab, sides = _own_differences(at)
-        step = _STEP * (1 - np.abs(cosine))
-        up, down = at(0, 0, 1), at(0, 0, -1)
-        both = at(1, 0, 1) + at(-1, 0, -1)
-        ar = (both + 2 * value - sum(sides) - up - down) / (2 * _STEP * step)
-        return cls(value, a, (up - down) / (2 * step), aa, ab, ar, (up + down - 2 * value) / step**2)
+        value, step = at(0, 0, 0), _STEP * (1 - np.abs(cosine))
+        a, aa, by_a = _along(at, (1, 0, 0), value)
+        b, bb, by_b = _along(at, (0, 1, 0), value)
+        r, rr, by_r = _along(at, (0, 0, 1), value)
+        ab, ar, br = (_mixed(at, *x, value) for x in (((1, 1, 0), by_a, by_b), ((1, 0, 1), by_a, by_r), ((0, 1, 1), by_b, by_r)))
+        ratio = _STEP / step
+        return cls(value, a, b, r * ratio, aa, ab, bb, ar * ratio, br * ratio, rr * ratio**2)
 
     @classmethod
     def of_feature(cls, at: Moved, slope: _Relative, scale: Floats) -> _Relative:
         """With Price's theorem: ∂F/∂ρ = √(q_ss q_tt) χ."""
-        value, a, aa, ab, _ = _own_differences(at)
-        return cls(value, a, scale * slope.value, aa, ab, scale * (slope.value / 2 + slope.a), scale * slope.r)
+        value = at(0, 0, 0)
+        a, aa, by_a = _along(at, (1, 0, 0), value)
+        b, bb, by_b = _along(at, (0, 1, 0), value)
+        ab = _mixed(at, (1, 1, 0), by_a, by_b, value)
+        half = slope.value / 2
+        return cls(
+            value, a, b, scale * slope.value, aa, ab, bb, scale * (half + slope.a), scale * (half + slope.b),
+            scale * slope.r,
+        )  # fmt: skip
 
-    def table(self, variances: Floats, scale: Floats, cosine: Floats) -> PairTable:
+    def table(self, pair: _Pair) -> PairTable:
         """In (q_ss, q_tt, q_st), by the chain rule."""
-        a, half = variances[:, None], cosine / 2
+        own, other, scale, half = pair.own, pair.other, pair.scale, pair.cosine / 2
+        bend = half**2 * self.rr
         return PairTable(
             value=self.value,
-            own=(self.a - half * self.r) / a,
+            own=(self.a - half * self.r) / own,
+            other=(self.b - half * self.r) / other,
             across=self.r / scale,
-            own_own=(self.aa - 2 * half * self.ar + half**2 * self.rr + 1.5 * half * self.r) / a**2,
-            own_other=(self.ab - half * (self.ar + self.ar.T) + half**2 * self.rr + half / 2 * self.r) / scale**2,
-            own_across=(self.ar - half * self.rr - self.r / 2) / (a * scale),
+            own_own=(self.aa - 2 * half * self.ar + bend + 1.5 * half * self.r) / own**2,
+            own_other=(self.ab - half * (self.ar + self.br) + bend + half / 2 * self.r) / scale**2,
+            other_other=(self.bb - 2 * half * self.br + bend + 1.5 * half * self.r) / other**2,
+            own_across=(self.ar - half * self.rr - self.r / 2) / (own * scale),
+            other_across=(self.br - half * self.rr - self.r / 2) / (other * scale),
             across_across=self.rr / scale**2,
         )
 
 
-def _own_differences(at: Moved) -> tuple[Floats, Floats, Floats, Floats, tuple[Floats, Floats]]:
-    """Value, a, aa, ab, and the values at a step in q_ss to either side."""
-    value, up, down = at(0, 0, 0), at(1, 0, 0), at(-1, 0, 0)
-    both = at(1, 1, 0) + at(-1, -1, 0)
-    ab = (both + 2 * value - (up + down) - (up + down).T) / (2 * _STEP**2)
-    return value, (up - down) / (2 * _STEP), (up + down - 2 * value) / _STEP**2, ab, (up, down)
+def _along(at: Moved, one: tuple[int, int, int], value: Floats) -> tuple[Floats, Floats, Floats]:
+    """First and second derivative along one coordinate in units of its step's scale, and the sum of the two sides."""
+    i, j, k = one
+    up, down = at(i, j, k), at(-i, -j, -k)
+    return (up - down) / (2 * _STEP), (up + down - 2 * value) / _STEP**2, up + down
 
 
-def _alone(activation: Activation, order: int, variances: Floats) -> Floats:
+def _mixed(at: Moved, both: tuple[int, int, int], first: Floats, second: Floats, value: Floats) -> Floats:
+    """The mixed derivative, from a step along both coordinates and the sums of the sides along each."""
+    i, j, k = both
+    found: Floats = (at(i, j, k) + at(-i, -j, -k) + 2 * value - first - second) / (2 * _STEP**2)
+    return found
+
+
+def one_sample(activation: Activation, order: int, variances: Floats) -> Floats:
     """E[φ²] or E[φ'²] with its first and second derivative by the variance, (3, N)."""
     function = activation.function(order=order)
     return np.transpose([_stein(function, *line_rules(activation, q, _LEVEL)[0], q) for q in variances])
@@ -130,13 +179,14 @@ def _stein(function: Callable[[Floats], Floats], u: Floats, weights: Floats, q: 
     square, z2 = weights * function(u) ** 2, u**2 / q
     return [
         float(np.sum(square)),
-        float(square @ (z2 - 1)) / (2 * q),
-        float(square @ (z2**2 - 6 * z2 + 3)) / (4 * q**2),
+        float(np.sum(square * (z2 - 1))) / (2 * q),
+        float(np.sum(square * (z2**2 - 6 * z2 + 3))) / (4 * q**2),
     ]
 
 
-def _with_diagonal(table: PairTable, alone: Floats) -> PairTable:
-    of_one = {"value": alone[0], "across": alone[1], "across_across": alone[2]}
+def _with_diagonal(table: PairTable, rows: slice, alone: Floats) -> PairTable:
+    of_one = {"value": alone[0, rows], "across": alone[1, rows], "across_across": alone[2, rows]}
+    place = _diagonal(rows, alone.shape[1])
     for name, values in vars(table).items():
-        np.fill_diagonal(values, of_one.get(name, 0.0))
+        values[place] = of_one.get(name, 0.0)
     return table

@@ -1,192 +1,213 @@
-"""The mean of the kernel at given inputs to order 1/M: dK, pair by pair.
+"""What finite width does to the kernel at given inputs, pair by pair: its mean shift and its response to every neuron.
 
-The recursion of :func:`meanfield.finite_width.covariance._shift` with every pair's own F, χ and Hessians. The
-covariances of (S_ss, S_tt, S_st, θ_st) that it needs come from the linear responses to the layers below and from four
-Gaussian moments of a pair, E φ_s²φ_t², E φ_s³φ_t, E φ_s²φ'_sφ'_t and E φ_sφ'_sφ_tφ'_t, which are averages over sampled
-neurons: their Monte-Carlo error is one of dK, itself a correction of order 1/M.
+dK, E K = K + dK to order 1/M, is the recursion of :mod:`meanfield.finite_width.covariance` with every pair's own F, χ and
+Hessians. The covariances of (S_ss, S_tt, S_st, θ_st) that it needs come from the linear responses to the layers below
+and from Gaussian moments of a pair (:mod:`meanfield.finite_width.given_features`). A pair needs of others only what
+belongs to its two samples alone, so rows are done in blocks of bounded size.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.finite_width.covariance import LayerTerms
-from meanfield.finite_width.given_layers import Chain, HiddenLayer
-from meanfield.finite_width.given_neurons import neuron_blocks
-from meanfield.finite_width.given_pairs import PairTable
+from meanfield.finite_width.given_features import Features, Sampled, sampled_features
+from meanfield.finite_width.given_layers import Chain
+from meanfield.finite_width.given_pairs import PairTable, pair_tables
 from meanfield.finite_width.given_response import Pair, Response, first_response, through_neurons, through_weights
 
-__all__ = ["kernel_shift"]
+__all__ = ["Pushed", "pushed"]
 
 Floats = NDArray[np.float64]
 
-_NUMBERS = 8_000_000  # preactivations sampled of a layer, ...
-_FEWEST = 2000  # ... and neurons at least
+_BLOCK = 500_000  # pairs of a block of rows
 
 
 @dataclass(frozen=True)
-class _Features:
-    """Covariances over neurons of φ_s² and φ_sφ_t with φ_s², φ_t², φ_sφ_t, φ'_sφ'_t; and the raw moments of four."""
+class Pushed:
+    """dK (N, N), and K's response to the neurons of each hidden layer 1..L-1."""
 
-    square_square: Floats  # Cov(φ_s², φ_t²); its diagonal is Var φ_s²
-    square_product: Floats  # Cov(φ_s², φ_sφ_t)
-    square_slope: Floats  # Cov(φ_s², φ'_sφ'_t)
-    product_product: Floats
-    product_slope: Floats
-    mixed_own: Floats  # E φ_s² φ'_s φ'_t
-    mixed_across: Floats  # E φ_s φ_t φ'_s φ'_t
+    shift: Floats
+    responses: list[Response]
 
-    def with_square(self, r: Response) -> Floats:
-        """The covariance of φ_s² with the change δ_st."""
-        variance = np.diagonal(self.square_square)[:, None]
-        found: Floats = (
-            r.own * variance
-            + r.own.T * self.square_square
-            + r.across * self.square_product
-            + r.slope * self.square_slope
+
+def pushed(chain: Chain) -> Pushed:
+    """Both, for all pairs."""
+    n = len(chain.kernel)
+    shift, found = np.empty((n, n)), np.empty((len(chain.layers), 3, n, n))
+    samples = [sampled_features(layer, number) for number, layer in enumerate(chain.layers)]
+    alone = list(_alone(chain, samples))
+    size = max(1, _BLOCK // n)
+    for start in range(0, n, size):
+        rows = slice(start, min(start + size, n))
+        shift[rows], responses = _Block(chain, samples, alone, rows).pushed()
+        for whole, r in zip(found, responses, strict=True):
+            whole[:, rows] = r.own, r.across, r.slope
+    return Pushed(shift, [Response(own, own.T, across, slope) for own, across, slope in found])
+
+
+@dataclass(frozen=True)
+class _Alone:
+    """Of single samples, what enters a hidden layer: dS_ss, and the coefficients of φ_s² in δS_ss, for each source."""
+
+    shift: Floats
+    responses: list[Floats]
+
+
+def _alone(chain: Chain, samples: list[Sampled]) -> Iterator[_Alone]:
+    shift, responses = np.zeros(len(chain.kernel)), list[Floats]()
+    for number, (terms, layer) in enumerate(zip(chain.terms, chain.layers, strict=False)):
+        sw2 = terms.weight_variance
+        given = _Alone(sw2 * shift, [sw2 * r for r in responses])
+        yield given
+        _, first, second = layer.alone[0]
+        variance = sum(
+            (r**2 * x.variance / below.width for r, x, below in zip(given.responses, samples, chain.layers, strict=False)),
+            np.zeros_like(shift),
         )
-        return found
-
-    def with_product(self, r: Response) -> Floats:
-        """The covariance of φ_s φ_t with the change δ_st."""
-        found: Floats = (
-            _both(r.own * self.square_product) + r.across * self.product_product + r.slope * self.product_slope
-        )
-        return found
-
-
-def _both(x: Floats) -> Floats:
-    return x + x.T
-
-
-def _features(layer: HiddenLayer, number: int) -> _Features:
-    count = max(_FEWEST, _NUMBERS // len(layer.q))
-    sums = [np.zeros_like(layer.q) for _ in range(6)]
-    for phi, slope in neuron_blocks(layer, count, number):
-        square, both = phi**2, phi * slope
-        pairs = (
-            (square, square),
-            (square * phi, phi),
-            (square * slope, slope),
-            (both, both),
-            (phi, phi),
-            (slope, slope),
-        )
-        for total, (x, y) in zip(sums, pairs, strict=True):
-            total += x.T @ y
-    square4, cubic, own, across, F, chi = (total / count for total in sums)
-    squares = np.diagonal(F)
-    return _Features(
-        square_square=square4 - np.outer(squares, squares),
-        square_product=cubic - squares[:, None] * F,
-        square_slope=own - squares[:, None] * chi,
-        product_product=square4 - F**2,
-        product_slope=across - F * chi,
-        mixed_own=own,
-        mixed_across=across,
-    )
+        shift = first * given.shift + second * variance / 2
+        responses = [*(first * r for r in given.responses), np.ones_like(shift)]
 
 
 @dataclass(frozen=True)
 class _Source:
-    """One layer's neurons, with what they do at the layer in hand."""
+    """One layer's neurons, with what they do at the layer in hand: ``alone`` to δS_ss, ``pair`` to (S, θ)."""
 
-    features: _Features
+    features: Features
     width: float
+    alone: Floats
     pair: Pair
 
 
 @dataclass(frozen=True)
 class _Coupling:
-    """Q(pq; st) = h(p)ᵀ T(st) h(q)/M²: ``first`` is (p, q) = (s, s), of (t, t) the transpose; ``across`` (s, t), and
-    ``back`` (t, s), which is its own transpose as ``across`` is."""
+    """Q(pq; st) = h(p)ᵀ T(st) h(q)/M²; ``across`` is (p, q) = (s, t), ``back`` (t, s)."""
 
-    first: Floats
+    own: Floats
+    other: Floats
     across: Floats
     back: Floats
 
-
-def kernel_shift(chain: Chain) -> Floats:
-    """dK (N, N): E K = K + dK to order 1/M."""
-    zero = np.zeros_like(chain.inputs)
-    dH, dtau, coupling, sources = zero, zero, _Coupling(zero, zero, zero), list[_Source]()
-    rows = zip(chain.terms, chain.layers, chain.features, chain.widths, strict=False)
-    for number, (terms, layer, H, units) in enumerate(rows):
-        coupling = _read(coupling, terms, H, units)
-        given = [_Source(x.features, x.width, through_weights(terms, x.pair)) for x in sources]
-        dS, dtheta = terms.weight_variance * dH, terms.weight * dH + terms.weight_variance * dtau
-        dH = _shifted(layer.feature, dS) + sum((_curved(layer.feature, x) for x in given), zero)
-        dtau = layer.slope.value * dtheta + layer.theta * _shifted(layer.slope, dS)
-        dtau = dtau + sum((_bent(layer, x) for x in given), zero) + _self_coupling(layer, coupling)
-        features = _features(layer, number)
-        coupling = _passed(coupling, layer, features)
-        sources = [_Source(x.features, x.width, through_neurons(layer, x.pair)) for x in given]
-        sources.append(_Source(features, layer.width, first_response(layer)))
-    last = chain.terms[-1]
-    shift: Floats = last.weight * dH + last.weight_variance * dtau
-    return shift
+    @classmethod
+    def none(cls, like: Floats) -> _Coupling:
+        return cls(*(np.zeros_like(like) for _ in range(4)))
 
 
-def _read(below: _Coupling, terms: LayerTerms, H: Floats, units: float) -> _Coupling:
-    """Through the weights: σ_w⁴ [Q(pq; st) + ε_l H_pq/M_{l-1}]."""
-    factor, own = terms.weight_variance**2, terms.epsilon / units * H
-    squares = np.broadcast_to(np.diagonal(own)[:, None], own.shape)
-    return _Coupling(factor * (below.first + squares), factor * (below.across + own), factor * (below.back + own))
+@dataclass(frozen=True)
+class _Block:
+    """The pairs (s, t) with s among ``rows``."""
+
+    chain: Chain
+    samples: list[Sampled]
+    alone: list[_Alone]
+    rows: slice
+
+    def pushed(self) -> tuple[Floats, list[Response]]:
+        """dK and K's responses."""
+        chain, rows = self.chain, self.rows
+        dH, dtau = np.zeros((2, *chain.inputs[rows].shape))
+        coupling, below = _Coupling.none(dH), list[Pair]()
+        features = [x.block(rows) for x in self.samples]
+        for number, (terms, layer, alone) in enumerate(zip(chain.terms, chain.layers, self.alone, strict=False)):
+            F, chi = pair_tables(layer.activation, layer.q, rows, layer.alone)
+            theta = layer.theta[rows]
+            coupling = self._read(coupling, terms, number)
+            given = [through_weights(terms, pair) for pair in below]
+            known = zip(features, chain.layers, alone.responses, given, strict=False)
+            sources = [_Source(x, lower.width, r, pair) for x, lower, r, pair in known]
+            dS, dtheta = terms.weight_variance * dH, terms.weight * dH + terms.weight_variance * dtau
+            dH = self._shifted(F, dS, alone.shift) + _total(dS, [self._curved(F, x) for x in sources])
+            dtau = (
+                chi.value * dtheta
+                + theta * self._shifted(chi, dS, alone.shift)
+                + _total(dS, [self._bent(chi, theta, x) for x in sources])
+                + _self_coupling(chi, coupling)
+            )
+            coupling = self._passed(coupling, F, chi, number, features[number])
+            below = [through_neurons(F, chi, theta, x.pair, x.alone, rows) for x in sources]
+            below.append(first_response(theta))
+        last = chain.terms[-1]
+        shift = last.weight * dH + last.weight_variance * dtau
+        return shift, [through_weights(last, pair)[1] for pair in below]
+
+    def _read(self, below: _Coupling, terms: LayerTerms, number: int) -> _Coupling:
+        """Through the weights: σ_w⁴ [Q(pq; st) + ε_l H_pq/M_{l-1}]."""
+        factor, counted = terms.weight_variance**2, terms.epsilon / self.chain.widths[number]
+        H = self.chain.features[number]
+        squares, across = counted * np.diagonal(H), counted * H[self.rows]
+        return _Coupling(
+            factor * (below.own + squares[self.rows, None]),
+            factor * (below.other + squares),
+            factor * (below.across + across),
+            factor * (below.back + across),
+        )
+
+    def _passed(
+        self, given: _Coupling, F: PairTable, chi: PairTable, number: int, features: Features
+    ) -> _Coupling:
+        """Through the neurons: E[φ_p φ_q φ'_s φ'_t] θ_st/n + Σ_{p' in {p,s}, q' in {q,t}} D^{ps}_p' D^{qt}_q' Q(p'q'; st),
+        D^{ps}_p' = E ∂_p'[φ(u_p) φ'(u_s)]."""
+        layer = self.chain.layers[number]
+        single = layer.alone[0][1]  # D^{ss}_s
+        of_own, of_other = single[self.rows, None], single
+        itself = F.across  # D^{ps}_p: χ, and on the diagonal the same as D^{ss}_s
+        to_own, to_other = 2 * F.own, 2 * F.other  # D^{ts}_s, D^{st}_t
+        noise = layer.theta[self.rows] / layer.width
+        return _Coupling(
+            own=features.slope_own * noise + of_own * (itself * given.own + to_other * given.across),
+            other=features.slope_other * noise + of_other * (itself * given.other + to_own * given.across),
+            across=features.slope_across * noise + of_own * of_other * given.across,
+            back=features.slope_across * noise
+            + itself * (itself * given.back + to_own * given.own + to_other * given.other)
+            + to_own * to_other * given.across,
+        )
+
+    def _shifted(self, table: PairTable, dS: Floats, alone: Floats) -> Floats:
+        """First derivatives on shifts."""
+        return table.own * alone[self.rows, None] + table.other * alone + table.across * dS
+
+    def _curved(self, table: PairTable, source: _Source) -> Floats:
+        """Half the second derivatives on the covariances of (S_ss, S_tt, S_st) that come from one source."""
+        S, features = source.pair[0], source.features
+        own, other = source.alone[self.rows, None], source.alone
+        curved = (
+            table.own_own * own**2 * features.variance[self.rows, None]
+            + table.other_other * other**2 * features.variance
+            + 2 * table.own_other * own * other * features.own_other
+            + 2 * table.own_across * own * features.with_own(S)
+            + 2 * table.other_across * other * features.with_other(S)
+            + table.across_across * _covariance(features, S, S)
+        )
+        return curved / (2 * source.width)
+
+    def _bent(self, chi: PairTable, theta: Floats, source: _Source) -> Floats:
+        """What δS does to χ θ in second order: θ χ'' and χ' with the fluctuation of θ itself."""
+        (S, of_theta), features = source.pair, source.features
+        with_theta = (
+            chi.own * source.alone[self.rows, None] * features.with_own(of_theta)
+            + chi.other * source.alone * features.with_other(of_theta)
+            + chi.across * _covariance(features, S, of_theta)
+        )
+        return theta * self._curved(chi, source) + with_theta / source.width
 
 
-def _passed(given: _Coupling, layer: HiddenLayer, features: _Features) -> _Coupling:
-    """Through the neurons: E[φ_p φ_q φ'_s φ'_t] θ_st/n + Σ_{p' in {p,s}, q' in {q,t}} D^{ps}_p' D^{qt}_q' Q(p'q'; st),
-    D^{ps}_p' = E ∂_p'[φ(u_p) φ'(u_s)]."""
-    alone = np.diagonal(layer.feature.across)  # D^{ss}_s
-    itself = layer.slope.value.copy()  # D^{ps}_p
-    np.fill_diagonal(itself, alone)
-    other = 2 * layer.feature.own  # D^{ps}_s
-    noise, to_first = layer.theta / layer.width, other * given.first
-    return _Coupling(
-        first=features.mixed_own * noise + alone[:, None] * (itself * given.first + other.T * given.across),
-        across=features.mixed_across * noise + np.outer(alone, alone) * given.across,
-        back=features.mixed_across * noise
-        + itself * (itself * given.back + _both(to_first))
-        + other * other.T * given.across,
-    )
+def _total(like: Floats, terms: list[Floats]) -> Floats:
+    return sum(terms, np.zeros_like(like))
 
 
-def _self_coupling(layer: HiddenLayer, given: _Coupling) -> Floats:
+def _self_coupling(chi: PairTable, given: _Coupling) -> Floats:
     """Σ_{q,q' in {s,t}} E ∂_q ∂_q'[φ'_s φ'_t] Q(qq'; st)."""
-    chi = layer.slope
-    return _both(2 * chi.own * given.first) + chi.across * (given.across + given.back)
+    found: Floats = 2 * chi.own * given.own + 2 * chi.other * given.other + chi.across * (given.across + given.back)
+    return found
 
 
-def _shifted(table: PairTable, dS: Floats) -> Floats:
-    """First derivatives on shifts."""
-    return _both(table.own * np.diagonal(dS)[:, None]) + table.across * dS
-
-
-def _curved(table: PairTable, source: _Source) -> Floats:
-    """Half the second derivatives on the covariances of (S_ss, S_tt, S_st) that come from one source."""
-    S, features = source.pair[0], source.features
-    one_sample = np.diagonal(S.across)
-    both = np.outer(one_sample, one_sample) * features.square_square
-    with_own = one_sample[:, None] * features.with_square(S)
-    curved = (
-        _both(table.own_own * np.diagonal(both)[:, None] + 2 * table.own_across * with_own)
-        + 2 * table.own_other * both
-        + table.across_across * _covariance(features, S, S)
-    )
-    return curved / (2 * source.width)
-
-
-def _bent(layer: HiddenLayer, source: _Source) -> Floats:
-    """What δS does to χ θ in second order: θ χ'' and χ' with the fluctuation of θ itself."""
-    (S, theta), features, chi = source.pair, source.features, layer.slope
-    with_own = np.diagonal(S.across)[:, None] * features.with_square(theta)
-    with_theta = _both(chi.own * with_own) + chi.across * _covariance(features, S, theta)
-    return layer.theta * _curved(chi, source) + with_theta / source.width
-
-
-def _covariance(features: _Features, S: Response, r: Response) -> Floats:
+def _covariance(features: Features, S: Response, r: Response) -> Floats:
     """Of δS_st with the change δ_st of ``r``, over neurons."""
-    return _both(S.own * features.with_square(r)) + S.across * features.with_product(r)
+    found: Floats = (
+        S.own * features.with_own(r) + S.other * features.with_other(r) + S.across * features.with_across(r)
+    )
+    return found
