@@ -95,7 +95,7 @@ def _times(source: Source, pool: Pool, v: Floats) -> Floats:
         + (square * v) @ r.other.T
         + pool.phi * ((pool.phi * v) @ r.across)
         + pool.slope * ((pool.slope * v) @ r.slope)
-        - source.mean @ v
+        - source.average @ v
     )
     return product
 
@@ -113,7 +113,7 @@ def _times_above(source: Source, pool: Pool, v: Floats) -> tuple[Floats, Floats]
 
 def _trace(source: Source, pool: Pool, centered: bool) -> Floats:
     r = source.response
-    trace: Floats = pool.phi**2 @ np.diagonal(r.across) + pool.slope**2 @ np.diagonal(r.slope) - np.trace(source.mean)
+    trace: Floats = pool.phi**2 @ np.diagonal(r.across) + pool.slope**2 @ np.diagonal(r.slope) - np.trace(source.average)
     return trace - _average(_times(source, pool, np.ones(len(r.own)))) if centered else trace
 
 
