@@ -2,10 +2,11 @@
 
     K̂ = B E^½ (1 + R_{L-1}) (1 + R_{L-2}) ⋯ E^½ Bᵀ,    E = exp(R - ½ E R²),    K̄ = B Bᵀ
 
-on CN × CN. Noise is relative to the mean kernel K̄ = K + dK. Of each source 1 + R_m is positive, the neurons and weights
-drawn as they are; the product is meant symmetrised, by a root of each. The response to the features of the layers below
-the last, R, may have any sign: its exponential is positive. Perturbation theory does not give this law: next to each
-other levels lie closer than the noise, and repel.
+on CN × CN. Noise is relative to the mean kernel K̄ = K + dK. The last layer's, with the output weights, is drawn as it
+is: 1 + R_{L-1} is positive. Of the layers below, the neurons' linear response R may have any sign; its exponential is
+positive. What goes through the weights above is drawn as it is, relative to its mean over these weights given the
+neurons, so that 1 + R_m is positive and has the mean 1. Their product is symmetrised by a root of each. Perturbation
+theory does not give this law: next to each other levels lie closer than the noise, and repel.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.finite_width.given_neurons import LAW, root, stream
-from meanfield.finite_width.given_noise import Source, drawn_noise
+from meanfield.finite_width.given_noise import Source, last_noise, lower_noise
 from meanfield.finite_width.given_spectrum import Basis, exponential
 
 __all__ = ["joint_law"]
@@ -32,22 +33,35 @@ def joint_law(sources: list[Source], basis: Basis, outputs: int, networks: int) 
     curvature = sum(exponent @ exponent for exponent, _ in drawn) / (2 * networks)
     rows = np.array([_eigenvalues(lift @ exponential((r - curvature) / 2), product) for r, product in drawn])
     # The mean trace is known, which takes out of every mean most of what the sampled networks share.
-    found: Floats = rows * (outputs * np.sum(lift**2) / rows.sum(axis=1).mean())
+    found: Floats = rows * (outputs * basis.trace / rows.sum(axis=1).mean())
     return found
 
 
 def _network(sources: list[Source], white: Floats, outputs: int, most: int, number: int) -> tuple[Floats, Floats]:
     """R of one network (r, r), and the root of the product of its 1 + R_m (C r, C r)."""
-    exponent, product, one = np.zeros((len(white), len(white))), np.eye(outputs * len(white)), np.eye(outputs)
+    exponent, product = np.zeros((len(white), len(white))), np.eye(outputs * len(white))
     for m, source in reversed(list(enumerate(sources))):
-        noise = drawn_noise(source, outputs, most, stream(LAW, m, number))
-        positive = noise.positive
+        rng = stream(LAW, m, number)
         if m == len(sources) - 1:
-            positive = positive + one[:, :, None, None] * noise.response
+            product = root(_relative(last_noise(source, outputs, most, rng), white))
         else:
+            noise = lower_noise(source, outputs, most, rng)
             exponent += white @ noise.response @ white.T
-        product = product @ root(np.eye(len(product)) + _matrix(white @ positive @ white.T))
+            product = product @ _root_given(_relative(noise.passed, white), _relative(noise.given[None, None], white))
     return exponent, product
+
+
+def _relative(noise: Floats, white: Floats) -> Floats:
+    """1 + R of noise (C, C, N, N), as a matrix (C r, C r)."""
+    matrix = _matrix(white @ noise @ white.T)
+    return np.eye(len(matrix)) + matrix
+
+
+def _root_given(passed: Floats, given: Floats) -> Floats:
+    """A root of G^-½ P G^-½, whose mean over the weights above is 1: G (r, r) is that of P (C r, C r)."""
+    factor, rank = root(passed), len(given)
+    found: Floats = np.linalg.solve(root(given), factor.reshape(-1, rank, len(factor)))
+    return found.reshape(factor.shape)
 
 
 def _matrix(blocks: Floats) -> Floats:

@@ -27,7 +27,7 @@ from meanfield.finite_width.given_layers import Chain, HiddenLayer
 from meanfield.finite_width.given_neurons import root, sampled
 from meanfield.finite_width.given_response import Response
 
-__all__ = ["Noise", "Pool", "Source", "drawn_noise", "sources"]
+__all__ = ["LowerNoise", "Pool", "Source", "last_noise", "lower_noise", "sources"]
 
 Floats = NDArray[np.float64]
 
@@ -111,35 +111,79 @@ def _of_inputs(units: float, counted: float, above: Floats, mixing: Floats) -> S
 
 
 @dataclass(frozen=True)
-class Noise:
-    """Of one network and source: the response to φ_s², φ_t² and φ_sφ_t (N, N), which all outputs share, and
-    Σ_i (P_i - E P_i)/n, (C, C, N, N)."""
+class _Drawn:
+    """Neurons of one network, a row each: φ, φ', and how sensitive the outputs are to them (neurons, C, N); ``scale``
+    takes a mean over them to the noise of the layer's width."""
+
+    phi: Floats
+    slope: Floats
+    sensitive: Floats
+    scale: float
+
+    @classmethod
+    def of(cls, source: Source, outputs: int, most: int, rng: np.random.Generator) -> _Drawn:
+        """Of a layer of more than ``most`` neurons so many are drawn."""
+        count = min(round(source.width), most)
+        phi, slope = source.neurons(count, rng)
+        sensitive = rng.standard_normal((count, outputs, source.above.shape[1])) @ source.above.T
+        return cls(phi, slope, sensitive, math.sqrt(count / source.width))
+
+    def passed(self, source: Source) -> Floats:
+        """Σ_i P_i/n, (C, C, N, N)."""
+        found = source.counted * _products(self.sensitive) if source.counted else 0.0
+        if source.layer is not None:
+            found = found + source.slope * _products(self.sensitive * self.slope[:, None, :])
+        return np.asarray(found)
+
+
+def last_noise(source: Source, outputs: int, most: int, rng: np.random.Generator) -> Floats:
+    """Of the last layer and the output weights, (C, C, N, N): K plus it is positive."""
+    drawn = _Drawn.of(source, outputs, most, rng)
+    own = source.response.across * _square(drawn.phi) / len(drawn.phi) - source.mean - source.passed
+    return drawn.scale * (drawn.passed(source) + _diagonal(own, outputs))
+
+
+@dataclass(frozen=True)
+class LowerNoise:
+    """Of one network and source below the last. ``response`` (N, N): of the neurons, as all outputs share it, Gaussian.
+    ``given`` (N, N) and ``passed`` (C, C, N, N): Σ_i (P_i - E P_i)/n on average over the weights above, and as it is."""
 
     response: Floats
-    positive: Floats
+    given: Floats
+    passed: Floats
 
 
-def drawn_noise(source: Source, outputs: int, most: int, rng: np.random.Generator) -> Noise:
-    """A network's; of a layer of more than ``most`` neurons so many are drawn, and their mean less its expectation scaled
-    down to the layer's variance."""
-    count, n = min(round(source.width), most), len(source.mean)
-    scale = math.sqrt(count / source.width)
-    phi, slope = source.neurons(count, rng)
-    sensitive = rng.standard_normal((count, outputs, source.above.shape[1])) @ source.above.T
-    whole = source.counted * _products(sensitive) if source.counted else 0.0
-    if source.layer is not None:
-        whole = whole + source.slope * _products(sensitive * slope[:, None, :])
-    return Noise(scale * _response(source, phi), scale * (whole - np.eye(outputs)[:, :, None, None] * source.passed))
+def lower_noise(source: Source, outputs: int, most: int, rng: np.random.Generator) -> LowerNoise:
+    """A network's."""
+    drawn = _Drawn.of(source, outputs, most, rng)
+    count, signs = len(drawn.phi), np.sign(rng.random(len(drawn.phi)) - 0.5)
+    slopes, above = _square(drawn.slope), source.above @ source.above.T
+    given = above * (source.slope * slopes / count + source.counted)
+    signed = _signed(drawn.phi, signs), _signed(drawn.slope, signs, slopes)
+    response = source.response.value(signs @ drawn.phi**2, *signed) - np.sum(signs) * source.average
+    return LowerNoise(
+        response / math.sqrt(count * source.width),
+        drawn.scale * (given - source.passed),
+        drawn.scale * (drawn.passed(source) - _diagonal(source.passed, outputs)),
+    )
 
 
-def _response(source: Source, phi: Floats) -> Floats:
-    r, square = source.response, np.mean(phi**2, axis=0)
-    changed = r.own * square[:, None] + r.other * square + r.across * (phi.T @ phi / len(phi))
-    return changed - source.mean
+def _square(rows: Floats) -> Floats:
+    found: Floats = rows.T @ rows
+    return found
+
+
+def _signed(rows: Floats, signs: Floats, whole: Floats | None = None) -> Floats:
+    """Σ ± x xᵀ over rows x, whose sum without signs is ``whole``."""
+    return 2 * _square(rows[signs > 0]) - (_square(rows) if whole is None else whole)
+
+
+def _diagonal(block: Floats, outputs: int) -> Floats:
+    """The same for every output: (N, N) → (C, C, N, N)."""
+    return np.eye(outputs)[:, :, None, None] * block
 
 
 def _products(rows: Floats) -> Floats:
     """Means over rows (rows, C, N) of their outer products, (C, C, N, N)."""
     count, outputs, n = rows.shape
-    flat = rows.reshape(count, outputs * n)
-    return np.swapaxes((flat.T @ flat / count).reshape(outputs, n, outputs, n), 1, 2)
+    return np.swapaxes((_square(rows.reshape(count, outputs * n)) / count).reshape(outputs, n, outputs, n), 1, 2)

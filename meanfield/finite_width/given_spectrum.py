@@ -28,6 +28,11 @@ class Basis:
     shift: Floats
 
     @property
+    def trace(self) -> float:
+        """tr (K + dK)."""
+        return float(self.values @ (1 + np.diagonal(self.shift)))
+
+    @property
     def lift(self) -> Floats:
         """B (r, r), K̄ = B Bᵀ."""
         return np.sqrt(self.values)[:, None] * exponential(self.shift / 2)
