@@ -60,8 +60,8 @@ def _relative(noise: Floats, white: Floats) -> Floats:
 def _root_given(passed: Floats, given: Floats) -> Floats:
     """A root of G^-½ P G^-½, whose mean over the weights above is 1: G (r, r) is that of P (C r, C r)."""
     factor, rank = root(passed), len(given)
-    found: Floats = np.linalg.solve(root(given), factor.reshape(-1, rank, len(factor)))
-    return found.reshape(factor.shape)
+    found = np.linalg.solve(root(given), factor.reshape(-1, rank, len(factor)))
+    return np.asarray(found, dtype=np.float64).reshape(factor.shape)
 
 
 def _matrix(blocks: Floats) -> Floats:
@@ -73,4 +73,4 @@ def _eigenvalues(lift: Floats, product: Floats) -> Floats:
     """Of the lifted product with its transpose, descending."""
     rank = len(lift)
     lifted = (lift @ product.reshape(-1, rank, len(product))).reshape(product.shape)
-    return np.linalg.eigvalsh(lifted @ lifted.T)[::-1]
+    return np.asarray(np.linalg.eigvalsh(lifted @ lifted.T)[::-1], dtype=np.float64)

@@ -112,14 +112,19 @@ def refine_given(
     chain = given_chain(network, metric, sizes, x)
     change = pushed(chain)
     basis = resolved_basis(chain.kernel, change.shift, metric.centered)
-    found, normaliser = sources(chain, change.responses), float(ROWS[metric.family].normaliser(np.float64(samples)))
+    found, normaliser = (
+        sources(chain, change.responses),
+        float(ROWS[metric.family].normaliser(np.asarray(float(samples)))),
+    )
     count = samples - metric.centered
     trace = outputs * basis.trace
     deviation = trace_deviation(found, outputs, draws, metric.centered)
     validity = given_validity(chain, change.shift, basis, (deviation / trace) ** 2)
     warnings = reasons(validity, count)
     if outputs * samples <= JOINT:
-        law, every, largest = _joint(joint_law(found, basis, outputs, networks or _networks(outputs * samples)), outputs)
+        law, every, largest = _joint(
+            joint_law(found, basis, outputs, networks or _networks(outputs * samples)), outputs
+        )
         mean, std = law.mean(axis=0), law.std(axis=0)
     else:
         top = top_law(found, basis, outputs, draws)
@@ -176,6 +181,6 @@ def _checked(network: Network, metric: Metric, widths: ArrayLike, inputs: ArrayL
 
 
 _FIRST_ORDER = (
-    f"law: beyond C N = {JOINT} the largest eigenvalue and the trace alone are given, by first-order formulas; mean and "
-    "std of the other eigenvalues are NaN"
+    f"law: beyond C N = {JOINT} the largest eigenvalue and the trace alone are given, by first-order formulas; mean "
+    "and std of the other eigenvalues are NaN"
 )

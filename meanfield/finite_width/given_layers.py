@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.finite_width.covariance import LayerTerms
-from meanfield.finite_width.given_pairs import one_sample
-from meanfield.finite_width.stand_in import pair_expectations
+from meanfield.finite_width.given_pairs import one_sample, pair_values
 from meanfield.kernels.exchangeable import ROWS, coefficients
 from meanfield.spec import Metric, Network
 from meanfield.spec.activations import Activation
@@ -70,7 +69,7 @@ def given_chain(network: Network, metric: Metric, widths: Floats, inputs: Floats
     """
     terms = _terms(network, metric, widths)
     gram = inputs @ inputs.T / widths[0]
-    H, tau, layers = gram, np.zeros_like(gram), []
+    H, tau, layers = gram, np.zeros_like(gram), list[HiddenLayer]()
     for activation, width, of_layer, bias in zip(
         network.activation, widths[1:], terms, network.bias_variance, strict=False
     ):
@@ -80,17 +79,10 @@ def given_chain(network: Network, metric: Metric, widths: Floats, inputs: Floats
                 f"inputs: expected q > 0 for every sample in layer {len(layers) + 1}, got {np.min(np.diagonal(q)):g}"
             )
         alone = one_sample(activation, 0, np.diagonal(q)), one_sample(activation, 1, np.diagonal(q))
-        H, slope = (_expectations(activation, order, q, alone[order][0]) for order in (0, 1))
+        H, slope = (pair_values(activation, order, q, alone[order]) for order in (0, 1))
         layers.append(HiddenLayer(float(width), activation, q, theta, H, slope, alone))
         tau = slope * theta
     return Chain(terms, layers, float(widths[0]), gram, _theta(terms[-1], H, tau))
-
-
-def _expectations(activation: Activation, order: int, q: Floats, squares: Floats) -> Floats:
-    variances = np.diagonal(q)
-    found: Floats = pair_expectations(activation, variances, variances, q, order).value
-    np.fill_diagonal(found, squares)
-    return found
 
 
 def _theta(terms: LayerTerms, H: Floats, tau: Floats) -> Floats:

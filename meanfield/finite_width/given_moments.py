@@ -76,8 +76,7 @@ def _top_of_gaussian(outputs: int) -> Floats:
     """Largest eigenvalues of GOE_C of unit variance off the diagonal."""
     rng = stream(FIRST_ORDER, 2)
     matrices = rng.standard_normal((_SAMPLED, outputs, outputs)) / math.sqrt(2)
-    found: Floats = np.linalg.eigvalsh(matrices + np.swapaxes(matrices, 1, 2))[:, -1]
-    return found
+    return np.asarray(np.linalg.eigvalsh(matrices + np.swapaxes(matrices, 1, 2))[:, -1], dtype=np.float64)
 
 
 def _pools(source: Source, draws: int, purpose: int, number: int) -> Iterator[Pool]:
@@ -113,7 +112,9 @@ def _times_above(source: Source, pool: Pool, v: Floats) -> tuple[Floats, Floats]
 
 def _trace(source: Source, pool: Pool, centered: bool) -> Floats:
     r = source.response
-    trace: Floats = pool.phi**2 @ np.diagonal(r.across) + pool.slope**2 @ np.diagonal(r.slope) - np.trace(source.average)
+    trace: Floats = (
+        pool.phi**2 @ np.diagonal(r.across) + pool.slope**2 @ np.diagonal(r.slope) - np.trace(source.average)
+    )
     return trace - _average(_times(source, pool, np.ones(len(r.own)))) if centered else trace
 
 

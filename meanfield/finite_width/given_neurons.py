@@ -26,11 +26,11 @@ def stream(*key: int) -> np.random.Generator:
 def root(covariance: Floats) -> Floats:
     """A with A Aᵀ = covariance; what rounding makes negative is taken as 0."""
     try:
-        factor: Floats = np.linalg.cholesky(covariance)
+        return np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
     except np.linalg.LinAlgError:
         values, vectors = np.linalg.eigh(covariance)
-        factor = vectors * np.sqrt(np.maximum(values, 0.0))
-    return factor
+        factor: Floats = vectors * np.sqrt(np.maximum(values, 0.0))
+        return factor
 
 
 def sampled(layer: HiddenLayer, factor: Floats, count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:

@@ -146,7 +146,7 @@ def last_noise(source: Source, outputs: int, most: int, rng: np.random.Generator
 @dataclass(frozen=True)
 class LowerNoise:
     """Of one network and source below the last. ``response`` (N, N): of the neurons, as all outputs share it, Gaussian.
-    ``given`` (N, N) and ``passed`` (C, C, N, N): Σ_i (P_i - E P_i)/n on average over the weights above, and as it is."""
+    ``given`` (N, N) and ``passed`` (C, C, N, N): Σ_i (P_i - E P_i)/n on average over the weights above, and as is."""
 
     response: Floats
     given: Floats

@@ -1,4 +1,4 @@
-"""F = E[φ(u_s) φ(u_t)] and χ = E[φ'(u_s) φ'(u_t)] of given samples, with first and second derivatives, by blocks of rows.
+"""F = E[φ(u_s) φ(u_t)] and χ = E[φ'(u_s) φ'(u_t)] of given samples, with two derivatives, by blocks of rows.
 
 The derivatives are taken in the coordinates (q_ss, q_tt, ρ), ρ = q_st/√(q_ss q_tt), by central differences of relative
 steps, of ρ relative to 1 - |ρ|: a step never leaves the admissible set, and near duplicates, where a kinked φ is
@@ -18,7 +18,7 @@ from meanfield.finite_width.stand_in import pair_expectations
 from meanfield.gaussian.rules import line_rules
 from meanfield.spec.activations import Activation
 
-__all__ = ["PairTable", "one_sample", "pair_tables"]
+__all__ = ["PairTable", "one_sample", "pair_tables", "pair_values"]
 
 Floats = NDArray[np.float64]
 
@@ -120,7 +120,8 @@ class _Relative:
         a, aa, by_a = _along(at, (1, 0, 0), value)
         b, bb, by_b = _along(at, (0, 1, 0), value)
         r, rr, by_r = _along(at, (0, 0, 1), value)
-        ab, ar, br = (_mixed(at, *x, value) for x in (((1, 1, 0), by_a, by_b), ((1, 0, 1), by_a, by_r), ((0, 1, 1), by_b, by_r)))
+        ab = _mixed(at, (1, 1, 0), by_a, by_b, value)
+        ar, br = _mixed(at, (1, 0, 1), by_a, by_r, value), _mixed(at, (0, 1, 1), by_b, by_r, value)
         ratio = _STEP / step
         return cls(value, a, b, r * ratio, aa, ab, bb, ar * ratio, br * ratio, rr * ratio**2)
 
@@ -166,6 +167,15 @@ def _mixed(at: Moved, both: tuple[int, int, int], first: Floats, second: Floats,
     """The mixed derivative, from a step along both coordinates and the sums of the sides along each."""
     i, j, k = both
     found: Floats = (at(i, j, k) + at(-i, -j, -k) + 2 * value - first - second) / (2 * _STEP**2)
+    return found
+
+
+def pair_values(activation: Activation, order: int, q: Floats, alone: Floats) -> Floats:
+    """F (``order`` 0) or χ (1) at the covariances ``q`` (N, N), without derivatives; ``alone`` as in
+    :func:`pair_tables`."""
+    variances = np.diagonal(q)
+    found: Floats = pair_expectations(activation, variances, variances, q, order).value
+    np.fill_diagonal(found, alone[0])
     return found
 
 

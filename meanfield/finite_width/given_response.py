@@ -1,8 +1,8 @@
 """How the noise of one hidden layer's neurons changes the kernels of the layers above, to first order.
 
 A neuron of preactivations u (an N-vector) adds φ(u_s)φ(u_t) to H and θ_st φ'(u_s)φ'(u_t) to τ. The linear response of
-every layer above is elementwise in the pair (s, t) and in its two variances, so that whatever it makes of one neuron has
-four coefficients a pair, the same for all neurons:
+every layer above is elementwise in the pair (s, t) and in its two variances, so that what it makes of one neuron has four
+coefficients a pair, the same for all neurons:
 
     δ_st = own_st φ_s² + other_st φ_t² + across_st φ_s φ_t + slope_st φ'_s φ'_t   less its mean.
 
@@ -46,9 +46,7 @@ class Response:
 
     def value(self, square: Floats, product: Floats, slope: Floats) -> Floats:
         """δ_st at all pairs of features φ_s² (N,), φ_s φ_t and φ'_s φ'_t (N, N), be it of one neuron or of a sum."""
-        changed: Floats = (
-            self.own * square[:, None] + self.other * square + self.across * product + self.slope * slope
-        )
+        changed: Floats = self.own * square[:, None] + self.other * square + self.across * product + self.slope * slope
         return changed
 
 
@@ -68,9 +66,7 @@ def through_weights(terms: LayerTerms, below: Pair) -> Pair:
     return H.times(terms.weight_variance), H.times(terms.weight) + tau.times(terms.weight_variance)
 
 
-def through_neurons(
-    F: PairTable, chi: PairTable, theta: Floats, given: Pair, alone: Floats, rows: slice
-) -> Pair:
+def through_neurons(F: PairTable, chi: PairTable, theta: Floats, given: Pair, alone: Floats, rows: slice) -> Pair:
     """(S, θ) of a layer → its (H, τ) in a block of rows: δH = F_q δS_q, δτ = χ δθ + θ χ_q δS_q, q in {ss, tt, st}, with
     δS_ss = ``alone``_s φ_s²."""
     S, of_theta = given

@@ -1,9 +1,9 @@
 """What finite width does to the kernel at given inputs, pair by pair: its mean shift and its response to every neuron.
 
-dK, E K = K + dK to order 1/M, is the recursion of :mod:`meanfield.finite_width.covariance` with every pair's own F, χ and
-Hessians. The covariances of (S_ss, S_tt, S_st, θ_st) that it needs come from the linear responses to the layers below
-and from Gaussian moments of a pair (:mod:`meanfield.finite_width.given_features`). A pair needs of others only what
-belongs to its two samples alone, so rows are done in blocks of bounded size.
+dK, E K = K + dK to order 1/M, is the recursion of :mod:`meanfield.finite_width.covariance` with every pair's own F, χ
+and Hessians. The covariances of (S_ss, S_tt, S_st, θ_st) that it needs come from the linear responses to the layers
+below and from Gaussian moments of a pair (:mod:`meanfield.finite_width.given_features`). A pair needs of others only
+what belongs to its two samples alone, so rows are done in blocks of bounded size.
 """
 
 from __future__ import annotations
@@ -60,15 +60,13 @@ class _Alone:
 
 def _alone(chain: Chain, samples: list[Sampled]) -> Iterator[_Alone]:
     shift, responses = np.zeros(len(chain.kernel)), list[Floats]()
-    for number, (terms, layer) in enumerate(zip(chain.terms, chain.layers, strict=False)):
+    for terms, layer in zip(chain.terms, chain.layers, strict=False):
         sw2 = terms.weight_variance
         given = _Alone(sw2 * shift, [sw2 * r for r in responses])
         yield given
         _, first, second = layer.alone[0]
-        variance = sum(
-            (r**2 * x.variance / below.width for r, x, below in zip(given.responses, samples, chain.layers, strict=False)),
-            np.zeros_like(shift),
-        )
+        known = zip(given.responses, samples, chain.layers, strict=False)
+        variance = _total(shift, [r**2 * x.variance / below.width for r, x, below in known])
         shift = first * given.shift + second * variance / 2
         responses = [*(first * r for r in given.responses), np.ones_like(shift)]
 
@@ -146,11 +144,9 @@ class _Block:
             factor * (below.back + across),
         )
 
-    def _passed(
-        self, given: _Coupling, F: PairTable, chi: PairTable, number: int, features: Features
-    ) -> _Coupling:
-        """Through the neurons: E[φ_p φ_q φ'_s φ'_t] θ_st/n + Σ_{p' in {p,s}, q' in {q,t}} D^{ps}_p' D^{qt}_q' Q(p'q'; st),
-        D^{ps}_p' = E ∂_p'[φ(u_p) φ'(u_s)]."""
+    def _passed(self, given: _Coupling, F: PairTable, chi: PairTable, number: int, features: Features) -> _Coupling:
+        """Through the neurons: E[φ_p φ_q φ'_s φ'_t] θ_st/n + Σ_p'q' D^{ps}_p' D^{qt}_q' Q(p'q'; st), p' in {p, s} and
+        q' in {q, t}, D^{ps}_p' = E ∂_p'[φ(u_p) φ'(u_s)]."""
         layer = self.chain.layers[number]
         single = layer.alone[0][1]  # D^{ss}_s
         of_own, of_other = single[self.rows, None], single
@@ -207,7 +203,5 @@ def _self_coupling(chi: PairTable, given: _Coupling) -> Floats:
 
 def _covariance(features: Features, S: Response, r: Response) -> Floats:
     """Of δS_st with the change δ_st of ``r``, over neurons."""
-    found: Floats = (
-        S.own * features.with_own(r) + S.other * features.with_other(r) + S.across * features.with_across(r)
-    )
+    found: Floats = S.own * features.with_own(r) + S.other * features.with_other(r) + S.across * features.with_across(r)
     return found

@@ -65,4 +65,5 @@ def exponential(symmetric: Floats) -> Floats:
 
 def _centered(matrix: Floats) -> Floats:
     matrix = matrix - matrix.mean(axis=0)
-    return matrix - matrix.mean(axis=1, keepdims=True)
+    centered: Floats = matrix - matrix.mean(axis=1, keepdims=True)
+    return centered

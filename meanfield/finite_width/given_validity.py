@@ -27,9 +27,10 @@ class GivenValidity:
     """The numbers that the verdict rests on.
 
     ``crowding`` is N over the smallest hidden width. ``separation`` is M θ/π, how many neurons of the first layer have
-    their kink between a sample and its nearest neighbour: the median over samples, and ``closest`` the least (∞ where no
-    activation has kinks). ``input_units`` is M_0/N where the metric counts the inputs' layer, else ∞. ``expansion`` is
-    the largest relative correction of order 1/M: of K in Frobenius norm, and of the variance of the trace.
+    their kink between a sample and its nearest neighbour: the median over samples, and ``closest`` the least (∞ where
+    no activation has kinks). ``input_units`` is M_0/N where the metric counts the inputs' layer, else ∞.
+    ``expansion`` is the largest relative correction of order 1/M: of K in Frobenius norm, and of the variance of the
+    trace.
     ``bending`` is the largest relative shift of an eigenvalue. ``resolved`` says how many of the leading eigenvalues
     stand above rounding.
     """
@@ -109,15 +110,15 @@ def _one_pair(v: GivenValidity) -> str:
 
 def _few_inputs(v: GivenValidity) -> str:
     return (
-        f"law: M_0/N = {v.input_units:.2g}, below {_FEW_INPUTS:g}: the first weights do not average in the block of the "
-        "inputs, and the tail does not hold; ask for the layers from 1 on"
+        f"law: M_0/N = {v.input_units:.2g}, below {_FEW_INPUTS:g}: the first weights do not average in the block of "
+        "the inputs, and the tail does not hold; ask for the layers from 1 on"
     )
 
 
 def _wide(v: GivenValidity) -> str:
     return (
-        f"law: corrections of order 1/M reach {v.expansion:.0%} of the kernel, above {_EXPANSION:.0%}, so that those of "
-        "order 1/M² count; take a larger width or less depth"
+        f"law: corrections of order 1/M reach {v.expansion:.0%} of the kernel, above {_EXPANSION:.0%}, so that those "
+        "of order 1/M² count; take a larger width or less depth"
     )
 
 

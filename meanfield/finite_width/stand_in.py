@@ -53,7 +53,8 @@ def pair_expectations(
 @functools.lru_cache(maxsize=200_000)
 def _mehler(activation: Activation, q: float, order: int, terms: int = 160) -> Floats:
     z = np.linspace(-13, 13, 1601)
-    return _hermite(terms) @ activation.function(order=order)(np.sqrt(q) * z)
+    found: Floats = _hermite(terms) @ activation.function(order=order)(np.sqrt(q) * z)
+    return found
 
 
 @functools.cache
@@ -63,4 +64,5 @@ def _hermite(terms: int) -> Floats:
     psi.append(z * psi[0])
     for k in range(2, terms):
         psi.append((z * psi[-1] - np.sqrt(k - 1) * psi[-2]) / np.sqrt(k))
-    return np.array(psi) * psi[0] * (z[1] - z[0])
+    found: Floats = np.array(psi) * psi[0] * (z[1] - z[0])
+    return found

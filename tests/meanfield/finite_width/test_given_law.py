@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
 
 from empirical import measure
 from meanfield import FIM, NTK, InputMetric, Network, order_parameters
@@ -14,6 +15,7 @@ from meanfield.finite_width.given_moments import trace_deviation
 from meanfield.finite_width.given_noise import last_noise, sources
 from meanfield.finite_width.given_shift import pushed
 from meanfield.finite_width.refined import kernel_law
+from meanfield.finite_width.traces import trace_laws
 from meanfield.kernels.setting import Setting
 from meanfield.propagation.inputs import as_inputs
 
@@ -49,8 +51,6 @@ def test_exchangeable_inputs(metric):
         scale = np.abs(law.shift[1]).max()
         assert change.shift[chosen].mean() == pytest.approx(law.shift[1, kind], abs=0.03 * scale + 1e-9)
     deviation = trace_deviation(sources(chain, change.responses), 3, 40_000, False)
-    from meanfield.finite_width.traces import trace_laws
-
     expected = float(trace_laws(law, setting.kernel).mean_std) * float(setting.kernel.dimension)
     normaliser = float(setting.kernel.normaliser)
     # Without the resummed V_θ + B, which is of the next order here.
@@ -77,40 +77,40 @@ def test_noise_has_the_covariance_of_its_sources():
         assert abs(found.mean()) < 4 * found.std() / np.sqrt(len(drawn))
 
 
-def kernels(network, x, width, count, seed):
-    """K_kk(s,t) of the NTK averaged over outputs, of ``count`` networks: J Jᵀ by backpropagation in NumPy."""
-    for trial in range(count):
-        rng = np.random.default_rng([seed, trial])
-        widths = network.widths(width)
-        h, layers = x, []
-        for l, (sw2, sb2) in enumerate(zip(network.weight_variance, network.bias_variance, strict=True)):
-            w = rng.standard_normal((widths[l + 1], widths[l])) * np.sqrt(sw2 / widths[l])
-            u = h @ w.T + np.sqrt(sb2) * rng.standard_normal(widths[l + 1])
-            layers.append((w, sw2 * h @ h.T / widths[l] + sb2, u))
-            h = np.tanh(u)
-        total = 0
-        for k in range(network.outputs):
-            delta = np.zeros((len(x), network.outputs))
-            delta[:, k] = 1
-            for l in reversed(range(network.depth)):
-                w, gram, _ = layers[l]
-                total = total + (delta @ delta.T) * gram
-                if l:
-                    delta = (delta @ w) / np.cosh(layers[l - 1][2]) ** 2
-        yield total / network.outputs
+PAIRS = np.repeat(inputs(5, 40, 8), 2, axis=0) + 0.02 * inputs(10, 40, 9)
+
+
+def mean_kernel(x, depth, sw2, sb2, width, count):
+    """The NTK K(s,t) of gelu networks with one output, its mean over ``count`` of them and the standard error: J Jᵀ by
+    backpropagation, all networks at once."""
+    rng = np.random.default_rng(77)
+    h, layers = np.broadcast_to(x, (count, *x.shape)), []
+    for layer in range(depth):
+        leaving = width if layer < depth - 1 else 1
+        w = rng.standard_normal((count, leaving, h.shape[2])) * np.sqrt(sw2 / h.shape[2])
+        gram = sw2 * h @ h.swapaxes(1, 2) / h.shape[2] + sb2
+        u = h @ w.swapaxes(1, 2) + np.sqrt(sb2) * rng.standard_normal((count, 1, leaving))
+        layers.append((w, gram, ndtr(u) + u * np.exp(-(u**2) / 2) / np.sqrt(2 * np.pi)))
+        h = u * ndtr(u)
+    total, delta = 0, np.ones((count, len(x), 1))
+    for layer in reversed(range(depth)):
+        w, gram, _ = layers[layer]
+        total = total + (delta @ delta.swapaxes(1, 2)) * gram
+        delta = (delta @ w) * (layers[layer - 1][2] if layer else 1)
+    return total.mean(axis=0), total.std(axis=0) / np.sqrt(count)
 
 
 def test_mean_kernel():
-    """E K = K + dK entry by entry, over 1500 networks of width 32; the leading order misses by 40 standard errors."""
-    network, x, width = Network(4, "tanh", 2.2, 0.2, outputs=3, width_ratios=[10 / 32, 1, 1, 1]), inputs(5, 10, 2), 32
-    law = refine_given(network, NTK(), network.widths(width), x, networks=2)
+    """E K = K + dK entry by entry: 20,000 networks, which the leading order misses by several standard errors."""
+    x, width = inputs(5, 10, 2), 20
+    network = Network(4, "gelu", 2.2, 0.3, width_ratios=[10 / width, 1, 1, 1])
     chain = given_chain(network, NTK(), np.array(network.widths(width), float), x)
-    drawn = np.array(list(kernels(network, x, width, 1500, 77)))
-    error = drawn.std(axis=0) / np.sqrt(len(drawn))
-    miss = drawn.mean(axis=0) - chain.kernel
-    second_order = 0.15 * np.abs(law.shift).max()  # of order 1/M²: the shift's own relative error
-    assert np.all(np.abs(miss - law.shift) < 4 * error + second_order)
-    assert np.max(np.abs(miss) / error) > 10
+    shift = pushed(chain).shift
+    mean, error = mean_kernel(x, 4, 2.2, 0.3, width, 20_000)
+    miss = mean - chain.kernel
+    assert np.max(np.abs(miss) / error) > 5
+    second_order = 0.1 * np.abs(shift).max()  # 1/M², relative to 1/M, with a factor of 2
+    assert np.all(np.abs(miss - shift) < 4 * error + second_order)
 
 
 @pytest.mark.parametrize(
@@ -158,8 +158,8 @@ def test_first_order(monkeypatch):
 
 
 def test_infinite_width():
-    network, x = Network(3, "gelu", 2.0, 0.1, outputs=2, width_ratios=[2e-6, 1, 1]), inputs(6, 20, 5)
-    law = refine_given(network, NTK(), network.widths(10**7), x)
+    network, x = Network(3, "gelu", 2.0, 0.1, width_ratios=[2e-6, 1, 1]), inputs(6, 20, 5)
+    law = refine_given(network, NTK(), network.widths(10**7), x, networks=50)
     assert law.mean == pytest.approx(law.leading, rel=1e-3)
     assert law.warnings == ()
 
@@ -187,11 +187,11 @@ def test_no_hidden_layer():
 @pytest.mark.parametrize(
     ("network", "x", "metric", "width", "reason"),
     [
-        (Network(3, "relu", 2.0, 0.1), np.repeat(inputs(5, 40, 8), 2, axis=0) + 0.02 * inputs(10, 40, 9), FIM(), 40, "near-d"),
+        (Network(3, "relu", 2.0, 0.1), PAIRS, FIM(), 40, "near-d"),
         (Network(3, "tanh", 2.0, 0.1), inputs(50, 40, 8), FIM(), 40, "N/M = 1.2"),
         (Network(3, "tanh", 2.0, 0.1), inputs(10, 40, 8), InputMetric(), 40, "M_0/N = 4, below 10"),
-        (Network(9, "relu", 2.0, 0.1), inputs(4, 40, 8), FIM(), 40, "order 1/M reach"),
-        (Network(2, "linear", 1.0, 0.0), inputs(8, 5, 8), NTK(), 5, "eigenvalues from index 6 on are NaN"),
+        (Network(8, "relu", 2.0, 0.1), inputs(4, 20, 8), FIM(), 20, "order 1/M reach"),
+        (Network(2, "linear", 1.0, 0.0), inputs(8, 5, 8), NTK(), 5, "rounding is all that is left"),
     ],
 )  # fmt: skip
 def test_warnings(network, x, metric, width, reason):

@@ -23,7 +23,10 @@ def closed_forms():
     a, b, c = sympy.symbols("a b c", real=True)
     root, rho = sympy.sqrt(a * b), c / sympy.sqrt(a * b)
     angle = sympy.acos(rho)
-    relu = root / (2 * sympy.pi) * (sympy.sqrt(1 - rho**2) + rho * (sympy.pi - angle)), (sympy.pi - angle) / (2 * sympy.pi)
+    relu = (
+        root / (2 * sympy.pi) * (sympy.sqrt(1 - rho**2) + rho * (sympy.pi - angle)),
+        (sympy.pi - angle) / (2 * sympy.pi),
+    )
     scale = (1 + 2 * a) * (1 + 2 * b)
     erf = 2 / sympy.pi * sympy.asin(2 * c / sympy.sqrt(scale)), 4 / sympy.pi / sympy.sqrt(scale - 4 * c**2)
     return (a, b, c), {"relu": relu, "erf": erf}
