@@ -15,6 +15,7 @@ __all__ = ["FIRST_ORDER", "LAW", "SHIFT", "root", "sampled", "stream"]
 Floats = NDArray[np.float64]
 
 _SEED = 31415
+_NOTHING = 1e-15  # of the largest eigenvalue
 SHIFT, LAW, FIRST_ORDER = range(3)  # what a stream is for
 
 
@@ -24,12 +25,12 @@ def stream(*key: int) -> np.random.Generator:
 
 
 def root(covariance: Floats) -> Floats:
-    """A with A Aᵀ = covariance; what rounding makes negative is taken as 0."""
+    """A with A Aᵀ = covariance; what rounding makes negative is taken as next to nothing."""
     try:
         return np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
     except np.linalg.LinAlgError:
         values, vectors = np.linalg.eigh(covariance)
-        factor: Floats = vectors * np.sqrt(np.maximum(values, 0.0))
+        factor: Floats = vectors * np.sqrt(np.maximum(values, _NOTHING * values[-1]))
         return factor
 
 

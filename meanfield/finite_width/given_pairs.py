@@ -2,7 +2,8 @@
 
 The derivatives are taken in the coordinates (q_ss, q_tt, ρ), ρ = q_st/√(q_ss q_tt), by central differences of relative
 steps, of ρ relative to 1 - |ρ|: a step never leaves the admissible set, and near duplicates, where a kinked φ is
-singular, lose nothing. By Price's theorem ∂F/∂q_st = χ, which saves every difference of F in ρ. On the diagonal F and χ
+singular, lose nothing. First derivatives make the response to noise, which a steep spectrum needs to √(λ_i/λ_1): hence
+five points. By Price's theorem ∂F/∂q_st = χ, which saves every difference of F in ρ. On the diagonal F and χ
 are functions of q_ss alone, with Stein's lemma for derivatives.
 """
 
@@ -22,7 +23,7 @@ __all__ = ["PairTable", "one_sample", "pair_tables", "pair_values"]
 
 Floats = NDArray[np.float64]
 
-_STEP = 0.01  # its square, 1e-4, is the order of the derivatives' relative error
+_STEP = 0.01  # its fourth power is the order of first derivatives' relative error, its square of mixed ones'
 _NEAREST = 1e-9  # 1 - |ρ| below which two samples are taken as this far apart
 _LEVEL = 1  # of refinement of the rules for one sample
 
@@ -157,10 +158,13 @@ class _Relative:
 
 
 def _along(at: Moved, one: tuple[int, int, int], value: Floats) -> tuple[Floats, Floats, Floats]:
-    """First and second derivative along one coordinate in units of its step's scale, and the sum of the two sides."""
+    """First and second derivative along one coordinate in units of its step's scale, by five points, and the sum of the
+    two nearer ones."""
     i, j, k = one
-    up, down = at(i, j, k), at(-i, -j, -k)
-    return (up - down) / (2 * _STEP), (up + down - 2 * value) / _STEP**2, up + down
+    up, down, far_up, far_down = at(i, j, k), at(-i, -j, -k), at(2 * i, 2 * j, 2 * k), at(-2 * i, -2 * j, -2 * k)
+    first = (8 * (up - down) - (far_up - far_down)) / (12 * _STEP)
+    second = (16 * (up + down) - (far_up + far_down) - 30 * value) / (12 * _STEP**2)
+    return first, second, up + down
 
 
 def _mixed(at: Moved, both: tuple[int, int, int], first: Floats, second: Floats, value: Floats) -> Floats:

@@ -1,8 +1,8 @@
 """How the noise of one hidden layer's neurons changes the kernels of the layers above, to first order.
 
 A neuron of preactivations u (an N-vector) adds φ(u_s)φ(u_t) to H and θ_st φ'(u_s)φ'(u_t) to τ. The linear response of
-every layer above is elementwise in the pair (s, t) and in its two variances, so that what it makes of one neuron has four
-coefficients a pair, the same for all neurons:
+every layer above is elementwise in the pair (s, t) and in its two variances, so that what it makes of one neuron has
+four coefficients a pair, the same for all neurons:
 
     δ_st = own_st φ_s² + other_st φ_t² + across_st φ_s φ_t + slope_st φ'_s φ'_t   less its mean.
 

@@ -16,7 +16,8 @@ __all__ = ["Basis", "exponential", "resolved_basis"]
 
 Floats = NDArray[np.float64]
 
-_ROUNDING = 10.0  # times N ε λ_1: what rounding leaves of an eigenvalue
+_LARGEST = 0.5  # shift of an eigenvalue, relative to it, from which on the expansion says nothing
+_ROUNDING = 1e3  # times N ε λ_1: below, rounding reaches 1 % of what is relative to an eigenvalue
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ def resolved_basis(kernel: Floats, shift: Floats, centered: bool) -> Basis:
     values, vectors = values[kept], vectors[:, kept]
     white = vectors / np.sqrt(values)
     relative = white.T @ shift @ white
-    return Basis(values, vectors, (relative + relative.T) / 2)
+    known = int(np.argmax(np.append(np.abs(np.diagonal(relative)) > _LARGEST, True)))
+    return Basis(values[:known], vectors[:, :known], (relative + relative.T)[:known, :known] / 2)
 
 
 def exponential(symmetric: Floats) -> Floats:

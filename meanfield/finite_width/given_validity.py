@@ -15,11 +15,11 @@ __all__ = ["GivenValidity", "given_validity", "reasons"]
 
 Floats = NDArray[np.float64]
 
-_CROWDED = 0.75  # N/M above which ...
-_APART = 50.0  # M θ/π, the kinks that separate a sample from its nearest neighbour, below which ...
+_CROWDED = 0.75  # N/M above which λ_N was seen to miss by 7 - 14 %
+_APART = 20.0  # M θ/π, kinks between a sample and its nearest neighbour: at 8 λ_N was right, at 3 off by 15 - 50 %
 _FEW_INPUTS = 10.0  # M_0/N below which the inputs' weights don't average in the metric's block of layer 0
 _EXPANSION = 0.06  # as for inputs without structure
-_BENT = 0.5  # relative shift of an eigenvalue above which second order counts
+_BENT = 0.2  # relative shift of an eigenvalue above which second order counts
 
 
 @dataclass(frozen=True)
@@ -131,5 +131,6 @@ def _bent(v: GivenValidity) -> str:
 
 def _unresolved(v: GivenValidity) -> str:
     return (
-        f"law: eigenvalues from index {v.resolved + 1} on are NaN: below N ε λ_1 rounding is all that is left of them"
+        f"law: eigenvalues from index {v.resolved + 1} on are NaN: rounding is too much of them, or a mean shift as large as "
+        "they are"
     )

@@ -191,7 +191,7 @@ def test_no_hidden_layer():
         (Network(3, "tanh", 2.0, 0.1), inputs(50, 40, 8), FIM(), 40, "N/M = 1.2"),
         (Network(3, "tanh", 2.0, 0.1), inputs(10, 40, 8), InputMetric(), 40, "M_0/N = 4, below 10"),
         (Network(8, "relu", 2.0, 0.1), inputs(4, 20, 8), FIM(), 20, "order 1/M reach"),
-        (Network(2, "linear", 1.0, 0.0), inputs(8, 5, 8), NTK(), 5, "rounding is all that is left"),
+        (Network(2, "linear", 1.0, 0.0), inputs(8, 5, 8), NTK(), 5, "rounding is too much of them"),
     ],
 )  # fmt: skip
 def test_warnings(network, x, metric, width, reason):
