@@ -37,7 +37,7 @@ def hermite_squares(activation: Activation, q: float, count: int) -> HermiteSqua
     """
     start = natural_level(activation, 0) + math.ceil(math.log2(count) / 2) - 2
     for level in range(max(start, 0), FINEST):
-        fine, coarse = (_coefficients(activation, q, count, *rule) for rule in line_rules(activation, q, level))
+        fine, coarse = (_coefficients(activation, q, count, *rule) for rule in line_rules(activation, 2 * q, level))
         size = math.sqrt(float(np.sum(fine**2)))
         error = float(np.abs(fine - coarse).max()) / size if size > 0 else 0.0
         if error <= TOLERANCE:
@@ -47,9 +47,13 @@ def hermite_squares(activation: Activation, q: float, count: int) -> HermiteSqua
 
 
 def _coefficients(activation: Activation, q: float, count: int, u: Floats, weights: Floats) -> Floats:
-    """Σ of w φ h_k over the nodes, by ``√k h_k = z h_{k-1} - √(k-1) h_{k-2}``."""
+    """Σ of w φ h_k over nodes for the variance 2q, by ``√k h_k = z h_{k-1} - √(k-1) h_{k-2}``.
+
+    Half of the Gaussian's exponent goes with h_k, which it keeps below 1 (Cramér), and the rule needs the other half:
+    out to where N(0, q) ends, h_k of a high degree would still have weight.
+    """
     z, weighted = u / math.sqrt(q), weights * activation.function()(u)
-    before, now = np.zeros_like(z), np.ones_like(z)
+    before, now = np.zeros_like(z), math.sqrt(2) * np.exp(-(z**2) / 4)
     found = np.empty(count)
     for k in range(count):
         found[k] = weighted @ now

@@ -7,6 +7,8 @@ into Mehler's series, a gradient multiplies two. Nothing is ever subtracted, so 
 from __future__ import annotations
 
 import functools
+import itertools
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -154,9 +156,11 @@ def _times(a: Floats, b: Floats) -> Floats:
 
 
 def _composed(outer: Floats, inner: Floats) -> Floats:
-    """Σ_k outer_k inner^k, by Horner."""
-    start = _power(0, len(inner))
-    series: Floats = functools.reduce(lambda sum_, a: _times(sum_, inner) + a * start, outer[::-1], 0 * start)
+    """Σ_k outer_k inner^k: rows of √n terms from the first √n powers, and Horner over the rows."""
+    size = math.isqrt(len(outer) - 1) + 1
+    *powers, step = itertools.accumulate([inner] * size, _times, initial=_power(0, len(inner)))
+    rows = np.append(outer, np.zeros(size * size - len(outer))).reshape(size, size) @ np.array(powers)
+    series: Floats = functools.reduce(lambda sum_, row: _times(sum_, step) + row, rows[::-1], 0 * inner)
     return series
 
 
