@@ -146,6 +146,14 @@ def test_the_frobenius_norm_only_helps(drawn):
         assert both[-1] == spectral[-1]
 
 
+def test_of_output_weights_of_rank_one_both_norms_are_the_same():
+    norms, trace = [2.0, 3.0], 5.0
+    of_mse = trace_bounds(norms, trace, 4, output_frobenius=3.0)
+    np.testing.assert_allclose(of_mse, [9 * 5, 4 * 4 * 5])
+    of_softmax = trace_bounds(norms, trace, 4, output_frobenius=3.0, loss="cross_entropy")
+    np.testing.assert_allclose(of_softmax, [9 / 2 * 5, 0.75 * 4 * 5])
+
+
 def orthogonal(rng: np.random.Generator, size: int) -> Floats:
     return np.linalg.qr(rng.standard_normal((size, size)))[0]
 
