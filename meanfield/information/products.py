@@ -49,7 +49,8 @@ class ProductSpectrum(Tabled):
         How many of the data's eigenvalues g_1 p_i stand above all products of two and more.
     noise
         The sum of all smaller eigenvalues over N, which a sample of N spreads evenly over all directions, so that each
-        of its eigenvalues is lifted by it, to first order; 0 where N is not given.
+        of its eigenvalues is lifted by it, to first order; 0 where N is not given. Beyond that order, m equal ones
+        spread in a sample by √(m/N) of themselves each way.
     resolved
         How many, from the top, stand above their noise: isotropic data need N > d²/2 to show degree 2. All of them
         where N is not given.
