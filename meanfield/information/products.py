@@ -50,7 +50,7 @@ class ProductSpectrum(Tabled):
     noise
         The sum of all smaller eigenvalues over N, which a sample of N spreads evenly over all directions, so that each
         of its eigenvalues is lifted by it, to first order; 0 where N is not given. Beyond that order, m equal ones
-        spread in a sample by √(m/N) of themselves each way.
+        spread in a sample, at most by about 2√(m/N) of themselves each way (Marchenko–Pastur).
     resolved
         How many, from the top, stand above their noise: isotropic data need N > d²/2 to show degree 2. All of them
         where N is not given.
