@@ -21,7 +21,7 @@ from meanfield.commands.shared import (
     run_app,
     spelled,
 )
-from meanfield.reading import read_array
+from meanfield.reading import read_inputs
 from meanfield.spec import as_metric, positive_integer
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def measure(
     spectrum: Annotated[str, typer.Option(help="moments, extremes or full.")] = "extremes",
     seed: Annotated[int, typer.Option(help="The first network is that of measure(seed=SEED) if TRIALS is 1.")] = 0,
     trials: Annotated[int, typer.Option(help="Networks to draw.")] = 1,
-    inputs: Annotated[Path | None, typer.Option(help="The inputs, an array (N, M_0) in a .npy file.")] = None,
+    inputs: Annotated[Path | None, typer.Option(help="The inputs (N, M_0), a .npy or .csv file.")] = None,
     backend: Annotated[str, typer.Option(help="See `empirical doctor`.")] = "numpy",
     dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -72,7 +72,7 @@ def measure(
     seeds = [root] if count == 1 else root.spawn(count)
     asked: dict[str, Any] = {
         "width": width, "samples": samples, "backend": backend, "dtype": dtype, "spectrum": spectrum,
-        "inputs": None if inputs is None else read_array("inputs", inputs),
+        "inputs": None if inputs is None else read_inputs(inputs),
     }  # fmt: skip
     results: list[list[Measurement]] = []
     try:
