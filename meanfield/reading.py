@@ -45,8 +45,9 @@ def read_inputs(path: str | Path, field: str = "inputs") -> NDArray[np.float64]:
     """
     path = Path(path)
     readers = {".npy": read_array, ".csv": _read_table}
-    if path.suffix.lower() not in readers:
-        raise ValueError(f"{field}: expected a .npy or .csv file, got {path}")
+    if path.suffix.lower() not in readers or not path.is_file():
+        cause = "that is another kind" if path.is_file() else "there is no such ordinary file"
+        raise ValueError(f"{field}: expected a .npy or .csv file, got {path} ({cause})")
     array = readers[path.suffix.lower()](field, path)
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{field}: expected real numbers in {path}, got {array.dtype}")
@@ -94,8 +95,6 @@ def _sized_array(path: Path) -> NDArray[Any]:
 def _read_table(field: str, path: Path) -> NDArray[Any]:
     """A table of numbers, (rows, columns)."""
     try:
-        if not path.is_file():
-            raise OSError("there is no such ordinary file")
         with path.open(encoding="utf-8-sig", newline="") as file:
             names = _header(file)
             if reason := _not_numbers(file, names):

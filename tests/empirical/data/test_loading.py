@@ -114,7 +114,7 @@ def test_fewer_drawn_samples_are_the_first_of_more() -> None:
 
 
 def test_data_shares_no_numbers_with_a_network_of_its_seed() -> None:
-    """W^1 = X at one seed once made traces 1.4 times too large (data_geometry.md §B)."""
+    """W^1 = X at one seed once made traces 1.4 times too large."""
     d = 40
     for seed in (0, 7):
         source = Source(as_seed(seed), make_backend("numpy", "float64"))
