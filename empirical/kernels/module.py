@@ -88,7 +88,8 @@ class ModuleSource(Source):
 
     def numbers(self, together: int) -> tuple[int, int]:
         layers = [layer_numbers(call, self.outputs, together) for call in self.first.calls]
-        return sum(layers), passing_numbers(self.first, together) + max(layers)
+        # The signals of each output stand beside their stack while that is made.
+        return sum(layers), 2 * passing_numbers(self.first, together) + max(layers)
 
     def resident(self) -> int:
         given = [x for x in (self.samples, self.others) if x is not None]

@@ -7,6 +7,7 @@ from torch import nn
 
 from empirical import empirical_diagonal, empirical_kernel
 from empirical.kernels.layouts import LAYOUTS
+from empirical.modules.contributions import pairwise_is_cheaper
 from meanfield.spec import FIM, NTK, InputMetric
 
 
@@ -33,9 +34,9 @@ class Recurrent(nn.Module):
 class Frames(nn.Module):
     """Linear layers over frames: several positions of one sample."""
 
-    def __init__(self):
+    def __init__(self, given=3, width=6, outputs=3):
         super().__init__()
-        self.a, self.head = nn.Linear(3, 6), nn.Linear(6, 3)
+        self.a, self.head = nn.Linear(given, width), nn.Linear(width, outputs)
 
     def forward(self, x):
         return self.head(torch.tanh(self.a(x)).mean(1))
@@ -130,6 +131,17 @@ def test_layers_trainable_parameters_and_the_input_metric(definition):
         empirical_kernel(model, x, x2, InputMetric(1), outputs="full", block=3).values,
         definition("full", *features, 1 / N),
     )
+
+
+def test_all_blocks_hold_their_layers_in_one_form(definition):
+    """Of this layer gradients are cheaper for 10 samples together, pairs of positions for the one that is left."""
+    assert not pairwise_is_cheaper(outputs=2, samples=10, positions=4, width=10, units=50)
+    assert pairwise_is_cheaper(outputs=2, samples=1, positions=4, width=10, units=50)
+    torch.manual_seed(2)
+    model = Frames(9, 50, 2).double().eval()
+    x = torch.randn(11, 4, 9, dtype=torch.float64)
+    expected = definition("sum", jacobian(model, x, [n for n, _ in model.named_parameters()]))
+    close(empirical_kernel(model, x, block=10).values, expected)
 
 
 def test_kernel_regression_predicts_as_the_linearised_model():
