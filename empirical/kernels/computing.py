@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
@@ -98,7 +99,9 @@ def empirical_kernel(
     question = source.question()
     path = None if out is None else _path(out)
     known = None if path is None else files.begun(path, question)
-    plan = choose(source, memory_budget(memory, source.backend), path is None, _rows(block, known))
+    # What is finished is only opened.
+    budget = sys.maxsize if known is not None and known.done == known.blocks else memory_budget(memory, source.backend)
+    plan = choose(source, budget, path is None, _rows(block, known))
     provenance = describe_run(source.backend, 0.0, question=question, plan=plan.to_dict(), code=question["code"])
     if path is None:
         values = _filled(source, plan, progress)
@@ -218,7 +221,7 @@ def _written(
     source: Source, plan: KernelPlan, path: Path, known: files.Begun | None, provenance: dict[str, Any], progress: bool
 ) -> NDArray[Any]:
     if not path.exists():
-        with files.writing(path, source.question(), plan, known, provenance) as file:
+        with files.writing(path, plan, known, provenance) as file:
             fill(source, plan, file.values, file.done, file.commit, progress)
     return files.finished(path, plan)
 

@@ -42,7 +42,6 @@ class Begun:
     rows: int
     done: int
     blocks: int
-    provenance: dict[str, Any]
 
 
 def begun(path: Path, question: dict[str, Any]) -> Begun | None:
@@ -60,7 +59,7 @@ def begun(path: Path, question: dict[str, Any]) -> Begun | None:
         return None
     try:
         said = read_json(sidecar)
-        asked, known = said["question"], Begun(said["rows"], said["done"], said["blocks"], said["provenance"])
+        asked, known = said["provenance"]["question"], Begun(said["rows"], said["done"], said["blocks"])
     except (OSError, ValueError, KeyError, TypeError):
         raise ValueError(f"out: expected the record of a kernel in {str(sidecar)!r}, got something else") from None
     if said["digest"] != digest(question):
@@ -81,7 +80,6 @@ class KernelFile:
     """A file that is being written."""
 
     path: Path
-    question: dict[str, Any]
     plan: KernelPlan
     provenance: dict[str, Any]
     values: NDArray[Any]
@@ -100,18 +98,16 @@ class KernelFile:
             self.values.flush()
         record = {
             "format": 1, "shape": list(self.plan.shape), "rows": self.plan.rows, "blocks": self.plan.blocks,
-            "done": self.done, "digest": digest(self.question), "question": self.question,
-            "provenance": self.provenance,
+            "done": self.done, "digest": digest(self.provenance["question"]), "provenance": self.provenance,
         }  # fmt: skip
         _write(_sidecar(self.path), json.dumps(record, indent=1))
         self._told = time.monotonic()
 
 
 @contextmanager
-def writing(
-    path: Path, question: dict[str, Any], plan: KernelPlan, known: Begun | None, provenance: dict[str, Any]
-) -> Iterator[KernelFile]:
-    """The file to fill in, from where it was left. It gets its name if all blocks are there at the end.
+def writing(path: Path, plan: KernelPlan, known: Begun | None, provenance: dict[str, Any]) -> Iterator[KernelFile]:
+    """The file to fill in, from where it was left. It gets its name if all blocks are there at the end. The question is
+    in its ``provenance``.
 
     Raises
     ------
@@ -125,7 +121,7 @@ def writing(
             _sidecar(path).unlink(missing_ok=True)  # a count of another file's blocks
             open_memmap(partial, "w+", np.dtype(plan.dtype), plan.shape)
         values = _mapped(partial, "r+", plan)
-        file = KernelFile(path, question, plan, provenance, values, 0 if known is None else known.done)
+        file = KernelFile(path, plan, provenance, values, 0 if known is None else known.done)
         file.save()
         try:
             yield file

@@ -30,7 +30,7 @@ def fill(
     pairs = list(pairs_of_blocks(source, plan.rows))
     part_of = functools.lru_cache(maxsize=plan.kept)(functools.partial(_parts, source, plan.rows))
     total, begun = _entries(pairs), _entries(pairs[:done])
-    with source.working(), showing(total, begun, show) as progress:
+    with source.working(), showing(total, begun, show, str(plan)) as progress:
         for number, (rows, columns) in enumerate(pairs[done:], done + 1):
             left = part_of(False, rows.start, rows.stop)
             right = part_of(source.others is not None, columns.start, columns.stop)

@@ -1,11 +1,13 @@
 """Kernels in files: interrupted at any moment, they go on and end in the same bytes, or say why they don't."""
 
 import fcntl
+import io
 import json
 import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from torch import nn
 
 from empirical import empirical_kernel, plan_kernel
 from empirical.kernels import files, filling
+from empirical.kernels.progress import Progress
 from meanfield.spec import FIM, NTK, Network
 
 NET = Network(3, "tanh", 2.0, 0.3, outputs=2)
@@ -251,12 +254,61 @@ def test_the_plan_says_beforehand_what_it_takes(tmp_path):
     json.dumps(found.provenance)
 
 
-def test_progress_is_a_line_where_no_terminal_is(capsys):
-    from empirical.kernels.progress import Progress
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
 
-    progress = Progress(100, 20, True, every=0.0)
+
+def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere(capsys):
+    stream = io.StringIO()
+    progress = Progress(100, 20, True, "what it takes", every=0.0, stream=stream)
+    assert stream.getvalue() == ""  # a quick one says nothing
+    progress.update(40)
     progress.update(40)
     progress.close()
-    assert capsys.readouterr().err.startswith("kernel: 60%, 0 s left")
+    assert stream.getvalue().splitlines()[0] == "what it takes"
+    assert [line.rpartition(",")[0] for line in stream.getvalue().splitlines()[1:]] == ["kernel: 60%", "kernel: 100%"]
+    shown, hidden = Terminal(), Terminal()
+    for stream, show in ((shown, True), (hidden, False)):
+        progress = Progress(100, 20, show, "what it takes", stream=stream)
+        progress.update(80)
+        progress.close()
+    assert "what it takes\n" in shown.getvalue()
+    assert "kernel 100%|" in shown.getvalue()
+    assert hidden.getvalue() == ""
     empirical_kernel(NET, X, width=12)
     assert capsys.readouterr() == ("", "")
+
+
+def test_an_interrupted_kernel_of_a_module_goes_on_bit_for_bit(tmp_path, monkeypatch, stop_after):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(12, 9), nn.LayerNorm(9), nn.Tanh(), nn.Linear(9, 2)).double().eval()
+    others, asked = X[:21] + 1, {"outputs": "full", "block": 9, "progress": False}
+    whole = empirical_kernel(model, X, others, **asked)
+    stop_after(5)
+    with pytest.raises(Stopped):
+        empirical_kernel(model, X, others, out=tmp_path / "K.npy", **asked)
+    monkeypatch.undo()
+    found = empirical_kernel(model, X, others, out=tmp_path / "K.npy", **asked)
+    np.testing.assert_array_equal(found.values, whole.values)
+
+
+def test_what_is_finished_needs_no_memory(tmp_path):
+    found = empirical_kernel(NET, X, out=tmp_path / "K.npy", **OPTIONS)
+    again = empirical_kernel(NET, X, out=tmp_path / "K.npy", memory=1, **OPTIONS)
+    np.testing.assert_array_equal(again.values, found.values)
+
+
+@pytest.mark.parametrize("outputs", ["sum", "each", "full"])
+@pytest.mark.parametrize("share", [1.0, 0.9])
+def test_no_more_memory_is_taken_than_was_said(outputs, share):
+    """As Python's own count of NumPy's arrays has it."""
+    x = np.random.default_rng(0).standard_normal((300, 100))
+    net, asked = Network(3, "tanh", 2.0, 0.3, outputs=4), {"outputs": outputs, "width": 100, "block": 20}
+    planned = plan_kernel(net, x, **asked)
+    planned = plan_kernel(net, x, memory=int(share * planned.bytes), **asked)
+    tracemalloc.start()
+    empirical_kernel(net, x, memory=planned.bytes, progress=False, **asked)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 0.4 * planned.bytes < peak < planned.bytes
