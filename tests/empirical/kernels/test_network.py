@@ -128,6 +128,14 @@ def _least(x, options):
     return int(named * 2**30 * 1.01)  # it has three digits
 
 
+def test_the_question_counts_the_code_of_kernels():
+    x = np.ones((2, 4))
+    kernel = empirical_kernel(Network(2, "tanh", 1.0), x, width=4).provenance
+    measured = measure(Network(2, "tanh", 1.0), NTK(), width=4, inputs=x).provenance
+    assert kernel["question"]["inputs"] == measured["inputs"]
+    assert kernel["code"] != measured["code"]
+
+
 def test_an_overflow_is_told():
     with pytest.raises(ArithmeticError, match="kernel: expected finite entries"):
         empirical_kernel(Network(9, "relu", 1e30, 0.0), np.ones((3, 4)), width=4, dtype="float32")
