@@ -69,7 +69,7 @@ def atom_at_zero(x: BulkFeatures, layer: int | None) -> float:
     Without one K_b is made of features only: those of the block ``layer``, or of all layers of a linear network, which
     are combinations of the inputs.
     """
-    if x.ridge > _NO_RIDGE * x.same:
+    if x.has_ridge:
         return 0.0
     top = 0 if layer is None else layer - 1
     ranks = np.array(x.widths)

@@ -26,6 +26,8 @@ __all__ = ["BulkFeatures", "bulk_features"]
 
 Floats = NDArray[np.float64]
 
+_NO_RIDGE = 1e-12  # of K₁
+
 
 @dataclass(frozen=True)
 class BulkFeatures:
@@ -75,6 +77,11 @@ class BulkFeatures:
     def gap(self) -> float:
         """K₁ - K₂, the unit of the bulk."""
         return self.same - self.other
+
+    @property
+    def has_ridge(self) -> bool:
+        """Whether r is more than rounding: some activation bends what it is given."""
+        return self.ridge > _NO_RIDGE * self.same
 
     @property
     def ratio(self) -> Floats:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from meanfield.bulk.input_checks import OwnParts, input_warnings
 from meanfield.bulk.population import PopulationSpectrum, population_spectrum
+from meanfield.text import plain
 
 __all__ = ["InputLaw", "given_inputs", "inputs_of_covariance"]
 
@@ -61,6 +62,11 @@ class InputLaw:
     def rank(self) -> float:
         """The share of Σ's eigenvalues that are not zero."""
         return float(self.shares[self.eigenvalues > 0].sum())
+
+    def to_dict(self) -> dict[str, object]:
+        """Everything but the warnings, JSON-ready."""
+        numbers = ("eigenvalues", "shares", "norm", "overlap", "error", "norm_spread", "ridge_spread")
+        return {name: plain(getattr(self, name)) for name in numbers}
 
 
 def inputs_of_covariance(eigenvalues: Floats, features: int) -> InputLaw:

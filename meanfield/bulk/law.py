@@ -239,6 +239,7 @@ class SpectralDensity(Tabled):
             "moments": plain(self.moments(_MOMENTS)),
             "quantiles": {f"{p:g}": plain(x) for p, x in zip(QUANTILES, self.quantile(QUANTILES), strict=True)},
             "outliers": {"mean": plain(self.outliers.values), "std": plain(self.outliers.std)},
+            "inputs": self.inputs.to_dict(),
             "status": self.status,
             "residual": plain(self.residual),
             "mass_error": plain(self.mass_error),

@@ -21,7 +21,7 @@ _LOUD = 0.3  # relative spread of the ridge above which its semicircle is no lon
 
 def bulk_status(x: BulkFeatures, solution: Solution) -> str:
     """That of the solution, unless the inputs are none that it is about."""
-    if solution.status == "ok" and x.ridge > 0 and x.inputs.ridge_spread > WIDE_RIDGE:
+    if solution.status == "ok" and x.has_ridge and x.inputs.ridge_spread > WIDE_RIDGE:
         return "the inputs are not those of the law (a warning has the number)"
     return solution.status
 
@@ -30,7 +30,7 @@ def bulk_warnings(metric: Metric, x: BulkFeatures, noise: SampleNoise, outliers:
     """The reasons to be careful, in sentences."""
     spread = np.sqrt(noise.ridge) / x.ridge if x.ridge > 0 else 0.0
     hidden = x.widths[1:] if x.depth > 1 else x.widths
-    ridge = x.inputs.ridge_spread if x.ridge > 0 else 0.0
+    ridge = x.inputs.ridge_spread if x.has_ridge else 0.0
     reasons = {
         _BENT.format(ridge): NARROW_RIDGE < ridge <= WIDE_RIDGE,
         _BROKEN.format(ridge): ridge > WIDE_RIDGE,
