@@ -15,7 +15,7 @@ from meanfield.bulk.input_checks import OwnParts, input_warnings
 from meanfield.bulk.population import PopulationSpectrum, population_spectrum
 from meanfield.text import plain
 
-__all__ = ["InputLaw", "given_inputs", "inputs_of_covariance"]
+__all__ = ["InputLaw", "given_inputs", "inputs_of_covariance", "mean_inputs"]
 
 Floats = NDArray[np.float64]
 
@@ -80,8 +80,7 @@ def given_inputs(x: Floats, samples: int) -> InputLaw:
     """The law that the rows of x (N_0, d) are drawn from, as far as they show it; N samples of it are meant."""
     mean, varying = x.mean(axis=0), np.ptp(x, axis=0) > 0
     own = OwnParts(np.where(varying, x - mean, 0.0))  # rounding is no variance
-    norm = float(np.mean(x**2))
-    overlap = max(norm - own.variance, 0.0)  # of two different samples, on average over pairs
+    norm, overlap = _levels(x, own)
     population = _population(own.rows, int(varying.sum()))
     scale = (norm - overlap) / own.variance
     return InputLaw(
@@ -94,6 +93,18 @@ def given_inputs(x: Floats, samples: int) -> InputLaw:
         ridge_spread=own.ridge_spread(samples),
         warnings=input_warnings(own, overlap / norm, population),
     )
+
+
+def mean_inputs(x: Floats) -> InputLaw:
+    """Only the norm and overlap of the rows of x, as if they were orthogonal beside their mean."""
+    norm, overlap = _levels(x, OwnParts(x - x.mean(axis=0)))
+    return InputLaw(np.array([norm - overlap]), np.ones(1), np.zeros((2, 2)), norm, overlap)
+
+
+def _levels(x: Floats, own: OwnParts) -> tuple[float, float]:
+    """|x|²/d, and x·x'/d of two different samples, on average over samples and pairs."""
+    norm = float(np.mean(x**2))
+    return norm, max(norm - own.variance, 0.0)
 
 
 def _population(own: Floats, varying: int) -> PopulationSpectrum:

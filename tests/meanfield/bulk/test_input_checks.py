@@ -22,6 +22,11 @@ def test_orthogonal_samples_of_equal_norms_have_a_ridge() -> None:
     assert OwnParts(rows).ridge_spread(30) == pytest.approx(0, abs=1e-12)
 
 
+def test_common_part_is_not_the_ridges() -> None:
+    """A regular simplex: ρ² is 1/4 for all pairs, which makes one outlier; the other eigenvalues are equal."""
+    assert OwnParts(np.eye(3) - 1 / 3).ridge_spread(3) == pytest.approx(0, abs=1e-12)
+
+
 def test_duplicates_have_none() -> None:
     """n orthogonal samples, each twice: half of the eigenvalues are 0, half are 2, and both are 1 from their mean."""
     rows = np.repeat(np.eye(40), 2, axis=0)

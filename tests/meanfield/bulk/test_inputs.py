@@ -99,6 +99,7 @@ def test_constant_features_are_the_means() -> None:
     assert law.inputs.eigenvalues[0] == 0
     assert law.inputs.shares[0] == pytest.approx(0.5)
     np.testing.assert_allclose(law.inputs.eigenvalues[1:], rest.inputs.eigenvalues, rtol=1e-9)
+    assert law.inputs.error == pytest.approx(0.5 * rest.inputs.error, rel=1e-9)
     assert law.atom == pytest.approx(0.9)
     assert any("40 of 80 features are constant" in w for w in law.warnings)
 

@@ -1,0 +1,144 @@
+"""`given_spectrum` against random networks on the same inputs, real ones and planted.
+
+    python benchmarks/bench_given_spectrum.py [first seed, default 1500]
+
+C = 1, one network a row. Kolmogorov distance of the network's bulk from the law, raw and scaled to equal means, from
+the mean-field kernel's eigenvalues alone, and from `spectrum(..., inputs=X)`, the law for their covariance; median
+|log10(measured/predicted)| eigenvalue by eigenvalue, by the law and by the kernel; top, bottom: the bulk's extreme
+eigenvalues over the predicted ones. The kernel is that of closed forms (relu, erf). Needs scikit-learn.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import numpy as np
+from sklearn import datasets
+
+from empirical import measure
+from meanfield import FIM, NTK, Network, spectrum
+from meanfield.bulk.given import given_spectrum
+
+LAWS = {"relu": (2.0, 0.1), "erf": (3.0, 0.3)}
+
+
+def arcs(q):
+    root = np.sqrt(np.outer(np.diagonal(q), np.diagonal(q)))
+    angle = np.arccos(np.clip(q / root, -1, 1))
+    return root / (2 * np.pi) * (np.sin(angle) + (np.pi - angle) * np.cos(angle)), (np.pi - angle) / (2 * np.pi)
+
+
+def errors(q):
+    a = 1 + 2 * np.diagonal(q)
+    outer = np.outer(a, a)
+    return 2 / np.pi * np.arcsin(2 * q / np.sqrt(outer)), 4 / np.pi / np.sqrt(outer - 4 * q**2)
+
+
+DUAL = {"relu": arcs, "erf": errors}
+
+
+def kernel(x, activation, depth, width, metric):
+    """Of the whole metric, "fim" or "ntk", in its normalisation."""
+    (n, d), (sw2, sb2) = x.shape, LAWS[activation]
+    features, qs, slopes = [x @ x.T / d], [], []
+    for _ in range(depth):
+        qs.append(sw2 * features[-1] + sb2)
+        feature, slope = DUAL[activation](qs[-1])
+        features.append(feature)
+        slopes.append(slope)
+    backward, total = np.ones((n, n)), np.zeros((n, n))
+    for l in range(depth, 0, -1):
+        units = d if l == 1 else width
+        total += backward * ((units * features[l - 1] + 1) / n if metric.family == "fim" else qs[l - 1])
+        backward = backward * sw2 * slopes[l - 2] if l > 1 else backward
+    return total
+
+
+def planted(n, d, slope, seed):
+    return np.random.default_rng((1501, seed)).standard_normal((n, d)) * np.exp(-slope / 2 * np.arange(d))
+
+
+def real(name, scaling, n):
+    x = getattr(datasets, f"load_{name}")().data.astype(float)
+    x = x[np.random.default_rng(1502).permutation(len(x))[:n]]
+    if scaling == "standard":
+        x = x[:, x.std(axis=0) > 0]
+        x = (x - x.mean(axis=0)) / x.std(axis=0)
+    return x
+
+
+def cases():
+    sets = [(f"{name} {s}", real(name, s, 250)) for name in ("digits", "breast_cancer", "diabetes", "wine", "iris")
+            for s in ("standard", "raw")]  # fmt: skip
+    sets += [(f"exp(-{c} i), d = 100", planted(250, 100, c, k)) for k, c in enumerate((0, 0.05, 0.2))]
+    for name, x in sets:
+        for activation in LAWS:
+            yield name, x, activation, 3, 500, FIM()
+    digits = real("digits", "standard", 250)
+    for width in (125, 250, 1000, 2000):
+        for activation in LAWS:
+            yield "digits standard", digits, activation, 3, width, FIM()
+    for activation in LAWS:
+        yield "digits standard", digits, activation, 3, 500, NTK()
+        for depth in (2, 5):
+            yield "digits standard", digits, activation, depth, 500, FIM()
+
+
+def row(x, activation, depth, width, metric, seed):
+    x = x / np.sqrt(np.mean(x**2))
+    n, d = x.shape
+    network = Network(depth, activation, *LAWS[activation], width_ratios=[d / width] + [1] * (depth - 1))
+    e = measure(network, metric, width=width, inputs=x, seed=seed, spectrum="full").eigenvalues
+    begin = time.process_time()
+    law = given_spectrum(network, metric, width=width, inputs=x, kernel=kernel(x, activation, depth, width, metric))
+    seconds = time.process_time() - begin
+    covariance = spectrum(network, metric, width=width, inputs=x)
+    bulk, ranks = np.sort(e)[:-1], np.arange(n) / (n - 1)
+    steps = np.searchsorted(
+        law.kernel_eigenvalues[::-1], np.sort(np.concatenate([bulk, law.kernel_eigenvalues])), "right"
+    )
+    own = np.searchsorted(bulk, np.sort(np.concatenate([bulk, law.kernel_eigenvalues])), "right")
+    alone = np.abs(steps / (n - 1) - (own + n - 1 - len(bulk)) / (n - 1)).max()
+    count = min(len(bulk), len(ranks) - 1)
+    logs = [
+        np.median(np.abs(np.log10(e[1 : count + 1] / values[:count])))
+        for values in (law.eigenvalues, np.maximum(law.kernel_eigenvalues, 1e-300))
+    ]
+    ends = [e[1] / law.eigenvalues[0], e[count] / law.eigenvalues[count - 1]]
+    return law, [
+        law.distance(e),
+        law.distance(e, normalised=True),
+        alone,
+        covariance.distance(e),
+        *logs,
+        *ends,
+        seconds,
+    ]
+
+
+def main():
+    seed, table = int(sys.argv[1]) if len(sys.argv) > 1 else 1500, []
+    print(
+        f"{'inputs':<22} {'N':>4} {'M':>5} L          | law   scaled kernel cov.  | |Δlog10| kernel | top   bottom | s"
+    )
+    for name, x, activation, depth, width, metric in cases():
+        seed += 1
+        law, r = row(x, activation, depth, width, metric, seed)
+        warned = "  warns" if law.warnings else ""
+        if not law.warnings and law.status == "ok":
+            table.append(r)
+        print(
+            f"{name:<22} {len(x):>4} {width:>5} {depth} {activation:<4} {metric.family:<4}| "
+            + " ".join(f"{v:.3f}" for v in r[:4])
+            + f" | {r[4]:.3f}    {r[5]:.3f}  | {r[6]:.3f} {r[7]:6.3f} | {r[8]:.2f}{warned}",
+            flush=True,
+        )
+    t = np.array(table)
+    print(f"\n{len(t)} rows without a warning: median, worst")
+    for name, column in zip(("law", "scaled", "kernel alone", "covariance", "|Δlog10|", "kernel"), t.T, strict=False):
+        print(f"  {name:<13} {np.median(column):.3f} {column.max():.3f}")
+
+
+if __name__ == "__main__":
+    main()
