@@ -12,8 +12,8 @@ from meanfield import FIM, Network, spectrum
 
 @pytest.mark.parametrize(("activation", "law"), [("tanh", (3.0, 0.64)), ("relu", (2.0, 0.1))])
 def test_planted_covariance(activation: str, law: tuple[float, float]) -> None:
-    """300 samples of 150 features, scaled and with a mean. Where the ridge spreads by less than 0.6, distances up to 0.09
-    were measured (docs/bulk_spectrum.md); without the inputs' covariance the law is twice as far."""
+    """300 samples of 150 features, scaled and with a mean. Where the ridge spreads by less than 0.6, distances up to
+    0.09 were measured (docs/bulk_spectrum.md); without the inputs' covariance the law is twice as far."""
     scales = 3 * np.exp(-0.015 * np.arange(150))
     x = 0.5 + np.random.default_rng(81).standard_normal((300, 150)) * scales
     network = Network(3, activation, *law, width_ratios=[0.25, 1, 1])

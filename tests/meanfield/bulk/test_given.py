@@ -125,8 +125,8 @@ def test_independent_inputs_have_the_law_for_them() -> None:
 
 @pytest.mark.parametrize(("n", "width"), [(100, 400), (200, 200)])
 def test_random_networks_on_clustered_inputs_of_unequal_norms(n: int, width: int) -> None:
-    """Twenty networks together, so that counts of eigenvalues hardly fluctuate. The law is that of M → ∞: the distance is
-    its corrections', of order 1/√M, and a fraction of the kernel's, and of that of the law for the covariance."""
+    """Twenty networks together, so that counts of eigenvalues hardly fluctuate. The law is that of M → ∞: the distance
+    is its corrections', of order 1/√M, and a fraction of the kernel's, and of that of the law for the covariance."""
     random = np.random.default_rng(46)
     centres = random.standard_normal((8, 50))
     norms = np.exp(0.3 * random.standard_normal((n, 1)))
