@@ -5,7 +5,8 @@
 C = 1, one network a row. Kolmogorov distance of the network's bulk from the law, raw and scaled to equal means, from
 the mean-field kernel's eigenvalues alone, and from `spectrum(..., inputs=X)`, the law for their covariance; median
 |log10(measured/predicted)| eigenvalue by eigenvalue, by the law and by the kernel; top, bottom: the bulk's extreme
-eigenvalues over the predicted ones. The kernel is that of closed forms (relu, erf). Needs scikit-learn.
+eigenvalues over the predicted ones; common: the outlier over the kernel's. The kernel is that of closed forms (relu,
+erf). Needs scikit-learn.
 """
 
 from __future__ import annotations
@@ -94,18 +95,13 @@ def row(x, activation, depth, width, metric, seed):
     law = given_spectrum(network, metric, width=width, inputs=x, kernel=kernel(x, activation, depth, width, metric))
     seconds = time.process_time() - begin
     covariance = spectrum(network, metric, width=width, inputs=x)
-    bulk, ranks = np.sort(e)[:-1], np.arange(n) / (n - 1)
-    steps = np.searchsorted(
-        law.kernel_eigenvalues[::-1], np.sort(np.concatenate([bulk, law.kernel_eigenvalues])), "right"
-    )
-    own = np.searchsorted(bulk, np.sort(np.concatenate([bulk, law.kernel_eigenvalues])), "right")
-    alone = np.abs(steps / (n - 1) - (own + n - 1 - len(bulk)) / (n - 1)).max()
-    count = min(len(bulk), len(ranks) - 1)
-    logs = [
-        np.median(np.abs(np.log10(e[1 : count + 1] / values[:count])))
-        for values in (law.eigenvalues, np.maximum(law.kernel_eigenvalues, 1e-300))
-    ]
-    ends = [e[1] / law.eigenvalues[0], e[count] / law.eigenvalues[count - 1]]
+    common = int(np.sum(law.eigenvalues > law.common))
+    bulk = np.delete(e, common)
+    count = len(bulk)  # fewer than N - 1 where the rest is zero to rounding
+    pairs = (law.eigenvalues, np.maximum(law.kernel_eigenvalues, 1e-300))
+    logs = [np.median(np.abs(np.log10(bulk / values[:count]))) for values in pairs]
+    alone = stepwise(np.concatenate([bulk, np.zeros(n - 1 - count)]), law.kernel_eigenvalues)
+    ends = [bulk[0] / law.eigenvalues[0], bulk[-1] / law.eigenvalues[count - 1], e[common] / law.common]
     return law, [
         law.distance(e),
         law.distance(e, normalised=True),
@@ -136,8 +132,8 @@ def surrogates():
 
 
 def stepwise(one, other):
-    """The Kolmogorov distance of two spectra without their largest eigenvalues."""
-    one, other = np.sort(one)[:-1], np.sort(other)[:-1]
+    """The Kolmogorov distance of two spectra."""
+    one, other = np.sort(one), np.sort(other)
     both = np.concatenate([one, other])
     shares = [np.searchsorted(v, both, "right") / len(v) for v in (one, other)]
     return np.abs(shares[0] - shares[1]).max()
@@ -146,7 +142,7 @@ def stepwise(one, other):
 def main():
     seed, table = int(sys.argv[1]) if len(sys.argv) > 1 else 1500, []
     print(
-        f"{'inputs':<22} {'N':>4} {'M':>5} L          | law   scaled kernel cov.  | |Δlog10| kernel | top   bottom | s"
+        f"{'inputs':<22} {'N':>4} {'M':>5} L          | law   scaled kernel cov.  | |Δlog10| kernel | top   bottom common | s"
     )
     for name, x, activation, depth, width, metric in cases():
         seed += 1
@@ -157,13 +153,17 @@ def main():
         print(
             f"{name:<22} {len(x):>4} {width:>5} {depth} {activation:<4} {metric.family:<4}| "
             + " ".join(f"{v:.3f}" for v in r[:4])
-            + f" | {r[4]:.3f}    {r[5]:.3f}  | {r[6]:.3f} {r[7]:6.3f} | {r[8]:.2f}{warned}",
+            + f" | {r[4]:.3f}    {r[5]:.3f}  | {r[6]:.3f} {r[7]:6.3f} {r[8]:6.3f} | {r[9]:.2f}{warned}",
             flush=True,
         )
     t = np.array(table)
     print(f"\n{len(t)} rows without a warning: median, worst")
-    for name, column in zip(("law", "scaled", "kernel alone", "covariance", "|Δlog10|", "kernel"), t.T, strict=False):
+    names = ("law", "scaled", "kernel alone", "covariance", "|Δlog10|", "kernel")
+    for name, column in zip(names, t.T, strict=False):
         print(f"  {name:<13} {np.median(column):.3f} {column.max():.3f}")
+    print("least, median, largest")
+    for name, column in zip(("top", "bottom", "common"), t.T[6:9], strict=True):
+        print(f"  {name:<13} {column.min():.3f} {np.median(column):.3f} {column.max():.3f}")
     surrogates()
 
 

@@ -47,7 +47,10 @@ class GivenSpectrum:
     eigenvalues
         N - 1 typical ones of the bulk, descending: its quantiles at (i - ½)/(N - 1). Each stands for C.
     kernel_eigenvalues
-        Those of the mean-field kernel without its common part, descending: the limit N ≪ M of ``eigenvalues``.
+        Those of the mean-field kernel beside its common one, descending: the limit N ≪ M of ``eigenvalues``.
+    common
+        The kernel's eigenvalue that belongs to what all samples share: C outliers lie around it, the largest of all
+        eigenvalues unless the inputs' own directions reach beyond. 0 where the metric is centred.
     status, residual
         ``"ok"``, or what did not converge; the largest last step of Newton's method, relative.
     warnings
@@ -60,6 +63,7 @@ class GivenSpectrum:
     samples: int
     eigenvalues: Floats
     kernel_eigenvalues: Floats
+    common: float
     status: str
     residual: float
     warnings: tuple[str, ...]
@@ -73,8 +77,8 @@ class GivenSpectrum:
         return np.asarray(np.where(points < 0, 0.0, np.interp(logs, np.log(self._points), self._mass)))[()]
 
     def distance(self, eigenvalues: ArrayLike, *, normalised: bool = False) -> float:
-        """The Kolmogorov-Smirnov distance of a measured spectrum's bulk from this law; its C largest are left out
-        (none where the metric is centred). ``normalised``: scaled to equal means first.
+        """The Kolmogorov-Smirnov distance of a measured spectrum's bulk from this law: without the C at the rank of
+        ``common`` among ``eigenvalues`` (none where the metric is centred). ``normalised``: scaled to equal means.
 
         Raises
         ------
@@ -82,10 +86,11 @@ class GivenSpectrum:
             Unless ``eigenvalues`` is a list of finite numbers, more than there are outliers.
         """
         count = 0 if self.metric.centered else self.network.outputs
-        measured = np.sort(numbers("eigenvalues", eigenvalues, "finite numbers"))
+        measured = np.sort(numbers("eigenvalues", eigenvalues, "finite numbers"))[::-1]
         if len(measured) <= count:
             raise ValueError(f"eigenvalues: expected more than {count}, the number of outliers, got {len(measured)}")
-        values = measured[: len(measured) - count]
+        first = self.network.outputs * int(np.sum(self.eigenvalues > self.common))
+        values = np.delete(measured, np.arange(first, first + count).clip(max=len(measured) - 1))[::-1]
         total = max(self.network.outputs * (self.samples - 1), len(values))
         if normalised:
             values = values * (self.kernel_eigenvalues.mean() * total / values.sum())
@@ -116,7 +121,7 @@ def given_spectrum(
     metric, width = check_question(network, metric, width, True)
     rows = input_rows(inputs, network.widths(width)[0])
     alone, unit = _without_inputs(network, metric, width, rows)
-    values, pairs = _pairs(_matrix(kernel, len(rows)) / unit, rows, alone)
+    common, values, pairs = _pairs(_matrix(kernel, len(rows)) / unit, rows, alone)
     points, mass, residual = _mass(values, pairs, alone)
     found = residual < _CONVERGED
     mass = mass if found else np.full_like(mass, np.nan)
@@ -128,6 +133,7 @@ def given_spectrum(
         samples=len(rows),
         eigenvalues=unit * np.where(shares < mass[0], 0.0, np.exp(np.interp(shares, mass, np.log(points)))),
         kernel_eigenvalues=unit * values[::-1],
+        common=unit * common,
         status="ok" if found else "the fixed point was not reached everywhere",
         residual=residual,
         warnings=given_warnings(network, width, rows),
@@ -147,7 +153,7 @@ def _without_inputs(network: Network, metric: Metric, width: int, rows: Floats) 
 
 
 def _matrix(kernel: ArrayLike, samples: int) -> Floats:
-    """The kernel without its common part."""
+    """The kernel as an array."""
     wanted = (samples, samples)
     try:
         matrix = np.asarray(kernel, dtype=np.float64)
@@ -158,30 +164,27 @@ def _matrix(kernel: ArrayLike, samples: int) -> Floats:
         raise ValueError(
             f"kernel: expected a symmetric matrix {wanted} of finite numbers, got the shape {matrix.shape}"
         )
-    return np.asarray(_centred(_centred(matrix).T))
+    return matrix
 
 
-def _centred(matrix: Floats) -> Floats:
-    centred: Floats = matrix - matrix.mean(axis=0)
-    return centred
-
-
-def _pairs(kernel: Floats, rows: Floats, law: Equations) -> tuple[Floats, Floats]:
-    """The kernel's eigenvalues, ascending, and (2, ·) μ and ϱ, of which they are S_0 μ + (r + X) ϱ at p = 0.
+def _pairs(kernel: Floats, rows: Floats, law: Equations) -> tuple[float, Floats, Floats]:
+    """The kernel's common eigenvalue, whose eigenvector is nearest to equal entries; the others, ascending; and for
+    these (2, ·) μ and ϱ, of which they are S_0 μ + (r + X) ϱ at p = 0.
 
     S_0 and r + X are those of the law with the mean norm. S_0 μ is no more than the eigenvalue, so that ϱ, what is left
     of it, is nowhere negative.
     """
     values, vectors = np.linalg.eigh(kernel)
-    values, vectors = np.maximum(values[1:], 0.0), vectors[:, 1:]  # the first is that of the common part: 0
+    equal = int(np.argmax(np.abs(vectors.sum(axis=0))))
+    common, values, vectors = float(values[equal]), np.delete(values, equal).clip(0), np.delete(vectors, equal, axis=1)
     S = float(split(start(law).real).S[0])
-    own = _centred(rows)
+    own = rows - rows.mean(axis=0)
     linear = np.sum((own.T @ vectors) ** 2, axis=0) / rows.shape[1]
     bent = 1 - S * float(np.sum(own**2)) / (len(rows) - 1) / rows.shape[1]
     if bent < _NOTHING:  # a linear network: R has the factor 0
-        return values, np.array([values / S, np.ones_like(values)])
+        return common, values, np.array([values / S, np.ones_like(values)])
     mu = np.minimum(linear, values / S)
-    return values, np.array([mu, (values - S * mu) / bent])
+    return common, values, np.array([mu, (values - S * mu) / bent])
 
 
 def _mass(values: Floats, pairs: Floats, law: Equations) -> tuple[Floats, Floats, float]:

@@ -60,10 +60,10 @@ def test_one_layer_is_its_gram_matrix() -> None:
     x = drawn(40, 60, np.exp(-0.05 * np.arange(60)))
     kernel = 1.5 * x @ x.T / 60 + 0.2
     law = given_spectrum(Network(1, "linear", 1.5, 0.2), NTK(), width=60, inputs=x, kernel=kernel)
-    centred = np.eye(40) - 1 / 40
-    exact = np.linalg.eigvalsh(centred @ kernel @ centred)[::-1][:-1]
-    np.testing.assert_allclose(law.kernel_eigenvalues, exact, rtol=1e-10)
-    np.testing.assert_allclose(law.eigenvalues[:20], exact[:20], rtol=0.02)
+    exact = np.linalg.eigvalsh(kernel)[::-1]
+    together = np.sort([law.common, *law.kernel_eigenvalues])[::-1]
+    np.testing.assert_allclose(together, exact, rtol=1e-10)
+    np.testing.assert_allclose(law.eigenvalues[:20], law.kernel_eigenvalues[:20], rtol=0.02)
     assert law.distance(np.linalg.eigvalsh(kernel)) < 1 / 39
     assert law.status == "ok"
 
@@ -147,10 +147,29 @@ def test_random_networks_on_clustered_inputs_of_unequal_norms(n: int, width: int
     assert covariance.status != "ok"
 
 
+def test_the_common_eigenvalue_need_not_be_the_largest() -> None:
+    """Inputs with one strong direction of their own, orthogonal to a weak mean; and a centred kernel without any."""
+    x = drawn(60, 40, 0.3)
+    x[:, 0] = np.repeat([4.0, -4.0], 30)
+    x[:, 1] = 1.0
+    kernel = x @ x.T / 40
+    network = Network(1, "linear", 1.0)
+    law = given_spectrum(network, NTK(), width=40, inputs=x, kernel=kernel)
+    assert law.common == pytest.approx(60 / 40, rel=0.15)
+    assert law.kernel_eigenvalues[0] > 10 * law.common
+    assert law.distance(np.linalg.eigvalsh(kernel)[-40:]) < 1 / 40
+    away = kernel - kernel.mean(axis=0)
+    away = (away.T - away.mean(axis=1)).T
+    centred = given_spectrum(network, NTK(centered=True), width=40, inputs=x, kernel=away)
+    assert centred.common == pytest.approx(0, abs=1e-9)
+    assert centred.distance(np.linalg.eigvalsh(away)[-39:]) < 1 / 40
+
+
 def test_distance_and_cdf() -> None:
     x = drawn(60, 40)
     network = Network(2, "relu", 2.0, 0.1, width_ratios=[0.4, 1])
     law = given_spectrum(network, FIM(), width=100, inputs=x, kernel=relu_kernel(x, 2, 2.0, 0.1, 100))
+    assert law.common > law.eigenvalues[0]
     outlier = 10 * law.eigenvalues[0]
     typical = [*law.eigenvalues, outlier]
     assert law.distance(typical) == pytest.approx(0.5 / 59, rel=0.05)
