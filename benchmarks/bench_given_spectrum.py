@@ -141,9 +141,8 @@ def stepwise(one, other):
 
 def main():
     seed, table = int(sys.argv[1]) if len(sys.argv) > 1 else 1500, []
-    print(
-        f"{'inputs':<22} {'N':>4} {'M':>5} L          | law   scaled kernel cov.  | |Δlog10| kernel | top   bottom common | s"
-    )
+    sizes = f"{'inputs':<22} {'N':>4} {'M':>5} L          "
+    print(f"{sizes}| law   scaled kernel cov.  | |Δlog10| kernel | top   bottom common | s")
     for name, x, activation, depth, width, metric in cases():
         seed += 1
         law, r = row(x, activation, depth, width, metric, seed)
