@@ -121,7 +121,7 @@ def _angles(value: Value, ends: tuple[float, float], width: float, widest: float
     """Nodes of θ that are enough for pairs of the ends of the variances."""
     pairs = {(ends[0], ends[0]), ends, (ends[1], ends[1])}
     for count in _ANGLES:
-        nodes = _theta_nodes(count, width, widest).tolist()
+        nodes: list[float] = _theta_nodes(count, width, widest).tolist()
         rows = np.array([[value(*pair, t)[0] for t in nodes] for pair in pairs])
         if _tail(coefficients(rows, (1,)), 1) <= _GOAL:
             return nodes
