@@ -24,7 +24,7 @@ $(RUNTIME): pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	touch $@
 
 $(DEV): $(RUNTIME)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e ".[dev,cluster,data]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e ".[dev,cluster,data,datasets]"
 	touch $@
 
 run: $(RUNTIME)

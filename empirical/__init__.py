@@ -7,17 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from empirical.backends import available_backends
+    from empirical.kernels.computing import empirical_diagonal, empirical_kernel, plan_kernel
     from empirical.measurement import measure
     from empirical.modules.measuring import measure_module
     from empirical.record import Measurement
 
-__all__ = ["Measurement", "available_backends", "measure", "measure_module"]
+__all__ = [
+    "Measurement", "available_backends", "empirical_diagonal", "empirical_kernel", "measure", "measure_module",
+    "plan_kernel",
+]  # fmt: skip
 
 _HOMES = {
     "Measurement": "empirical.record",
     "available_backends": "empirical.backends",
+    "empirical_diagonal": "empirical.kernels.computing",
+    "empirical_kernel": "empirical.kernels.computing",
     "measure": "empirical.measurement",
     "measure_module": "empirical.modules.measuring",
+    "plan_kernel": "empirical.kernels.computing",
 }
 
 

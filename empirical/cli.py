@@ -1,4 +1,4 @@
-"""``empirical measure | doctor``: measurement from the command line."""
+"""``empirical measure | kernel | doctor``: measurement from the command line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from meanfield.commands.shared import (
     run_app,
     spelled,
 )
-from meanfield.reading import read_array
+from meanfield.reading import read_inputs
 from meanfield.spec import as_metric, positive_integer
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def measure(
     spectrum: Annotated[str, typer.Option(help="moments, extremes or full.")] = "extremes",
     seed: Annotated[int, typer.Option(help="The first network is that of measure(seed=SEED) if TRIALS is 1.")] = 0,
     trials: Annotated[int, typer.Option(help="Networks to draw.")] = 1,
-    inputs: Annotated[Path | None, typer.Option(help="The inputs, an array (N, M_0) in a .npy file.")] = None,
+    inputs: Annotated[Path | None, typer.Option(help="The inputs (N, M_0), a .npy or .csv file.")] = None,
     backend: Annotated[str, typer.Option(help="See `empirical doctor`.")] = "numpy",
     dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -72,7 +72,7 @@ def measure(
     seeds = [root] if count == 1 else root.spawn(count)
     asked: dict[str, Any] = {
         "width": width, "samples": samples, "backend": backend, "dtype": dtype, "spectrum": spectrum,
-        "inputs": None if inputs is None else read_array("inputs", inputs),
+        "inputs": None if inputs is None else read_inputs(inputs),
     }  # fmt: skip
     results: list[list[Measurement]] = []
     try:
@@ -81,6 +81,41 @@ def measure(
     finally:  # what is measured is shown, also where a later network overflows or the user has seen enough
         if results:
             typer.echo(_spelled(results, as_json))
+
+
+@app.command()
+def kernel(
+    activation: Activations,
+    weight_variance: WeightVariances,
+    depth: Annotated[int, typer.Option(help="L, the number of weight layers.")],
+    width: Annotated[int, typer.Option(help="M.")],
+    inputs: Annotated[Path, typer.Option(help="The inputs (N, M_0), a .npy or .csv file.")],
+    out: Annotated[Path, typer.Option(help="The .npy file to write; one that is begun goes on.")],
+    bias_variance: BiasVariances = ["0"],  # noqa: B006
+    outputs: Annotated[int, typer.Option(help="C.")] = 1,
+    width_ratio: WidthRatios = [],  # noqa: B006
+    others: Annotated[Path | None, typer.Option(help="Those of the second factor; the same if none.")] = None,
+    metric: Annotated[str, typer.Option(help="fim, ntk or input_metric.")] = "ntk",
+    layer: Annotated[int | None, typer.Option(help="One diagonal block; the whole tensor if not given.")] = None,
+    keep: Annotated[str, typer.Option(help="sum over outputs, each of them, or full.")] = "sum",
+    seed: Annotated[int, typer.Option(help="That of measure.")] = 0,
+    backend: Annotated[str, typer.Option(help="See `empirical doctor`.")] = "numpy",
+    dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
+) -> None:
+    """Write the kernel of one random network at given inputs to a file, block by block.
+
+    Example: empirical kernel --activation tanh --weight-variance 3 --depth 3 --width 64 --inputs X.npy --out K.npy
+    """
+    from empirical.kernels.computing import empirical_kernel
+
+    network = network_of(depth, activation, weight_variance, bias_variance, outputs, width_ratio)
+    question: dict[str, Any] = {"metric": as_metric({"family": metric, "layer": layer}), "outputs": keep}
+    second = None if others is None else read_inputs(others, "others")
+    options: dict[str, Any] = {"width": width, "seed": seed, "backend": backend, "dtype": dtype}
+    found = empirical_kernel(network, read_inputs(inputs), second, **question, out=out, **options)
+    typer.echo(f"{found.plan}\naxes {', '.join(found.axes)}, in {out}")
+    for warning in found.warnings:
+        typer.echo(f"warning: {warning}")
 
 
 @app.command()

@@ -32,22 +32,23 @@ _SIZES = (Network.widths, units)  # how many units are drawn
 _TABLES = ("__init__.py", "families.py", "heads.py")
 
 
-def code_hash(networks: Iterable[Network], metrics: Iterable[Metric], backend: str) -> str:
+def code_hash(networks: Iterable[Network], metrics: Iterable[Metric], backend: str, rooms: tuple[str, ...] = ()) -> str:
     """SHA-256 (hex) of the code that measures these metrics of these networks on this backend.
 
     That is the rooms that any measurement goes through, and of what a question chooses (layer types, activations,
     metrics, the backend) the code of what it has chosen. So a new layer type, metric, backend, activation, command or
-    room leaves the hashes of all other questions as they are; the question itself is in a trial's own key.
+    room leaves the hashes of all other questions as they are; the question itself is in a trial's own key. ``rooms``
+    are those that this question goes through besides.
     """
     asked = list(networks)
     layers = frozenset(kind for network in asked for kind in _kinds(network.layers))
     activated = any(network.activation for network in asked)
-    return _hash(_Choice(backend.partition(":")[0], *_metrics(metrics), layers, activated))
+    return _hash(_Choice(backend.partition(":")[0], *_metrics(metrics), layers, activated, rooms))
 
 
-def module_code_hash(metrics: Iterable[Metric]) -> str:
+def module_code_hash(metrics: Iterable[Metric], rooms: tuple[str, ...] = ()) -> str:
     """The same for a torch module: with the room that reads it, and without layers of ours."""
-    return _hash(_Choice("torch", *_metrics(metrics), rooms=("modules",)))
+    return _hash(_Choice("torch", *_metrics(metrics), rooms=("modules", *rooms)))
 
 
 def _metrics(metrics: Iterable[Metric]) -> tuple[frozenset[type[Metric]], frozenset[str]]:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from meanfield.figures.density import plot_density
     from meanfield.figures.phase import plot_phase
     from meanfield.figures.scaling import plot_predictions
+    from meanfield.information.bounds import block_bounds, homogeneous_traces, partial_sum_bounds, trace_bounds
+    from meanfield.information.moment_ratio import kernel_participation, participation
+    from meanfield.information.products import ProductSpectrum, product_spectrum
+    from meanfield.information.series import KernelSeries, kernel_series
+    from meanfield.information.sloppy import Sloppiness, effective_dimension, sloppiness
     from meanfield.prediction.answer import Prediction
     from meanfield.prediction.asking import predict
     from meanfield.prediction.eigenvectors import outlier_eigenvectors
@@ -30,11 +35,13 @@ if TYPE_CHECKING:
     from meanfield.symbolic.derivation import Derivation, derive
 
 __all__ = [
-    "FIM", "NTK", "Activation", "CriticalLine", "Derivation", "Edge", "InputMetric", "Metric", "Network",
-    "OrderParameters", "PhaseDiagram", "Prediction", "PredictionGrid", "SpectralDensity", "activation_names",
-    "critical_line", "derive", "edge_of_chaos", "initialisation", "order_parameters", "order_parameters_grid",
-    "outlier_eigenvectors", "phase_diagram", "plot_density", "plot_phase", "plot_predictions", "predict",
-    "predict_grid", "spectrum",
+    "FIM", "NTK", "Activation", "CriticalLine", "Derivation", "Edge", "InputMetric", "KernelSeries", "Metric",
+    "Network", "OrderParameters", "PhaseDiagram", "Prediction", "PredictionGrid", "ProductSpectrum", "Sloppiness",
+    "SpectralDensity", "activation_names", "block_bounds", "critical_line", "derive", "edge_of_chaos",
+    "effective_dimension", "homogeneous_traces", "initialisation", "kernel_participation", "kernel_series",
+    "order_parameters", "order_parameters_grid", "outlier_eigenvectors", "partial_sum_bounds", "participation",
+    "phase_diagram", "plot_density", "plot_phase", "plot_predictions", "predict", "predict_grid", "product_spectrum",
+    "sloppiness", "spectrum", "trace_bounds",
 ]  # fmt: skip
 
 # Module → public names: imported on first use, so that `import meanfield` pulls in neither SymPy nor numba.
@@ -48,6 +55,11 @@ _NAMES = {
     "propagation.phase": ("PhaseDiagram", "phase_diagram"),
     "bulk.law": ("Edge", "SpectralDensity"),
     "bulk.whole": ("spectrum",),
+    "information.bounds": ("block_bounds", "homogeneous_traces", "partial_sum_bounds", "trace_bounds"),
+    "information.moment_ratio": ("kernel_participation", "participation"),
+    "information.products": ("ProductSpectrum", "product_spectrum"),
+    "information.series": ("KernelSeries", "kernel_series"),
+    "information.sloppy": ("Sloppiness", "effective_dimension", "sloppiness"),
     "prediction.answer": ("Prediction",),
     "prediction.asking": ("predict",),
     "prediction.grids": ("PredictionGrid", "predict_grid"),

@@ -6,44 +6,157 @@ Linear layer's extra axes. So
 
     product[k n, k' m] = Σ_tt' (δ_k(n, t) · δ_k'(m, t')) (p(n, t) · p(m, t') + 1)
 
-from h and δ alone, where the 1 is the bias. Of any other layer the product is that of its dense gradients.
+from h and δ alone, where the 1 is the bias. Of any other layer the product is that of its dense gradients. What is
+multiplied are factors, of these samples and perhaps of others: products (C, N, C, N'), or ``alike`` (C, N, N') those of
+equal outputs alone. A ``folded`` factor has one output, whose product is the sum of the outputs' own.
 
 Axes: h (N, ...) and δ (C, N, ...) with a sample's positions where the model has them; patches (N, T, p); rows
-(C, N, P); products (C, N, C, N).
+(C, N, P).
 """
 
 from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import nn
 
 from empirical.backends.base import Array, Backend
+from empirical.networks.layers.hadamard import product
 
-__all__ = ["Contribution", "of_positions", "of_rows", "pairwise_is_cheaper"]
+__all__ = ["Contribution", "Factor", "Positions", "Rows", "of_factor", "of_positions", "pairwise_is_cheaper"]
 
 Contribution = tuple[Array, Array]
 """A product (C, N, C, N), and its trace found by another way."""
 
 
-def of_rows(rows: Array, backend: Backend) -> Contribution:
-    """From dense gradients (C, N, ...)."""
-    outputs, samples = rows.shape[:2]
-    rows = rows.reshape(outputs * samples, -1)
-    return backend.gram(rows).reshape(outputs, samples, outputs, samples), (rows**2).sum()
+class Factor(ABC):
+    """A layer's gradients ∂f_k(n)/∂θ of some samples, in whatever form. ``other`` is that of the same layer and form;
+    itself means a block on the diagonal, of which half is computed where that is possible."""
+
+    @abstractmethod
+    def folded(self) -> Self:
+        """All outputs as one."""
+
+    @abstractmethod
+    def product(self, other: Self) -> Array:
+        """``∂f_k(n)/∂θ · ∂f_k'(m)/∂θ``, (C, N, C, N')."""
+
+    @abstractmethod
+    def alike(self, other: Self) -> Array:
+        """The same of equal outputs k = k', (C, N, N')."""
+
+    @abstractmethod
+    def diagonal(self) -> Array:
+        """``|∂f_k(n)/∂θ|²``, (C, N)."""
+
+    @abstractmethod
+    def pulled(self, v: Array) -> Array:
+        """``|Jᵀv|²`` for v (N, C)."""
 
 
-def of_positions(module: nn.Module, h: Array, delta: Array, bias: bool, backend: Backend) -> Contribution:
-    """Weight, and ``bias`` if asked, of a Linear or Conv2d layer."""
+@dataclass(frozen=True)
+class Rows(Factor):
+    """Dense gradients (C, N, P)."""
+
+    values: Array
+    backend: Backend
+
+    def folded(self) -> Rows:
+        return Rows(self.values.transpose(0, 1).flatten(1)[None], self.backend)
+
+    def product(self, other: Rows) -> Array:
+        left = self.values.flatten(0, 1)
+        made = product(left, left if other is self else other.values.flatten(0, 1), self.backend)
+        return made.reshape(*self.values.shape[:2], *other.values.shape[:2])
+
+    def alike(self, other: Rows) -> Array:
+        return _products(self.values, other.values, self.backend)
+
+    def diagonal(self) -> Array:
+        return (self.values**2).sum(dim=2)
+
+    def pulled(self, v: Array) -> Array:
+        return (torch.einsum("nk,knp->p", v, self.values) ** 2).sum()
+
+
+@dataclass(frozen=True)
+class Positions(Factor):
+    """Patches (N, T, p) and signals (C, N, T, units): ``Σ_t δ_k(t) p(t)ᵀ`` is never formed for all."""
+
+    patches: Array
+    signal: Array
+    backend: Backend
+
+    def folded(self) -> Positions:
+        return Positions(self.patches, self.signal.movedim(0, 2).flatten(2)[None], self.backend)
+
+    def product(self, other: Positions) -> Array:
+        if self.patches.shape[1] > 1:
+            return self._pairwise(other, "lnto,nkto->lnk")
+        left = self.signal.flatten(0, 1)[:, 0]
+        made = product(left, left if other is self else other.signal.flatten(0, 1)[:, 0], self.backend)
+        made = made.reshape(*self.signal.shape[:2], *other.signal.shape[:2])
+        made *= self._overlap(other)[:, None, :]
+        return made
+
+    def alike(self, other: Positions) -> Array:
+        if self.patches.shape[1] > 1:
+            return self._pairwise(other, "knto,nkto->kn")
+        left = self.signal[:, :, 0]
+        return _products(left, left if other is self else other.signal[:, :, 0], self.backend) * self._overlap(other)
+
+    def diagonal(self) -> Array:
+        if self.patches.shape[1] == 1:
+            return (self.signal**2).sum(dim=(2, 3)) * (self.patches**2).sum(dim=(1, 2))
+        of_each = [
+            (torch.einsum("kto,tp->kop", self.signal[:, n], p) ** 2).sum(dim=(1, 2)) for n, p in enumerate(self.patches)
+        ]
+        return torch.stack(of_each, dim=1)
+
+    def pulled(self, v: Array) -> Array:
+        weighed = torch.einsum("nk,knto->nto", v, self.signal)
+        return (torch.einsum("nto,ntp->op", weighed, self.patches) ** 2).sum()
+
+    def dense(self) -> Rows:
+        """The gradients themselves."""
+        made = torch.einsum("knto,ntp->knop", self.signal, self.patches)
+        return Rows(made.flatten(2), self.backend)
+
+    def _overlap(self, other: Positions) -> Array:
+        left = self.patches[:, 0]
+        return product(left, left if other is self else other.patches[:, 0], self.backend)
+
+    def _pairwise(self, other: Positions, sums: str) -> Array:
+        """Sample by sample on the right."""
+        outputs, samples = self.signal.shape[:2]
+        sizes = {"l": outputs, "n": samples, "k": outputs}
+        made = self.signal.new_empty((*(sizes[axis] for axis in sums.partition("->")[2]), len(other.patches)))
+        for m, patches in enumerate(other.patches):
+            overlap = torch.einsum("ntp,sp->nts", self.patches, patches)
+            image = torch.einsum("nts,kso->nkto", overlap, other.signal[:, m])
+            made[..., m] = torch.einsum(sums, self.signal, image)
+        return made
+
+
+def of_factor(factor: Factor) -> Contribution:
+    """A factor's product with itself."""
+    return factor.product(factor), factor.diagonal().sum()
+
+
+def of_positions(module: nn.Module, h: Array, delta: Array, bias: bool, together: int, backend: Backend) -> Factor:
+    """Weight, and ``bias`` if asked, of a Linear or Conv2d layer, as is cheaper where so many samples are multiplied
+    ``together``."""
     patches, signal = _positions(module, h, delta)
     if bias:
         patches = torch.cat([patches, patches.new_ones((*patches.shape[:2], 1))], dim=2)
+    found = Positions(patches, signal, backend)
     positions, width, units = patches.shape[1], patches.shape[2], signal.shape[3]
-    outputs, samples = signal.shape[:2]
-    if positions == 1:
-        return _hadamard(patches[:, 0, :], signal[:, :, 0, :], backend)
-    if pairwise_is_cheaper(outputs, samples, positions, width, units):
-        return _pairwise(patches, signal)
-    return of_rows(torch.einsum("knto,ntp->knop", signal, patches), backend)
+    if positions == 1 or pairwise_is_cheaper(signal.shape[0], together, positions, width, units):
+        return found
+    return found.dense()
 
 
 def pairwise_is_cheaper(outputs: int, samples: int, positions: int, width: int, units: int) -> bool:
@@ -64,23 +177,6 @@ def _positions(module: nn.Module, h: Array, delta: Array) -> tuple[Array, Array]
     return h.reshape(samples, -1, h.shape[-1]), delta.reshape(outputs, samples, -1, delta.shape[-1])
 
 
-def _hadamard(h: Array, delta: Array, backend: Backend) -> Contribution:
-    """One position: ``(δδᵀ) ∘ (hhᵀ)``."""
-    outputs, samples, units = delta.shape
-    product = backend.gram(delta.reshape(outputs * samples, units)).reshape(outputs, samples, outputs, samples)
-    product *= backend.gram(h)[:, None, :]
-    trace = ((delta**2).sum(dim=2) * (h**2).sum(dim=1)).sum()
-    return product, trace
-
-
-def _pairwise(patches: Array, delta: Array) -> Contribution:
-    """Several positions, without the samples' gradients; sample by sample on the right."""
-    outputs, samples = delta.shape[:2]
-    product = delta.new_empty((outputs, samples, outputs, samples))
-    trace = delta.new_zeros(())
-    for m in range(samples):
-        overlap = torch.einsum("ntp,sp->nts", patches, patches[m])
-        image = torch.einsum("nts,kso->nkto", overlap, delta[:, m])
-        product[:, :, :, m] = torch.einsum("lnto,nkto->lnk", delta, image)
-        trace += (torch.einsum("kto,tp->kop", delta[:, m], patches[m]) ** 2).sum()
-    return product, trace
+def _products(x: Array, y: Array, backend: Backend) -> Array:
+    """``x_k y_kᵀ`` of matrices (C, N, ·) and (C, N', ·): (C, N, N')."""
+    return torch.stack([product(a, a if x is y else b, backend) for a, b in zip(x, y, strict=True)])

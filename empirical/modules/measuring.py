@@ -40,7 +40,7 @@ from empirical.provenance import describe_run, module_code_hash
 from empirical.record import Extent, Measurement, Statistics
 from meanfield.spec import Linear, Metric, MetricLike, OrderParameters
 
-__all__ = ["measure_module"]
+__all__ = ["check_served", "measure_module"]
 
 
 class Options(TypedDict, total=False):
@@ -102,7 +102,7 @@ def measure_module(
     """
     metrics, single = as_metrics(metric)
     for asked in metrics:
-        _check_served(asked)
+        check_served(asked)
     check_options(spectrum, False, "host")
     if dtype not in DTYPES:
         raise ValueError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
@@ -130,8 +130,9 @@ def measure_module(
     return measured[0] if single else measured
 
 
-def _check_served(metric: Metric) -> None:
-    """A layer of a module gives all its parameters, whatever they are: none of them is known as weights or biases."""
+def check_served(metric: Metric) -> None:
+    """Raise ``ValueError`` for a metric that tells weights from biases: a layer of a module gives all its parameters,
+    whatever they are."""
     family = family_of(metric)
     if family.signal == PREACTIVATION and 0 in family.weighting(Linear(1.0, 1.0), 1):
         raise ValueError(f"metric: expected one over all parameters of a layer for a module, got {metric.family}")

@@ -8,7 +8,7 @@ from empirical.measurement import memory_budget
 from empirical.modules.contributions import pairwise_is_cheaper
 from empirical.modules.tracing import Call, Trace
 
-__all__ = ["check_memory"]
+__all__ = ["check_memory", "layer_numbers", "passing_numbers"]
 
 
 def check_memory(first: Trace, samples: int, memory: int | None, backend: Backend) -> None:
@@ -28,12 +28,17 @@ def bytes_needed(first: Trace, samples: int, itemsize: int) -> int:
     three matrices of order CN, and what the largest layer needs."""
     outputs = int(first.outputs.shape[1])
     order = outputs * samples
+    layers = max(layer_numbers(call, outputs, samples) for call in first.calls)
+    return itemsize * (3 * order * order + passing_numbers(first, samples) + layers)
+
+
+def passing_numbers(first: Trace, samples: int) -> int:
+    """Numbers of the graph and its signals for every output."""
     through = sum(int(x.numel()) for x in first.tensors.values())
-    layers = max(_numbers_needed(call, outputs, samples) for call in first.calls)
-    return itemsize * (3 * order * order + (2 * samples + order) * through + layers)
+    return (2 + int(first.outputs.shape[1])) * samples * through
 
 
-def _numbers_needed(call: Call, outputs: int, samples: int) -> int:
+def layer_numbers(call: Call, outputs: int, samples: int) -> int:
     """Numbers of one layer's patches, gradients or signals."""
     order, parameters = outputs * samples, sum(int(p.numel()) for p in call.parameters.values())
     if not call.plain or call.made is None or call.given is None:

@@ -15,7 +15,7 @@ from empirical.modules.signals import Signal, signals_of
 from empirical.modules.tracing import NotOutputs, Place, Replica, Trace
 from meanfield.spec import Metric
 
-__all__ = ["Subject", "subject_of"]
+__all__ = ["Subject", "first_pass", "subject_after", "subject_of"]
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,22 @@ def subject_of(
     replica: Replica, x: torch.Tensor, metrics: Sequence[Metric], memory: int | None, backend: TorchBackend
 ) -> Subject:
     """The model run on its inputs: on one sample first, which tells what all of them need."""
+    one = first_pass(replica, x, metrics, backend)
+    check_memory(one, len(x), memory, backend)
+    return subject_after(one, replica, x, backend)
+
+
+def first_pass(replica: Replica, x: torch.Tensor, metrics: Sequence[Metric], backend: TorchBackend) -> Trace:
+    """The pass of the first sample, held against what the metrics ask for."""
     one = _run(replica, x[:1].detach(), backend)
     for asked in metrics:
         check_layer(asked, one, replica)
         asked.check_outputs(one.outputs.shape[1])
-    check_memory(one, len(x), memory, backend)
+    return one
+
+
+def subject_after(one: Trace, replica: Replica, x: torch.Tensor, backend: TorchBackend) -> Subject:
+    """The model run on all of its inputs, after the pass of one."""
     x = x.requires_grad_(x.is_floating_point())
     whole = _run(replica, x, backend)
     try:

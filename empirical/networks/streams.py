@@ -20,11 +20,15 @@ from empirical.backends.base import Array, Backend
 
 __all__ = [
     "BIASES",
+    "CONTROL",
+    "ROWS",
+    "SYNTHETIC",
     "WEIGHTS",
     "Rng",
     "Seed",
     "Source",
     "as_seed",
+    "child",
     "describe_inputs",
     "describe_seed",
     "draw_inputs",
@@ -33,7 +37,8 @@ __all__ = [
 
 Seed: TypeAlias = "int | SeedSequence"
 Rng = Literal["host", "device"]
-INPUTS, WEIGHTS, BIASES = range(3)
+INPUTS, WEIGHTS, BIASES, ROWS, SYNTHETIC, CONTROL = range(6)
+"""What numbers are drawn for. A role of its own for each purpose: data and weights of one seed share none."""
 
 
 def as_seed(value: Seed) -> SeedSequence:

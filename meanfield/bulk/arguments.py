@@ -5,26 +5,34 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from meanfield.bulk.inputs import InputLaw, given_inputs, inputs_of_covariance
 from meanfield.spec import Metric, MetricLike, Network, OrderParameters, as_metric, positive_integer
 
-__all__ = ["check_kernels", "check_spectrum", "input_eigenvalues", "numbers"]
+__all__ = ["check_kernels", "check_question", "input_law", "input_rows", "numbers", "sample_number"]
 
 Floats = NDArray[np.float64]
 
+_FEWEST = 3  # samples from which a covariance can be estimated
 
-def check_spectrum(
-    network: Network, metric: MetricLike, width: int, samples: int, finite_size: bool
-) -> tuple[Metric, int, int]:
-    """The metric, width and samples asked for."""
+
+def check_question(network: Network, metric: MetricLike, width: int, finite_size: bool) -> tuple[Metric, int]:
+    """The metric and width asked for."""
     if not isinstance(network, Network):
         raise TypeError(f"network: expected a Network, got {network!r}")
     asked = _served(network, metric)
-    width, samples = positive_integer("width", width), positive_integer("samples", samples)
-    if samples < 2:
-        raise ValueError(f"samples: expected at least 2 (one sample has no bulk), got {samples}")
     if not isinstance(finite_size, bool):
         raise TypeError(f"finite_size: expected True or False, got {finite_size!r}")
-    return asked, width, samples
+    return asked, positive_integer("width", width)
+
+
+def sample_number(samples: int | None, inputs: Floats | None) -> int:
+    """N: that of the inputs unless it is given."""
+    if samples is None and inputs is None:
+        raise ValueError("samples: expected a number where no inputs are given, got none")
+    count = positive_integer("samples", len(inputs) if samples is None and inputs is not None else samples)
+    if count < 2:
+        raise ValueError(f"samples: expected at least 2 (one sample has no bulk), got {count}")
+    return count
 
 
 def _served(network: Network, metric: MetricLike) -> Metric:
@@ -45,18 +53,40 @@ def _served(network: Network, metric: MetricLike) -> Metric:
     return asked
 
 
-def input_eigenvalues(eigenvalues: ArrayLike | None, width: int) -> tuple[Floats, Floats]:
-    """Eigenvalues of the inputs' covariance and their weights."""
-    if eigenvalues is None:
-        return np.ones(1), np.ones(1)
+def input_law(inputs: Floats | None, eigenvalues: ArrayLike | None, features: int, samples: int) -> InputLaw:
+    """That of given inputs (:func:`input_rows`), or of Gaussian ones, M_0 features with these eigenvalues."""
+    if inputs is None:
+        return inputs_of_covariance(np.ones(1) if eigenvalues is None else _eigenvalues(eigenvalues), features)
+    if eigenvalues is not None:
+        raise ValueError("input_spectrum: expected none where inputs are given, since it follows from them, got one")
+    return given_inputs(inputs, samples)
+
+
+def _eigenvalues(given: ArrayLike) -> Floats:
     expected = "finite eigenvalues of at least 0"
-    values = numbers("input_spectrum", eigenvalues, expected)
+    values = numbers("input_spectrum", given, expected)
     if values.size == 0 or not np.all(values >= 0):
-        raise ValueError(f"input_spectrum: expected a list of {expected}, got {eigenvalues!r:.60}")
+        raise ValueError(f"input_spectrum: expected a list of {expected}, got {given!r:.60}")
     if abs(values.mean() - 1) > 1e-6:
         raise ValueError(f"input_spectrum: expected mean 1 (scale σ_w² of layer 1 instead), got {values.mean():.6g}")
-    different, counts = np.unique(values, return_counts=True)
-    return different, counts / values.size
+    return values
+
+
+def input_rows(inputs: ArrayLike, features: int) -> Floats:
+    """The inputs (N_0, M_0) as an array."""
+    try:
+        if np.iscomplexobj(inputs):
+            raise TypeError
+        x = np.asarray(inputs, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"inputs: expected an array of numbers, got {type(inputs).__name__}") from None
+    if x.ndim != 2 or x.shape[1] != features or len(x) < _FEWEST:
+        raise ValueError(f"inputs: expected the shape (N, M_0) with N >= {_FEWEST} and M_0 = {features}, got {x.shape}")
+    if not np.all(np.isfinite(x)):
+        raise ValueError(f"inputs: expected finite numbers, got {np.count_nonzero(~np.isfinite(x))} that are not")
+    if not np.ptp(x, axis=0).any():
+        raise ValueError("inputs: expected samples that differ, got one sample in all rows")
+    return x
 
 
 def numbers(field: str, given: ArrayLike, expected: str) -> Floats:

@@ -69,12 +69,11 @@ def atom_at_zero(x: BulkFeatures, layer: int | None) -> float:
     Without one K_b is made of features only: those of the block ``layer``, or of all layers of a linear network, which
     are combinations of the inputs.
     """
-    if x.ridge > _NO_RIDGE * x.same:
+    if x.has_ridge:
         return 0.0
     top = 0 if layer is None else layer - 1
-    eigenvalues, shares = x.inputs
     ranks = np.array(x.widths)
-    ranks[0] *= float(shares[eigenvalues > 0].sum())
+    ranks[0] *= x.inputs.rank
     passed = [ranks[top]]
     for l in range(top, 0, -1):
         if not _linear(x.hidden(l)):

@@ -69,7 +69,7 @@ def equations(x: BulkFeatures, neurons: NeuronTable, noise: SampleNoise | None) 
         features=x.features / x.gap,
         gradients=x.gradients / x.gap,
         ridge=ridge,
-        inputs=np.array(x.inputs),
+        inputs=np.array([x.inputs.eigenvalues, x.inputs.shares]),
         table=neurons.rows,
         starts=neurons.starts,
     )

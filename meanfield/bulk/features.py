@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from meanfield.bulk.inputs import InputLaw
 from meanfield.gaussian.conditional import ConditionalMoments, conditional_moments
 from meanfield.kernels.exchangeable import coefficients
 from meanfield.kernels.setting import Setting
@@ -24,6 +25,8 @@ from meanfield.spec import Network, OrderParameters
 __all__ = ["BulkFeatures", "bulk_features"]
 
 Floats = NDArray[np.float64]
+
+_NO_RIDGE = 1e-12  # of K₁
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class BulkFeatures:
     same, other
         κ₁ and κ₂ = K₁ and K₂.
     inputs
-        Eigenvalues of the inputs' covariance, and their weights.
+        Their covariance's eigenvalues, and how samples differ.
     """
 
     widths: Floats
@@ -64,7 +67,7 @@ class BulkFeatures:
     ridge: float
     same: float
     other: float
-    inputs: tuple[Floats, Floats]
+    inputs: InputLaw
 
     @property
     def depth(self) -> int:
@@ -74,6 +77,11 @@ class BulkFeatures:
     def gap(self) -> float:
         """K₁ - K₂, the unit of the bulk."""
         return self.same - self.other
+
+    @property
+    def has_ridge(self) -> bool:
+        """Whether r is more than rounding: some activation bends what it is given."""
+        return self.ridge > _NO_RIDGE * self.same
 
     @property
     def ratio(self) -> Floats:
@@ -97,11 +105,10 @@ class BulkFeatures:
         return float(self.weight_variance[layer + 1] * max(gap, 0.0))
 
 
-def bulk_features(setting: Setting, inputs: tuple[Floats, Floats]) -> BulkFeatures:
+def bulk_features(setting: Setting, inputs: InputLaw) -> BulkFeatures:
     """The features of a network at one width and sample number, for a metric of the families "fim" and "ntk".
 
-    The ``setting``'s order parameters are those of mean-field theory, or of one network; ``inputs``: the eigenvalues of
-    the inputs' covariance and their weights.
+    The ``setting``'s order parameters are those of mean-field theory, or of one network.
 
     Raises
     ------

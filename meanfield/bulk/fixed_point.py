@@ -25,7 +25,7 @@ from meanfield.bulk.elimination import eliminate
 from meanfield.bulk.equations import Equations, Ridge
 from meanfield.bulk.unknowns import at_S, at_s, at_T, at_t, count
 
-__all__ = ["CONVERGED", "at_p", "at_z", "regular"]
+__all__ = ["CONVERGED", "at_p", "at_z", "derivatives", "largest_step", "regular"]
 
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
@@ -130,7 +130,7 @@ def _add_inputs(y: Complexes, p: complex, law: Equations, gradient: Complexes, h
 
 
 @njit(cache=True, error_model="numpy")
-def _derivatives(y: Complexes, p: complex, law: Equations, gradient: Complexes, hessian: Complexes) -> None:
+def derivatives(y: Complexes, p: complex, law: Equations, gradient: Complexes, hessian: Complexes) -> None:
     """The gradient and Hessian of Ψ with respect to (y, p)."""
     C, rho, L = law.outputs, law.ratio, len(law.ratio)
     gradient[:] = 0
@@ -172,7 +172,7 @@ def _ridge(p: complex, X: complex, ridge: Ridge) -> tuple[complex, complex, comp
 
 
 @njit(cache=True, error_model="numpy")
-def _largest_step(y: Complexes, step: Complexes) -> float:
+def largest_step(y: Complexes, step: Complexes) -> float:
     change = 0.0
     for i in range(len(y)):
         share = abs(step[i, 0]) / (abs(y[i]) + abs(y[i] - step[i, 0]) + _NOTHING)
@@ -189,16 +189,16 @@ def at_p(p: complex, y: Complexes, law: Equations, steps: int) -> tuple[complex,
     right = np.zeros((n, 1), y.dtype)
     change = np.inf
     for _ in range(steps):
-        _derivatives(y, p, law, gradient, hessian)
+        derivatives(y, p, law, gradient, hessian)
         right[:, 0] = gradient[:n]
         eliminate(hessian[:n, :n], right)
-        change = _largest_step(y, right)
+        change = largest_step(y, right)
         if not np.isfinite(change):
             break
         y -= right[:, 0]
         if change < CONVERGED:
             break
-    _derivatives(y, p, law, gradient, hessian)
+    derivatives(y, p, law, gradient, hessian)
     X = -gradient[n]
     slope = -hessian[n, n]
     right[:, 0] = hessian[:n, n]
@@ -216,7 +216,7 @@ def at_z(z: complex, p: complex, y: Complexes, law: Equations, steps: int) -> tu
     right = np.zeros((n + 1, 2), y.dtype)
     change = np.inf
     for _ in range(steps):
-        _derivatives(y, p, law, gradient, hessian)
+        derivatives(y, p, law, gradient, hessian)
         X = -gradient[n]
         R, R_p, R_X = _ridge(p, X, law.ridge)
         right[:n, 0] = gradient[:n]
@@ -227,7 +227,7 @@ def at_z(z: complex, p: complex, y: Complexes, law: Equations, steps: int) -> tu
         hessian[n] *= -(1 + R_X)
         hessian[n, n] += R_p + 1 / (p * p)
         eliminate(hessian, right)
-        change = max(abs(right[n, 0]) / (abs(p) + _NOTHING), _largest_step(y, right))
+        change = max(abs(right[n, 0]) / (abs(p) + _NOTHING), largest_step(y, right))
         if not np.isfinite(change):
             break
         y -= right[:n, 0]

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from meanfield.bulk.arguments import numbers
 from meanfield.bulk.fixed_point import at_p
 from meanfield.bulk.giant_outliers import Outliers
+from meanfield.bulk.inputs import InputLaw
 from meanfield.bulk.paths import descend, start
 from meanfield.bulk.solution import Solution
 from meanfield.bulk.tables import density_table
@@ -74,6 +75,8 @@ class SpectralDensity(Tabled):
         ``"ok"``, or what did not converge; the largest relative last step of Newton's method in what was computed.
     mass_error
         |mass between the edges + atom - 1|.
+    inputs
+        What the inputs were taken for: the eigenvalues of their covariance with their error, norm, overlap, spreads.
     """
 
     network: Network
@@ -90,6 +93,7 @@ class SpectralDensity(Tabled):
     residual: float
     mass_error: float
     order_parameters: OrderParameters = field(repr=False)
+    inputs: InputLaw = field(repr=False)
     warnings: tuple[str, ...]
     _unit: float = field(repr=False)
     _solution: Solution = field(repr=False)
@@ -235,6 +239,7 @@ class SpectralDensity(Tabled):
             "moments": plain(self.moments(_MOMENTS)),
             "quantiles": {f"{p:g}": plain(x) for p, x in zip(QUANTILES, self.quantile(QUANTILES), strict=True)},
             "outliers": {"mean": plain(self.outliers.values), "std": plain(self.outliers.std)},
+            "inputs": self.inputs.to_dict(),
             "status": self.status,
             "residual": plain(self.residual),
             "mass_error": plain(self.mass_error),

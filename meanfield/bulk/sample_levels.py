@@ -35,10 +35,7 @@ class SampleLevels:
         self.slopes = [_Slopes(x, layer) for layer in range(1, x.depth)]
         gains = [Gains(forward=f.forward, across=f.across, backward=f.backward) for f in self.slopes]
         sources = [_fresh(x, layer) / x.widths[layer] for layer in range(1, x.depth)]
-        values, shares = x.inputs
-        inputs = np.zeros((2, 2))
-        inputs[_NORM, _NORM] = 2 * float(shares @ values**2) / x.widths[0]
-        self.response = propagate(gains, sources, (2, 2), inputs)
+        self.response = propagate(gains, sources, (2, 2), x.inputs.levels)
 
     def ridge(self) -> Floats:
         """A sample's own r."""

@@ -53,7 +53,7 @@ def sample_noise(x: BulkFeatures, start: Unknowns) -> SampleNoise:
 
 def _product_noise(x: BulkFeatures) -> float:
     """N times the variance of Σ_l w_l ε_δ^l ε_h^{l-1}, ε the fluctuation of an entry of Δ or H between two samples."""
-    hidden, values, shares = range(1, x.depth), *x.inputs
+    hidden, values, shares = range(1, x.depth), x.inputs.eigenvalues, x.inputs.shares
     inputs = np.array([[float(shares @ values**2) / x.widths[0]]])
     one = propagate([_entry_gains(x, l) for l in hidden], [_entry_noise(x, l) for l in hidden], (1, 1), inputs)
     # Of two different outputs: their common gradients alone, and from the layers above alone.

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from numpy.typing import ArrayLike
 
-from meanfield.bulk.arguments import check_kernels, check_spectrum, input_eigenvalues
+from meanfield.bulk.arguments import check_kernels, check_question, input_law, input_rows, sample_number
 from meanfield.bulk.edges import atom_at_zero
 from meanfield.bulk.equations import equations
 from meanfield.bulk.features import BulkFeatures, bulk_features
@@ -17,7 +17,7 @@ from meanfield.bulk.paths import start
 from meanfield.bulk.sample_noise import sample_noise
 from meanfield.bulk.solution import RAREST, Solution, solve
 from meanfield.bulk.unknowns import split
-from meanfield.bulk.validity import bulk_warnings
+from meanfield.bulk.validity import bulk_status, bulk_warnings
 from meanfield.kernels.setting import Setting
 from meanfield.propagation.recursion import numerical_warnings, order_parameters, usable
 from meanfield.spec import MetricLike, Network, OrderParameters
@@ -32,10 +32,11 @@ def spectrum(
     metric: MetricLike,
     *,
     width: int,
-    samples: int,
+    samples: int | None = None,
     finite_size: bool = True,
     kernels: OrderParameters | None = None,
     input_spectrum: ArrayLike | None = None,
+    inputs: ArrayLike | None = None,
 ) -> SpectralDensity:
     """Predict the whole spectrum of ``metric``: docs/bulk_spectrum.md.
 
@@ -46,7 +47,8 @@ def spectrum(
     metric
         ``FIM`` or ``NTK``, whole or one block, centered or not, for the loss "mse".
     width, samples
-        M and N, which enter by N/M_l; M sets the finite-size terms and the ends of unbounded bulks.
+        M and N, which enter by N/M_l; M sets the finite-size terms and the ends of unbounded bulks. ``samples`` is the
+        number of ``inputs`` unless given.
     finite_size
         Whether the terms of relative order 1/M are added (they are for a positive ridge r).
     kernels
@@ -55,17 +57,24 @@ def spectrum(
         relative order C/M that those of the mean network have (they are those of ``predict(order="refined")``).
     input_spectrum
         Eigenvalues of the inputs' covariance, mean 1, instead of the identity's.
+    inputs
+        The user's own, (N_0, M_0) of any scale and mean: the N samples are taken for draws like them, x = m + Σ^½ z,
+        with Σ's eigenvalues estimated from them (:mod:`meanfield.bulk.population`). Where they are not of this kind,
+        ``warnings`` and ``status`` say so, with numbers.
 
     Raises
     ------
     ValueError, TypeError
         For a metric whose spectrum is not known, or bad input as in :func:`meanfield.predict`.
     """
-    metric, width, samples = check_spectrum(network, metric, width, samples, finite_size)
-    setting = Setting.of(network, metric, usable(order_parameters(network)), width, samples)
-    inputs = input_eigenvalues(input_spectrum, network.widths(width)[0])
-    given = setting.parameters if kernels is None else check_kernels(kernels, network.depth)
-    x = bulk_features(replace(setting, parameters=given), inputs)
+    metric, width = check_question(network, metric, width, finite_size)
+    rows = None if inputs is None else input_rows(inputs, network.widths(width)[0])
+    samples = sample_number(samples, rows)
+    law = input_law(rows, input_spectrum, network.widths(width)[0], samples)
+    parameters = usable(order_parameters(network, norm=law.norm, overlap=law.overlap))
+    setting = Setting.of(network, metric, parameters, width, samples)
+    given = parameters if kernels is None else check_kernels(kernels, network.depth)
+    x = bulk_features(replace(setting, parameters=given), law)
     neurons = neuron_table(x, RAREST)
     # s = t = 0 at p = 0, and S and T scale like K.
     noise = sample_noise(x, split(x.gap * start(equations(x, neurons, None)).real))
@@ -77,7 +86,7 @@ def spectrum(
         mean_network=kernels is None,
     )
     unit = float(setting.kernel.normaliser) * x.gap
-    standard = kernels is None and len(inputs[0]) == 1
+    standard = kernels is None and law.standard
     outliers, reasons = (mean_outliers if standard else other_outliers)(setting, x, noise.rows)
     return SpectralDensity(
         network=network,
@@ -90,11 +99,12 @@ def spectrum(
         multiplicity=network.outputs * samples - (network.outputs if metric.centered else len(outliers.values)),
         outliers=outliers,
         mean=unit * solution.first,
-        status=solution.status,
+        status=bulk_status(x, solution),
         residual=solution.residual,
         mass_error=solution.mass_error,
         order_parameters=given,
-        warnings=(*bulk_warnings(metric, x, noise, outliers), *reasons, *numerical_warnings(given)),
+        inputs=law,
+        warnings=(*law.warnings, *bulk_warnings(metric, x, noise, outliers), *reasons, *numerical_warnings(given)),
         _unit=unit,
         _solution=solution,
     )

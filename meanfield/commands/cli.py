@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from meanfield.commands.inspection import activations, derive
 from meanfield.commands.patience import patiently
@@ -27,7 +28,7 @@ from meanfield.commands.shared import (
     spelled,
 )
 from meanfield.files import free
-from meanfield.reading import read_json
+from meanfield.reading import read_array, read_json
 from meanfield.spec import OrderParameters, as_metric
 
 __all__ = ["app", "main"]
@@ -92,7 +93,7 @@ def spectrum(
     weight_variance: WeightVariances,
     depth: Annotated[int, typer.Option(help="L, the number of weight layers.")],
     width: Annotated[int, typer.Option(help="M.")],
-    samples: Annotated[int, typer.Option(help="N.")],
+    samples: Annotated[int | None, typer.Option(help="N; that of the inputs if not given.")] = None,
     bias_variance: BiasVariances = ["0"],  # noqa: B006
     outputs: Annotated[int, typer.Option(help="C.")] = 1,
     width_ratio: WidthRatios = [],  # noqa: B006
@@ -102,6 +103,9 @@ def spectrum(
     limit: Annotated[bool, typer.Option("--limit", help="Leave the finite-size terms out.")] = False,
     kernels: Annotated[
         Path | None, typer.Option(help="One network's, for its spectrum: the JSON of empirical measure --json.")
+    ] = None,
+    inputs: Annotated[
+        Path | None, typer.Option(help="Your own: a .npy file (samples, features); α_0 is features/M if not given.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     plot: Annotated[Path | None, typer.Option(help="Write a figure of the density to this file.")] = None,
@@ -114,13 +118,15 @@ def spectrum(
     """
     from meanfield.bulk.whole import spectrum as compute
 
-    network = network_of(depth, activation, weight_variance, bias_variance, outputs, width_ratio)
+    x = None if inputs is None else read_array("inputs", inputs)
+    ratios = width_ratio or _input_ratios(x, depth, width)
+    network = network_of(depth, activation, weight_variance, bias_variance, outputs, ratios)
     question = as_metric({"family": metric, "layer": layer, "centered": centered})
     if plot is not None:
         free("plot", plot, force=force, ours=pictures())
     own = None if kernels is None else _kernels(kernels)
     with patiently("solving for the spectrum"):
-        answer = compute(network, question, width=width, samples=samples, finite_size=not limit, kernels=own)
+        answer = compute(network, question, width=width, samples=samples, finite_size=not limit, kernels=own, inputs=x)
     if plot is not None:
         from meanfield.figures.density import plot_density
 
@@ -130,6 +136,13 @@ def spectrum(
 
 for command in (derive, phase, activations):
     app.command()(command)
+
+
+def _input_ratios(x: NDArray[Any] | None, depth: int, width: int) -> list[str]:
+    """Width ratios that give the first layer as many units as the inputs have features."""
+    if x is None or x.ndim != 2 or width < 1:
+        return []
+    return [repr(x.shape[1] / width), *["1"] * (depth - 1)]
 
 
 def _kernels(path: Path) -> OrderParameters:

@@ -24,11 +24,11 @@ from meanfield.spec.activations import Activation
 if TYPE_CHECKING:
     import sympy
 
-__all__ = ["ClosedForm", "closed_form"]
+__all__ = ["ClosedForm", "closed_form", "numerical"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Estimate: TypeAlias = tuple[Floats, Floats]  # value, absolute error
-Kernel: TypeAlias = Callable[[Floats, Floats, Floats, Floats], tuple[Floats, Floats]]
+Kernel: TypeAlias = Callable[..., tuple[Floats, Floats]]
 
 _ULPS = 4 * np.finfo(np.float64).eps
 _TINY = np.finfo(np.float64).tiny  # what underflow may have taken
@@ -113,21 +113,38 @@ def _closed_form(activation: Activation) -> ClosedForm | None:
 
 
 def _compiled(expression: sympy.Expr) -> Kernel:
+    from meanfield.symbolic.derivation import q
+    from meanfield.symbolic.stable import b, g, h, stable
+
+    return _evaluated((q, b, g, h), stable(expression))
+
+
+def numerical(symbols: tuple[sympy.Symbol, ...], spelled: sympy.Expr) -> Callable[..., Estimate]:
+    """A stable spelling as a function of arrays: its value and the error of rounding; NaN and infinite where it
+    overflows."""
+    evaluated = _evaluated(symbols, spelled)
+
+    def function(*arguments: Floats) -> Estimate:
+        with np.errstate(all="ignore"):
+            return _bounded(*evaluated(*arguments))
+
+    return function
+
+
+def _evaluated(symbols: tuple[sympy.Symbol, ...], spelled: sympy.Expr) -> Kernel:
     import sympy
 
-    from meanfield.symbolic.derivation import q
-    from meanfield.symbolic.stable import b, g, h, magnitude, stable
+    from meanfield.symbolic.stable import magnitude
 
-    spelled = stable(expression)
     names: dict[str, Callable[..., Floats]] = {"atan2": np.arctan2, "Abs": np.abs}
     if spelled.has(sympy.erf, sympy.erfi):
         import scipy.special
 
         names |= {"erf": scipy.special.erf, "erfi": scipy.special.erfi}
-    function = sympy.lambdify((q, b, g, h), (spelled, magnitude(spelled)), modules=[names, "numpy"], cse=True)
+    function = sympy.lambdify(symbols, (spelled, magnitude(spelled)), modules=[names, "numpy"], cse=True)
 
-    def kernel(q: Floats, b: Floats, g: Floats, h: Floats) -> tuple[Floats, Floats]:
-        value, size = function(q, b, g, h)
-        return value + 0.0 * g, size + 0.0 * g  # a constant, too, in the shape of the arguments
+    def kernel(*arguments: Floats) -> tuple[Floats, Floats]:
+        value, size = function(*arguments)
+        return value + 0.0 * arguments[-1], size + 0.0 * arguments[-1]  # a constant, too, in the shape of the arguments
 
     return kernel

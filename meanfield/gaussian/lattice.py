@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["lattice_grid", "lattice_lines", "lattice_sums", "sees"]
+__all__ = ["lattice_grid", "lattice_lines", "lattice_step", "lattice_sums", "sees"]
 
 Floats = NDArray[np.float64]
 Function = Callable[[Floats], Floats]
@@ -126,9 +126,14 @@ def sees(function: Function, level: int) -> bool:
     return bool(np.all(apart[np.isfinite(apart)] <= (_SHIFTED * scale + 0 * apart)[np.isfinite(apart)]))
 
 
-def lattice_lines(deviation: float, reach: float, level: int) -> list[tuple[Floats, Floats]]:
+def lattice_step(deviation: float) -> float:
+    """Of level 0, for one preactivation."""
+    return min(_FINE * deviation, _COARSEST)
+
+
+def lattice_lines(deviation: float, reach: float, level: float) -> list[tuple[Floats, Floats]]:
     """Nodes and weights of the fine and of the coarse rule for one preactivation."""
-    step = min(_FINE * deviation, _COARSEST) / 2**level
+    step = lattice_step(deviation) / 2**level
     nodes, weights, _ = _line(deviation, step, reach, two_sided=True)
     return [(nodes, weights), (nodes[::2], (2 if len(nodes) > 1 else 1) * weights[::2])]
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Cuts", "panel_deviations", "panel_grid", "panel_lines", "panel_sums"]
+__all__ = ["Cuts", "panel_deviations", "panel_grid", "panel_lines", "panel_sums", "unequal_panels"]
 
 Floats = NDArray[np.float64]
 Function = Callable[[Floats], Floats]
@@ -31,6 +31,7 @@ class Cuts(NamedTuple):
 
 _REACH = 9.0  # standard deviations: exp(-40.5) = 3e-18
 _NODES = (12, 18)  # of a panel: coarse and fine rule
+_FEWER_NODES = (8, 12)  # where many pairs are integrated
 _LONGEST = 3.0  # standard deviations a panel may span
 _GROWTH = 4.0  # of panels with the distance from a cut: the rules then converge like 3⁻²⁴ and 3⁻³⁶
 _LARGEST_GRID = 8e6
@@ -63,6 +64,22 @@ def panel_sums(
         return np.array([float(np.sum(weights * x)) for x in terms])
 
     return sums(_NODES[1]), sums(_NODES[0])
+
+
+def unequal_panels(
+    cuts: Cuts, deviation: float, slope: float, inner: float, reach: float, level: int, largest: float
+) -> list[tuple[Floats, Floats, Floats, Floats]] | None:
+    """The fine and the coarse rule for u of standard ``deviation`` and v given u, of mean ``slope`` u and deviation
+    ``inner``: nodes u and weights, and for each of them a row of v and weights. ``None`` if more than ``largest`` nodes
+    would do it."""
+    edges, rules = _halved(_outer_edges(cuts, deviation, slope, inner, reach)[None, :], level), []
+    for nodes in _FEWER_NODES[::-1]:
+        u, weights = (values[0] for values in _gaussian_nodes(edges, deviation, nodes))
+        v, v_weights = _inner_nodes(slope * u, cuts, inner, reach, level, nodes)
+        rules.append((u, weights, slope * u[:, None] + v, v_weights))
+        if rules[0][2].size > largest:
+            return None
+    return rules
 
 
 def panel_grid(

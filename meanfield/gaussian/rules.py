@@ -17,12 +17,14 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfield.gaussian.lattice import lattice_grid, lattice_lines, lattice_sums
-from meanfield.gaussian.panels import Cuts, panel_deviations, panel_grid, panel_lines, panel_sums
+from meanfield.gaussian.lattice import lattice_grid, lattice_lines, lattice_step, lattice_sums
+from meanfield.gaussian.panels import Cuts, panel_deviations, panel_grid, panel_lines, panel_sums, unequal_panels
 from meanfield.spec.activations import Activation
 from meanfield.spec.elementwise import Elementwise
 
-__all__ = ["decays", "deviation_rules", "grid_rules", "line_rules", "of_nodes", "pair_rule"]
+__all__ = [
+    "decays", "deviation_rules", "grid_rules", "hermite_rules", "line_rules", "of_nodes", "pair_rule", "unequal_rules",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 
@@ -67,6 +69,33 @@ def line_rules(activation: Activation, q: float, level: int) -> list[tuple[Float
     """Nodes and weights for E[g(u)], u ~ N(0, q)."""
     reach, cuts = _reach(activation, math.sqrt(q)), _cuts(activation, q)
     return panel_lines(cuts, q, reach, level) if cuts else lattice_lines(math.sqrt(q), reach, level)
+
+
+def unequal_rules(
+    activation: Activation, order: int, q: float, slope: float, inner: float, level: int, largest: float
+) -> list[tuple[Floats, Floats, Floats, Floats]] | None:
+    """Nodes u ~ N(0, q) and weights, and for each of them a row of v ~ N(slope u, inner²), |slope| <= 1, and weights.
+    ``None`` if more than ``largest`` nodes would do it."""
+    reach, cuts = _reach(activation, math.sqrt(q), order), _cuts(activation, q)
+    if cuts:
+        return unequal_panels(cuts, math.sqrt(q), slope, inner, reach, level, largest)
+    outer, inside = lattice_lines(math.sqrt(q), reach, level), lattice_lines(inner, reach, level)
+    if len(outer[0][0]) * len(inside[0][0]) > largest:
+        return None
+    return [(u, p, slope * u[:, None] + t, w[None, :]) for (u, p), (t, w) in zip(outer, inside, strict=True)]
+
+
+def hermite_rules(activation: Activation, q: float, order: int, count: int, level: int) -> list[tuple[Floats, Floats]]:
+    """Nodes and weights for E[φ^(order)(u) h_k(u/√q)], k < ``count``, for an activation seen at this ``level``.
+
+    h_k turns √k times within a standard deviation or so, and falls off like the root of the density only.
+    """
+    deviation, turns = math.sqrt(q), math.sqrt(count)
+    reach, cuts = math.sqrt(2) * _reach(activation, deviation, order), _cuts(activation, q)
+    if cuts:
+        return panel_lines(cuts, q, reach, max(level, math.ceil(math.log2(1 + turns / 4))))
+    steps = 1.25 / (turns + 10) * deviation, lattice_step(deviation) / 2**level
+    return lattice_lines(deviation, reach, math.log2(lattice_step(deviation) / min(steps)))
 
 
 def deviation_rules(

@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from empirical import measure
+from empirical import empirical_kernel, measure
 from empirical.cli import main
-from meanfield.spec import NTK, Network
+from meanfield.spec import FIM, NTK, Network
 
 NET = [
     "--activation", "tanh", "--weight-variance", "3", "--bias-variance", "0.64", "--depth", "3", "--outputs", "2",
@@ -26,6 +26,25 @@ def test_measure_prints_what_measure_says(capsys):
     assert printed["provenance"]["seed"] == {"entropy": 5, "spawn_key": []}
     assert printed["eigenvalues"] is None
     np.testing.assert_array_equal(printed["order_parameters"]["q_st"], expected.order_parameters.q_st)
+
+
+def test_kernel_writes_what_empirical_kernel_gives(capsys, tmp_path):
+    x, other = np.random.default_rng(0).standard_normal((2, 7, 10))
+    np.save(tmp_path / "X.npy", x)
+    (tmp_path / "other.csv").write_text("\n".join(",".join(map(repr, row)) for row in other.tolist()))
+    asked = [word for word in NET if word not in ("--samples", "6")]
+    given = ["--inputs", str(tmp_path / "X.npy"), "--others", str(tmp_path / "other.csv"), "--seed", "5"]
+    out = str(tmp_path / "K.npy")
+    words = ["kernel", *asked, *given, "--out", out, "--metric", "fim", "--layer", "2", "--keep", "each"]
+    assert main(words) == 0
+    network = Network(3, "tanh", 3.0, 0.64, 2)
+    expected = empirical_kernel(network, x, other, FIM(2), outputs="each", width=10, seed=5)
+    np.testing.assert_array_equal(np.load(out), expected.values)
+    printed = capsys.readouterr().out
+    assert "kernel 2 × 7 × 7, float64" in printed
+    assert "warning: values: ν = 1/N counts the 7 samples of X" in printed
+    assert main([*words, "--dtype", "float32"]) == 2
+    assert "got one of another (dtype)" in capsys.readouterr().err
 
 
 def test_trials_are_different_networks_and_the_table_shows_their_mean(capsys):

@@ -117,6 +117,10 @@ class PassedWeights(PassedLayer):
         means a block on the diagonal."""
 
     @abstractmethod
+    def diagonal(self, x: Array, a: float, b: float, backend: Backend) -> Array:
+        """The part's diagonal (C, N), ``Σ_i x_i(n)² (a |h(n)|² + b)``, for a signal x (C, N or 1, ·)."""
+
+    @abstractmethod
     def response(self, x: Array, a: float, b: float, backend: Backend) -> Array:
         """``a h (hᵀ x) + b 1 (1ᵀ x)`` for a signal x (N, ·): what the layer feeds into the tangents."""
 
@@ -132,6 +136,10 @@ class Contraction(ABC):
     @abstractmethod
     def add_to(self, dual: Array, a: float, b: float) -> None:
         """Add it to a block (C, I, C, J) of a dual, in place."""
+
+    @abstractmethod
+    def add_alike_to(self, dual: Array, a: float, b: float) -> None:
+        """Add what it gives to pairs of equal outputs, to a block (C, I, J), in place."""
 
     @abstractmethod
     def trace(self, a: float, b: float) -> Array:

@@ -19,10 +19,7 @@ class Hadamard(Contraction):
     """
 
     def __init__(self, x: Array, y: Array, samples: int, overlap: Callable[[], Array], backend: Backend) -> None:
-        left = _flat(x, backend)
-        made = product(left, left if x is y else _flat(y, backend), backend)
-        self._product = backend.xp.reshape(made, (*x.shape[:2], *y.shape[:2]))
-        self._signal, self._samples, self._backend = x, samples, backend
+        self._signal, self._other, self._samples, self._backend = x, y, samples, backend
         self._overlap = functools.cache(overlap)
 
     def add_to(self, dual: Array, a: float, b: float) -> None:
@@ -32,11 +29,26 @@ class Hadamard(Contraction):
         for k in range(outputs):
             dual[k, ...] += self._product[k, ...] * wide
 
+    def add_alike_to(self, dual: Array, a: float, b: float) -> None:
+        kernel = self._kernel(a, b)
+        for k in range(dual.shape[0]):
+            x = self._signal[k, ...]
+            y = x if self._signal is self._other else self._other[k, ...]
+            dual[k, ...] += product(x, y, self._backend) * kernel
+
     def trace(self, a: float, b: float) -> Array:
         xp = self._backend.xp
         squares = xp.linalg.vecdot(self._signal, self._signal)
         terms = squares * xp.linalg.diagonal(self._kernel(a, b))[None, :]
         return xp.sum(terms) * (self._samples / terms.shape[1])
+
+    @functools.cached_property
+    def _product(self) -> Array:
+        """``x_k(n) · y_k'(m)``, (C, i, C, j)."""
+        x, y, backend = self._signal, self._other, self._backend
+        left = _flat(x, backend)
+        made = product(left, left if x is y else _flat(y, backend), backend)
+        return backend.xp.reshape(made, (*x.shape[:2], *y.shape[:2]))
 
     def _kernel(self, a: float, b: float) -> Array:
         """B (I, J), or (1, 1) where it is constant."""

@@ -86,6 +86,10 @@ class PassedLinear(PassedWeights):
         h = other.given
         return Hadamard(x, y, self.given.shape[0], lambda: product(self.given, h, backend), backend)
 
+    def diagonal(self, x: Array, a: float, b: float, backend: Backend) -> Array:
+        squares = backend.xp.linalg.vecdot
+        return squares(x, x) * (squares(self.given, self.given) * a + b)[None, :]
+
     def response(self, x: Array, a: float, b: float, backend: Backend) -> Array:
         everywhere = backend.xp.broadcast_to(backend.xp.sum(x, axis=0, keepdims=True) * b, x.shape)
         return everywhere + (self.given @ (self.given.T @ x)) * a if a else everywhere

@@ -13,11 +13,13 @@ import pytest
 import scipy.special
 
 import empirical.backends
+from empirical import empirical_diagonal, empirical_kernel
 from empirical.backends.base import Backend
 from empirical.backends.probing import probe
 from empirical.dual.plan import Plan
 from empirical.dual.routes import take
 from empirical.dual.statistics import Scope
+from empirical.kernels.layouts import LAYOUTS
 from meanfield.spec import FIM, NTK, InputMetric, Network
 from meanfield.spec.activations import activation_names, as_activation
 
@@ -58,6 +60,12 @@ class RecordingBackend(Backend):
 @pytest.fixture(scope="module")
 def calls(draw_network):
     backend = RecordingBackend()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("empirical.kernels.network.make_backend", lambda name, dtype: backend)
+        options = {"width": 6, "block": 2, "memory": 10**8}
+        for outputs in LAYOUTS:
+            empirical_kernel(Network(2, "tanh", 2.0, outputs=2), [[1.0] * 6] * 3, outputs=outputs, **options)
+        empirical_diagonal(Network(2, "tanh", 2.0, outputs=2), [[1.0] * 6] * 3, InputMetric(), **options)
     network = Network(3, ("tanh", "relu"), 2.0, 0.3, outputs=3)
     metrics = [FIM(), NTK(loss="cross_entropy"), InputMetric(centered=True), FIM(2, "cross_entropy", True)]
     drawn = draw_network(network, 12, 110, 3, backend)  # large enough for Lanczos on the matrix

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.random import default_rng
 
-from empirical import measure
+from empirical import empirical_kernel, measure
 from empirical.backends import examine, make_backend
 from empirical.dual.gram import Drawn, dual_blocks
 from empirical.dual.lanczos import largest_pairs
@@ -50,6 +50,18 @@ def test_same_seed_gives_numpys_dual(draw_network, name, precision):
     expected = dual_blocks(METRICS, reference, reference.passed, reference.passed)
     for a, b in zip(expected, found, strict=True):
         np.testing.assert_allclose(b, a.matrix, rtol=0, atol=TOLERANCE[precision] * abs(a.matrix).max())
+
+
+@pytest.mark.parametrize("outputs", ["sum", "each", "full"])
+def test_kernels_in_blocks_are_numpys(name, outputs, tmp_path):
+    x, x2 = default_rng(1).standard_normal((2, 50, 200))
+    options = {"outputs": outputs, "width": 200, "seed": 1, "block": 16, "progress": False}
+    for others in (None, x2):
+        expected = empirical_kernel(NET, x, others, **options).values
+        found = empirical_kernel(NET, x, others, backend=name, **options).values
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * abs(expected).max())
+    written = empirical_kernel(NET, x, backend=name, out=tmp_path / "K.npy", **options).values
+    np.testing.assert_array_equal(written, empirical_kernel(NET, x, backend=name, **options).values)
 
 
 @pytest.mark.parametrize("size", [33, 1000, 10240])

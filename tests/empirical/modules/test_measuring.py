@@ -11,7 +11,7 @@ from torch.nn.utils import prune  # noqa: F401 - as nn.utils.prune
 from empirical import measure, measure_module
 from empirical.dual.families import FAMILIES, Family
 from empirical.dual.plan import TooLarge
-from empirical.modules.contributions import of_rows, pairwise_is_cheaper
+from empirical.modules.contributions import Rows, pairwise_is_cheaper
 from empirical.networks.layers.base import PREACTIVATION
 from meanfield.spec import FIM, NTK, Activate, InputMetric
 
@@ -246,12 +246,18 @@ def test_float32_is_computed_in_float32_whatever_is_set():
 
 
 def test_a_layer_that_gives_a_wrong_product_is_told(monkeypatch):
-    monkeypatch.setattr("empirical.modules.ways.of_rows", lambda rows, backend: (of_rows(rows, backend)[0] * 1.01, 1.0))
+    monkeypatch.setattr("empirical.modules.ways.Rows", lambda rows, backend: Rows(rows * 1.01, backend))
     model, x = Tied().eval(), torch.randn(4, 4)
     with pytest.raises(ArithmeticError, match=r"layer 1, 'a' \(Linear\): expected .* \|Jᵀv\|² of layer 1"):
         measure_module(model, x, FIM())
     with pytest.raises(ArithmeticError, match=r"\|Jᵀv\|² of the input of layer 1"):
         measure_module(model, x, InputMetric(0))
+
+
+def test_a_wrong_product_of_right_factors_is_told(monkeypatch):
+    monkeypatch.setattr(Rows, "product", lambda self, other: 1.01 * torch.einsum("knp,jmp->knjm", *[self.values] * 2))
+    with pytest.raises(ArithmeticError, match=r"\|Jᵀv\|² of layer 1"):
+        measure_module(Tied().eval(), torch.randn(4, 4), FIM())
 
 
 def test_memory_is_planned_before_the_passes():

@@ -13,6 +13,7 @@ import pytest
 from meanfield import FIM, Network, order_parameters
 from meanfield.bulk.equations import equations
 from meanfield.bulk.features import BulkFeatures, bulk_features
+from meanfield.bulk.inputs import inputs_of_covariance
 from meanfield.bulk.neurons import neuron_table
 from meanfield.bulk.paths import start
 from meanfield.bulk.sample_levels import SampleLevels
@@ -29,7 +30,7 @@ SINGLE = [r for r in ROWS if r["outputs"] == 1 and r["activation"] == "tanh"]
 
 def noise_of(network: Network, metric: Any, width: int, samples: int) -> tuple[BulkFeatures, SampleNoise]:
     setting = Setting.of(network, metric, order_parameters(network), width, samples)
-    x = bulk_features(setting, (np.ones(1), np.ones(1)))
+    x = bulk_features(setting, inputs_of_covariance(np.ones(1), int(setting.widths[0])))
     return x, sample_noise(x, split(x.gap * start(equations(x, neuron_table(x), None)).real))
 
 

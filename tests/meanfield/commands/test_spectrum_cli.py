@@ -83,3 +83,21 @@ def test_plot_is_the_same_on_every_run(tmp_path: Path) -> None:
 def test_refusals(capsys: pytest.CaptureFixture[str], options: list[str], message: str) -> None:
     assert main([*ASKED, *options]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_inputs(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A file of inputs gives N and the first layer's width; the ratios may be said, too."""
+    x = 2 * np.random.default_rng(5).standard_normal((80, 40))
+    np.save(tmp_path / "x.npy", x)
+    own = [*ASKED, "--width", "120", "--inputs", str(tmp_path / "x.npy"), "--json"]
+    assert main(own) == 0
+    printed = json.loads(capsys.readouterr().out)
+    law = spectrum(Network(3, "tanh", 3.0, 0.64, width_ratios=[1 / 3, 1, 1]), FIM(), width=120, inputs=x)
+    assert printed == json.loads(json.dumps(law.to_dict()))
+    assert printed["samples"] == 80
+    assert main([*own, "--width-ratio", "1", "--samples", "50"]) == 2
+    assert "inputs: expected the shape (N, M_0) with N >= 3 and M_0 = 120, got (80, 40)" in capsys.readouterr().err
+    assert main([*own[:-2], str(tmp_path / "none.npy")]) == 2
+    assert "inputs: expected a .npy file of numbers" in capsys.readouterr().err
+    assert main([*ASKED, "--width", "120"]) == 2
+    assert "samples: expected a number where no inputs are given" in capsys.readouterr().err
