@@ -218,7 +218,7 @@ def off(f: Found) -> float:
 
 
 def line(cell: Cell, f: Found) -> str:
-    some = [0, 1, -1]
+    some = [0, min(1, len(f.ratio) - 1), -1]
     single = " ".join(f"{r:.3f}({1e3 * e:.0f})" for r, e in zip(f.ratio[some], f.error[some], strict=True))
     spreads = " ".join(f"{s:.2f}" for s in f.spread[some])
     typical = np.median(np.abs(np.log(f.ratio))), np.median(np.abs(np.log(f.leading)))

@@ -119,7 +119,7 @@ def refine_given(
     count = samples - metric.centered
     trace = outputs * basis.trace
     deviation = trace_deviation(found, outputs, draws, metric.centered)
-    validity = given_validity(chain, change.shift, basis, (deviation / trace) ** 2)
+    validity = given_validity(chain, change.shift, basis, outputs, (deviation / trace) ** 2)
     warnings = reasons(validity, count)
     if outputs * samples <= JOINT:
         law, every, largest = _joint(

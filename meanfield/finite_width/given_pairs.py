@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfield.finite_width.stand_in import pair_expectations
+from meanfield.gaussian.pairs import pair_expectations
 from meanfield.gaussian.rules import line_rules
 from meanfield.spec.activations import Activation
 

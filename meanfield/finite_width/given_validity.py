@@ -16,6 +16,7 @@ __all__ = ["GivenValidity", "given_validity", "reasons"]
 Floats = NDArray[np.float64]
 
 _CROWDED = 0.75  # N/M above which λ_N was seen to miss by 7 - 14 %
+_OUTPUTS_CROWDED = 2.0  # C N/M; at 5 λ_N was seen to miss by 10 %
 _APART = 20.0  # M θ/π, kinks between a sample and its nearest neighbour: at 8 λ_N was right, at 3 off by 15 - 50 %
 _FEW_INPUTS = 10.0  # M_0/N below which the inputs' weights don't average in the metric's block of layer 0
 _EXPANSION = 0.06  # as for inputs without structure
@@ -26,16 +27,16 @@ _BENT = 0.2  # relative shift of an eigenvalue above which second order counts
 class GivenValidity:
     """The numbers that the verdict rests on.
 
-    ``crowding`` is N over the smallest hidden width. ``separation`` is M θ/π, how many neurons of the first layer have
-    their kink between a sample and its nearest neighbour: the median over samples, and ``closest`` the least (∞ where
-    no activation has kinks). ``input_units`` is M_0/N where the metric counts the inputs' layer, else ∞.
-    ``expansion`` is the largest relative correction of order 1/M: of K in Frobenius norm, and of the variance of the
-    trace.
-    ``bending`` is the largest relative shift of an eigenvalue. ``resolved`` says how many of the leading eigenvalues
-    stand above rounding.
+    ``crowding`` is N over the smallest hidden width, and ``outputs_crowding`` C N over it. ``separation`` is M θ/π, how
+    many neurons of the first layer have their kink between a sample and its nearest neighbour: the median over samples,
+    and ``closest`` the least (∞ where no activation has kinks). ``input_units`` is M_0/N where the metric counts the
+    inputs' layer, else ∞. ``expansion`` is the largest relative correction of order 1/M: of K in Frobenius norm, and of
+    the variance of the trace. ``bending`` is the largest relative shift of an eigenvalue. ``resolved`` says how many of
+    the leading eigenvalues are known.
     """
 
     crowding: float
+    outputs_crowding: float
     separation: float
     closest: float
     input_units: float
@@ -44,13 +45,15 @@ class GivenValidity:
     resolved: int
 
 
-def given_validity(chain: Chain, shift: Floats, basis: Basis, relative_variance: float) -> GivenValidity:
+def given_validity(chain: Chain, shift: Floats, basis: Basis, outputs: int, relative_variance: float) -> GivenValidity:
     """The numbers of one question; ``relative_variance`` is that of the trace."""
     separation, closest = _separation(chain)
+    narrowest = min((layer.width for layer in chain.layers), default=math.inf)
     samples = len(chain.kernel)
     counted = chain.terms[0].epsilon > 0
     return GivenValidity(
-        crowding=samples / min((layer.width for layer in chain.layers), default=math.inf),
+        crowding=samples / narrowest,
+        outputs_crowding=outputs * samples / narrowest,
         separation=separation,
         closest=closest,
         input_units=chain.units / samples if counted else math.inf,
@@ -77,6 +80,7 @@ def reasons(validity: GivenValidity, samples: int) -> list[str]:
     """What speaks against the numbers, a sentence each."""
     found = {
         _crowds(validity): validity.crowding > _CROWDED,
+        _outputs_crowd(validity): validity.outputs_crowding > _OUTPUTS_CROWDED,
         _duplicates(validity): validity.separation < _APART,
         _one_pair(validity): validity.closest < _APART <= validity.separation,
         _few_inputs(validity): validity.input_units < _FEW_INPUTS,
@@ -91,6 +95,13 @@ def _crowds(v: GivenValidity) -> str:
     return (
         f"law: N/M = {v.crowding:.2g}, above {_CROWDED:g}: the smallest eigenvalues lose a multiple of their spread to "
         "orders beyond 1/M; a larger width helps"
+    )
+
+
+def _outputs_crowd(v: GivenValidity) -> str:
+    return (
+        f"law: C N/M = {v.outputs_crowding:.2g}, above {_OUTPUTS_CROWDED:g}: gradients of all outputs crowd the layers, "
+        "and the smallest eigenvalues are lower than given; a larger width helps"
     )
 
 
@@ -131,6 +142,6 @@ def _bent(v: GivenValidity) -> str:
 
 def _unresolved(v: GivenValidity) -> str:
     return (
-        f"law: eigenvalues from index {v.resolved + 1} on are NaN: rounding is too much of them, or a mean shift as large as "
-        "they are"
+        f"law: eigenvalues from index {v.resolved + 1} on are NaN: rounding is too much of them, or a mean "
+        "shift as large as half of them"
     )
