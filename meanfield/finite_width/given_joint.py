@@ -18,7 +18,7 @@ from meanfield.finite_width.given_neurons import LAW, root, stream
 from meanfield.finite_width.given_noise import Source, last_noise, lower_noise
 from meanfield.finite_width.given_spectrum import Basis, exponential
 
-__all__ = ["joint_law"]
+__all__ = ["joint_law", "relative", "root_given"]
 
 Floats = NDArray[np.float64]
 
@@ -43,21 +43,21 @@ def _network(sources: list[Source], white: Floats, outputs: int, most: int, numb
     for m, source in reversed(list(enumerate(sources))):
         rng = stream(LAW, m, number)
         if m == len(sources) - 1:
-            product = root(_relative(last_noise(source, outputs, most, rng), white))
+            product = root(relative(last_noise(source, outputs, most, rng), white))
         else:
             noise = lower_noise(source, outputs, most, rng)
             exponent += white @ noise.response @ white.T
-            product = product @ _root_given(_relative(noise.passed, white), _relative(noise.given[None, None], white))
+            product = product @ root_given(relative(noise.passed, white), relative(noise.given[None, None], white))
     return exponent, product
 
 
-def _relative(noise: Floats, white: Floats) -> Floats:
+def relative(noise: Floats, white: Floats) -> Floats:
     """1 + R of noise (C, C, N, N), as a matrix (C r, C r)."""
     matrix = _matrix(white @ noise @ white.T)
     return np.eye(len(matrix)) + matrix
 
 
-def _root_given(passed: Floats, given: Floats) -> Floats:
+def root_given(passed: Floats, given: Floats) -> Floats:
     """A root of G^-½ P G^-½, whose mean over the weights above is 1: G (r, r) is that of P (C r, C r)."""
     factor, rank = root(passed), len(given)
     found = np.linalg.solve(root(given), factor.reshape(-1, rank, len(factor)))

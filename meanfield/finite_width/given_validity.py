@@ -100,8 +100,8 @@ def _crowds(v: GivenValidity) -> str:
 
 def _outputs_crowd(v: GivenValidity) -> str:
     return (
-        f"law: C N/M = {v.outputs_crowding:.2g}, above {_OUTPUTS_CROWDED:g}: gradients of all outputs crowd the layers, "
-        "and the smallest eigenvalues are lower than given; a larger width helps"
+        f"law: C N/M = {v.outputs_crowding:.2g}, above {_OUTPUTS_CROWDED:g}: gradients of all outputs crowd the "
+        "layers, and the smallest eigenvalues are lower than given; a larger width helps"
     )
 
 

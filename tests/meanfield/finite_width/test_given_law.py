@@ -9,11 +9,13 @@ from scipy.special import ndtr
 from empirical import measure
 from meanfield import FIM, NTK, InputMetric, Network, order_parameters
 from meanfield.finite_width import given_law
+from meanfield.finite_width.given_joint import relative, root_given
 from meanfield.finite_width.given_law import refine_given
 from meanfield.finite_width.given_layers import given_chain
 from meanfield.finite_width.given_moments import trace_deviation
-from meanfield.finite_width.given_noise import last_noise, sources
+from meanfield.finite_width.given_noise import last_noise, lower_noise, sources
 from meanfield.finite_width.given_shift import pushed
+from meanfield.finite_width.given_spectrum import resolved_basis
 from meanfield.finite_width.refined import kernel_law
 from meanfield.finite_width.traces import trace_laws
 from meanfield.kernels.setting import Setting
@@ -226,3 +228,20 @@ def test_refused(options, message):
     asked |= {"inputs": np.eye(3, 5)} | options
     with pytest.raises(ValueError, match=message):
         refine_given(**asked)
+
+
+def test_noise_through_the_weights_is_none_on_average():
+    """Of a lower layer, relative to the neurons' own share: its trace has mean r, whatever the neurons are."""
+    network, x = Network(3, "relu", 2.0, 0.1, outputs=2), inputs(6, 20, 1)
+    chain = given_chain(network, NTK(), np.array([20.0, 40.0, 40.0, 2.0]), x)
+    change = pushed(chain)
+    lower, _ = sources(chain, change.responses)
+    white = resolved_basis(chain.kernel, change.shift, False).whitening
+    rng = np.random.default_rng(12)
+    noises = [lower_noise(lower, 2, 1000, rng) for _ in range(400)]
+    pairs = [(relative(n.passed, white), relative(n.given[None, None], white)) for n in noises]
+    traces = np.array([np.sum(root_given(*pair) ** 2) / 2 for pair in pairs])
+    own = np.array([np.trace(given) for _, given in pairs])
+    assert abs(traces.mean() - 6) < 4 * traces.std() / np.sqrt(400)
+    assert abs(np.corrcoef(traces, own)[0, 1]) < 4 / np.sqrt(400)
+    assert np.corrcoef([np.trace(passed) for passed, _ in pairs], own)[0, 1] > 0.4
