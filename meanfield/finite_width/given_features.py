@@ -19,8 +19,8 @@ __all__ = ["Features", "Sampled", "sampled_features"]
 
 Floats = NDArray[np.float64]
 
-_NUMBERS = 4_000_000  # preactivations sampled of a layer, ...
-_FEWEST = 2000  # ... and neurons at least
+_NUMBERS = 4_000_000  # preactivations sampled of a layer
+_FEWEST, _MOST = 2000, 200_000  # neurons
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,6 @@ class Sampled:
 
 def sampled_features(layer: HiddenLayer, number: int) -> Sampled:
     """Neurons of hidden layer ``number``, the same for the same question."""
-    count = max(_FEWEST, _NUMBERS // len(layer.q))
+    count = int(np.clip(_NUMBERS // len(layer.q), _FEWEST, _MOST))
     phi, slope = sampled(layer, root(layer.q), count, stream(SHIFT, number))
     return Sampled(phi, slope, np.var(phi**2, axis=0))

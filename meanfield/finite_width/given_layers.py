@@ -81,6 +81,10 @@ def given_chain(network: Network, metric: Metric, widths: Floats, inputs: Floats
         alone = one_sample(activation, 0, np.diagonal(q)), one_sample(activation, 1, np.diagonal(q))
         H, slope = (pair_values(activation, order, q, alone[order]) for order in (0, 1))
         layers.append(HiddenLayer(float(width), activation, q, theta, H, slope, alone))
+        if not (np.all(np.isfinite(H)) and np.all(np.isfinite(slope))):
+            raise ValueError(
+                f"inputs: expected finite E φφ and E φ'φ' in layer {len(layers)}, got {activation} overflow"
+            )
         tau = slope * theta
     return Chain(terms, layers, float(widths[0]), gram, _theta(terms[-1], H, tau))
 

@@ -15,15 +15,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfield.gaussian.pairs import pair_expectations
+from meanfield.gaussian.pairs import PairExpectations, pair_expectations
 from meanfield.gaussian.rules import line_rules
 from meanfield.spec.activations import Activation
 
-__all__ = ["PairTable", "one_sample", "pair_tables", "pair_values"]
+__all__ = ["PairTable", "Stepped", "one_sample", "pair_tables", "pair_values"]
 
 Floats = NDArray[np.float64]
 
 _STEP = 0.01  # its fourth power is the order of first derivatives' relative error, its square of mixed ones'
+_FARTHEST = 2  # steps
 _NEAREST = 1e-9  # 1 - |ρ| below which two samples are taken as this far apart
 _LEVEL = 1  # of refinement of the rules for one sample
 
@@ -48,14 +49,37 @@ class PairTable:
     across_across: Floats
 
 
+@dataclass(frozen=True)
+class Stepped:
+    """E φφ (``order`` 0) or E φ'φ' (1) of N inputs with ``variances``, and of these with up to two steps more or less:
+    what belongs to single inputs is made once."""
+
+    variances: Floats
+    expectations: PairExpectations
+
+    @classmethod
+    def of(cls, activation: Activation, order: int, variances: Floats) -> Stepped:
+        steps = 1 + _STEP * np.arange(-_FARTHEST, _FARTHEST + 1)
+        return cls(variances, PairExpectations(activation, order, np.outer(steps, variances).ravel()))
+
+    def at(self, rows: slice, i: int, j: int, cosine: Floats) -> Floats:
+        """A block of ``rows``, ``i`` steps off in q_ss and ``j`` in q_tt."""
+        count = len(self.variances)
+        own, other = (count * (k + _FARTHEST) for k in (i, j))
+        scale = np.sqrt(np.outer(self.variances[rows] * (1 + i * _STEP), self.variances * (1 + j * _STEP)))
+        places = slice(own + rows.start, own + rows.stop), slice(other, other + count)
+        return self.expectations.products(*places, cosine * scale)[0]
+
+
 def pair_tables(
-    activation: Activation, q: Floats, rows: slice, alone: tuple[Floats, Floats]
+    stepped: tuple[Stepped, Stepped], q: Floats, rows: slice, alone: tuple[Floats, Floats]
 ) -> tuple[PairTable, PairTable]:
-    """F and χ at the ``rows`` of the covariances ``q`` (N, N) of one layer's preactivations, q_ss > 0; ``alone`` is
-    :func:`one_sample` of φ and of φ'."""
+    """F and χ at the ``rows`` of the covariances ``q`` (N, N) of one layer's preactivations, q_ss > 0; ``stepped`` and
+    ``alone`` are :class:`Stepped` and :func:`one_sample` of φ and of φ'."""
     pair = _Pair.of(q, rows)
-    slope = _Relative.of_slope(_moved(activation, 1, pair), pair.cosine)
-    feature = _Relative.of_feature(_moved(activation, 0, pair), slope, pair.scale)
+    feature_at, slope_at = (_moved(x, rows, pair.cosine) for x in stepped)
+    slope = _Relative.of_slope(slope_at, pair.cosine)
+    feature = _Relative.of_feature(feature_at, slope, pair.scale)
     one, two = (_with_diagonal(x.table(pair), rows, y) for x, y in zip((feature, slope), alone, strict=True))
     return one, two
 
@@ -88,16 +112,9 @@ def _diagonal(rows: slice, count: int) -> tuple[NDArray[np.int64], NDArray[np.in
 Moved = Callable[[int, int, int], Floats]
 
 
-def _moved(activation: Activation, order: int, pair: _Pair) -> Moved:
+def _moved(stepped: Stepped, rows: slice, cosine: Floats) -> Moved:
     """E φφ or E φ'φ' as a function of the numbers of steps in q_ss, q_tt and ρ."""
-
-    def at(i: int, j: int, k: int) -> Floats:
-        own, other = pair.own * (1 + i * _STEP), pair.other * (1 + j * _STEP)
-        cosine = pair.cosine + k * _STEP * (1 - np.abs(pair.cosine))
-        moments = pair_expectations(activation, own[:, 0], other[0], cosine * np.sqrt(own * other), order)
-        return moments.value
-
-    return at
+    return lambda i, j, k: stepped.at(rows, i, j, cosine + k * _STEP * (1 - np.abs(cosine)))
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from meanfield.finite_width.covariance import LayerTerms
 from meanfield.finite_width.given_features import Features, Sampled, sampled_features
-from meanfield.finite_width.given_layers import Chain
-from meanfield.finite_width.given_pairs import PairTable, pair_tables
+from meanfield.finite_width.given_layers import Chain, HiddenLayer
+from meanfield.finite_width.given_pairs import PairTable, Stepped, pair_tables
 from meanfield.finite_width.given_response import Pair, Response, first_response, through_neurons, through_weights
 
 __all__ = ["Pushed", "pushed"]
@@ -41,13 +41,19 @@ def pushed(chain: Chain) -> Pushed:
     shift, found = np.empty((n, n)), np.empty((len(chain.layers), 3, n, n))
     samples = [sampled_features(layer, number) for number, layer in enumerate(chain.layers)]
     alone = list(_alone(chain, samples))
+    stepped = [_stepped(layer) for layer in chain.layers]
     size = max(1, _BLOCK // n)
     for start in range(0, n, size):
         rows = slice(start, min(start + size, n))
-        shift[rows], responses = _Block(chain, samples, alone, rows).pushed()
+        shift[rows], responses = _Block(chain, samples, alone, stepped, rows).pushed()
         for whole, r in zip(found, responses, strict=True):
             whole[:, rows] = r.own, r.across, r.slope
     return Pushed(shift, [Response(own, own.T, across, slope) for own, across, slope in found])
+
+
+def _stepped(layer: HiddenLayer) -> tuple[Stepped, Stepped]:
+    variances = np.diagonal(layer.q)
+    return Stepped.of(layer.activation, 0, variances), Stepped.of(layer.activation, 1, variances)
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,7 @@ class _Block:
     chain: Chain
     samples: list[Sampled]
     alone: list[_Alone]
+    stepped: list[tuple[Stepped, Stepped]]
     rows: slice
 
     def pushed(self) -> tuple[Floats, list[Response]]:
@@ -111,7 +118,7 @@ class _Block:
         coupling, below = _Coupling.none(dH), list[Pair]()
         features = [x.block(rows) for x in self.samples]
         for number, (terms, layer, alone) in enumerate(zip(chain.terms, chain.layers, self.alone, strict=False)):
-            F, chi = pair_tables(layer.activation, layer.q, rows, layer.alone)
+            F, chi = pair_tables(self.stepped[number], layer.q, rows, layer.alone)
             theta = layer.theta[rows]
             coupling = self._read(coupling, terms, number)
             given = [through_weights(terms, pair) for pair in below]

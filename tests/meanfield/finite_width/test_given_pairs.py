@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 import sympy
 
-from meanfield.finite_width.given_pairs import one_sample, pair_tables
+from meanfield.finite_width.given_pairs import Stepped, one_sample, pair_tables
 from meanfield.spec.activations import as_activation
 
 NAMES = ("own", "other", "across", "own_own", "own_other", "other_other", "own_across", "other_across", "across_across")
 Q = np.array([[1.3, 0.4, -0.7], [0.4, 0.6, 0.2], [-0.7, 0.2, 2.1]])
 
 
-def tables(name, q, rows=slice(None)):
+def tables(name, q, rows=None):
     activation, variances = as_activation(name), np.diagonal(q)
-    return pair_tables(activation, q, rows, tuple(one_sample(activation, order, variances) for order in (0, 1)))
+    stepped, alone = ([make(activation, order, variances) for order in (0, 1)] for make in (Stepped.of, one_sample))
+    return pair_tables(stepped, q, rows or slice(0, len(q)), alone)
 
 
 def closed_forms():
