@@ -112,19 +112,18 @@ def refine_given(
     chain = given_chain(network, metric, sizes, x)
     change = pushed(chain)
     basis = resolved_basis(chain.kernel, change.shift, metric.centered)
-    found, normaliser = (
-        sources(chain, change.responses),
-        float(ROWS[metric.family].normaliser(np.asarray(float(samples)))),
-    )
+    if not len(basis.values):
+        raise ValueError(f"metric: expected one that is not zero at these inputs, got {metric.label}")
+    found = sources(chain, change.responses)
+    normaliser = float(ROWS[metric.family].normaliser(np.asarray(float(samples))))
     count = samples - metric.centered
     trace = outputs * basis.trace
     deviation = trace_deviation(found, outputs, draws, metric.centered)
     validity = given_validity(chain, change.shift, basis, outputs, (deviation / trace) ** 2)
     warnings = reasons(validity, count)
     if outputs * samples <= JOINT:
-        law, every, largest = _joint(
-            joint_law(found, basis, outputs, networks or _networks(outputs * samples)), outputs
-        )
+        every = joint_law(found, basis, outputs, networks or _networks(outputs * samples))
+        law, largest = every.reshape(len(every), -1, outputs).mean(axis=2), every[:, 0]
         mean, std = law.mean(axis=0), law.std(axis=0)
     else:
         top = top_law(found, basis, outputs, draws)
@@ -143,11 +142,6 @@ def refine_given(
         validity=validity,
         warnings=tuple(warnings),
     )
-
-
-def _joint(values: Floats, outputs: int) -> tuple[Floats, Floats, Floats]:
-    """λ̄_i, all eigenvalues and the largest of each network."""
-    return values.reshape(len(values), -1, outputs).mean(axis=2), values, values[:, 0]
 
 
 def _networks(size: int) -> int:

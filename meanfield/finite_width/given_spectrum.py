@@ -46,11 +46,12 @@ class Basis:
 
 def resolved_basis(kernel: Floats, shift: Floats, centered: bool) -> Basis:
     """That of K, and of dK in it; with every sample mean projected out if ``centered``."""
+    trace = float(np.trace(kernel))
     if centered:
         kernel, shift = _centered(kernel), _centered(shift)
     values, vectors = np.linalg.eigh(kernel)
     values, vectors = values[::-1], vectors[:, ::-1]
-    kept = values > _ROUNDING * len(values) * np.finfo(float).eps * values[0]
+    kept = values > _ROUNDING * np.finfo(float).eps * max(len(values) * values[0], trace)
     values, vectors = values[kept], vectors[:, kept]
     white = vectors / np.sqrt(values)
     relative = white.T @ shift @ white

@@ -93,8 +93,8 @@ def reasons(validity: GivenValidity, samples: int) -> list[str]:
 
 def _crowds(v: GivenValidity) -> str:
     return (
-        f"law: N/M = {v.crowding:.2g}, above {_CROWDED:g}: the smallest eigenvalues lose a multiple of their spread to "
-        "orders beyond 1/M; a larger width helps"
+        f"law: N/M = {v.crowding:.2g}, above {_CROWDED:g}: the smallest eigenvalues are higher than "
+        "given, by orders beyond 1/M; a larger width helps"
     )
 
 

@@ -214,6 +214,8 @@ def test_warnings(network, x, metric, width, reason):
     ("options", "message"),
     [
         ({"metric": FIM(loss="cross_entropy")}, "loss: expected mse for the refined order at given inputs"),
+        ({"metric": InputMetric(layer=1, centered=True)}, "metric: expected one that is not zero at these inputs"),
+        ({"metric": FIM(centered=True), "inputs": np.ones((1, 5))}, "metric: expected one that is not zero"),
         ({"inputs": np.ones((3, 4))}, r"inputs: expected finite numbers \(samples, 5\)"),
         ({"inputs": np.full((3, 5), np.nan)}, "inputs: expected finite numbers"),
         ({"inputs": np.ones((5001, 5))}, "inputs: expected at most 5000 samples"),
