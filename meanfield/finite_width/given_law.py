@@ -30,8 +30,8 @@ Floats = NDArray[np.float64]
 
 JOINT = 500  # C N up to which all eigenvalues are sampled jointly
 LARGEST = 5000  # samples up to which the first order is given
-_ENTRIES = 5e7  # of the sampled matrices together
-_FEWEST, _MOST = 200, 600  # networks
+_ENTRIES = 1e8  # of the sampled matrices of all layers together
+_FEWEST, _MOST = 100, 600  # networks
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,8 @@ def refine_given(
         Sampled neurons of a layer for the trace and, beyond C N = 500, for λ_max; relative error of a variance about
         √(10/draws).
     networks
-        Sampled networks of the joint law; from 200 (C N = 500) to 600 (C N = 288 and below) by default. The same
-        question gives the same numbers.
+        Sampled networks of the joint law; by default up to 600, less for large C N and depth: 200 at C N = 500,
+        L = 3. The same question gives the same numbers.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def refine_given(
     validity = given_validity(chain, change.shift, basis, outputs, (deviation / trace) ** 2)
     warnings = reasons(validity, count)
     if outputs * samples <= JOINT:
-        every = joint_law(found, basis, outputs, networks or _networks(outputs * samples))
+        every = joint_law(found, basis, outputs, networks or _networks(outputs * samples, len(found)))
         law, largest = every.reshape(len(every), -1, outputs).mean(axis=2), every[:, 0]
         mean, std = law.mean(axis=0), law.std(axis=0)
     else:
@@ -144,8 +144,8 @@ def refine_given(
     )
 
 
-def _networks(size: int) -> int:
-    return int(np.clip(_ENTRIES / size**2, _FEWEST, _MOST))
+def _networks(size: int, layers: int) -> int:
+    return int(np.clip(_ENTRIES / (size**2 * max(layers, 1)), _FEWEST, _MOST))
 
 
 def _padded(values: Floats, count: int) -> Floats:

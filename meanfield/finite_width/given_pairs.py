@@ -2,9 +2,9 @@
 
 The derivatives are taken in the coordinates (q_ss, q_tt, ρ), ρ = q_st/√(q_ss q_tt), by central differences of relative
 steps, of ρ relative to 1 - |ρ|: a step never leaves the admissible set, and near duplicates, where a kinked φ is
-singular, lose nothing. First derivatives make the response to noise, which a steep spectrum needs to √(λ_i/λ_1): hence
-five points. By Price's theorem ∂F/∂q_st = χ, which saves every difference of F in ρ. On the diagonal F and χ
-are functions of q_ss alone, with Stein's lemma for derivatives.
+singular, lose nothing. In the tail of a steep spectrum their error counts √(λ_1/λ_i) times, hence five points. By Price's
+theorem ∂F/∂q_st = χ, which saves every difference of F in ρ. On the diagonal F and χ are functions of q_ss alone, with
+Stein's lemma for derivatives.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["PairTable", "Stepped", "one_sample", "pair_tables", "pair_values"]
 
 Floats = NDArray[np.float64]
 
-_STEP = 0.01  # its fourth power is the order of first derivatives' relative error, its square of mixed ones'
+_STEP = 0.01  # its fourth power is the order of the derivatives' relative error
 _FARTHEST = 2  # steps
 _NEAREST = 1e-9  # 1 - |ρ| below which two samples are taken as this far apart
 _LEVEL = 1  # of refinement of the rules for one sample
@@ -135,11 +135,9 @@ class _Relative:
     @classmethod
     def of_slope(cls, at: Moved, cosine: Floats) -> _Relative:
         value, step = at(0, 0, 0), _STEP * (1 - np.abs(cosine))
-        a, aa, by_a = _along(at, (1, 0, 0), value)
-        b, bb, by_b = _along(at, (0, 1, 0), value)
-        r, rr, by_r = _along(at, (0, 0, 1), value)
-        ab = _mixed(at, (1, 1, 0), by_a, by_b, value)
-        ar, br = _mixed(at, (1, 0, 1), by_a, by_r, value), _mixed(at, (0, 1, 1), by_b, by_r, value)
+        (a, aa), (b, bb), (r, rr) = (_along(at, x, value) for x in ((1, 0, 0), (0, 1, 0), (0, 0, 1)))
+        ab, ar = _mixed(at, (1, 1, 0), value, aa, bb), _mixed(at, (1, 0, 1), value, aa, rr)
+        br = _mixed(at, (0, 1, 1), value, bb, rr)
         ratio = _STEP / step
         return cls(value, a, b, r * ratio, aa, ab, bb, ar * ratio, br * ratio, rr * ratio**2)
 
@@ -147,9 +145,8 @@ class _Relative:
     def of_feature(cls, at: Moved, slope: _Relative, scale: Floats) -> _Relative:
         """With Price's theorem: ∂F/∂ρ = √(q_ss q_tt) χ."""
         value = at(0, 0, 0)
-        a, aa, by_a = _along(at, (1, 0, 0), value)
-        b, bb, by_b = _along(at, (0, 1, 0), value)
-        ab = _mixed(at, (1, 1, 0), by_a, by_b, value)
+        (a, aa), (b, bb) = (_along(at, x, value) for x in ((1, 0, 0), (0, 1, 0)))
+        ab = _mixed(at, (1, 1, 0), value, aa, bb)
         half = slope.value / 2
         return cls(
             value, a, b, scale * slope.value, aa, ab, bb, scale * (half + slope.a), scale * (half + slope.b),
@@ -174,20 +171,18 @@ class _Relative:
         )
 
 
-def _along(at: Moved, one: tuple[int, int, int], value: Floats) -> tuple[Floats, Floats, Floats]:
-    """First and second derivative along one coordinate in units of its step's scale, by five points, and the sum of the
-    two nearer ones."""
-    i, j, k = one
+def _along(at: Moved, step: tuple[int, int, int], value: Floats) -> tuple[Floats, Floats]:
+    """First and second derivative along one step, in its units, by five points."""
+    i, j, k = step
     up, down, far_up, far_down = at(i, j, k), at(-i, -j, -k), at(2 * i, 2 * j, 2 * k), at(-2 * i, -2 * j, -2 * k)
     first = (8 * (up - down) - (far_up - far_down)) / (12 * _STEP)
     second = (16 * (up + down) - (far_up + far_down) - 30 * value) / (12 * _STEP**2)
-    return first, second, up + down
+    return first, second
 
 
-def _mixed(at: Moved, both: tuple[int, int, int], first: Floats, second: Floats, value: Floats) -> Floats:
-    """The mixed derivative, from a step along both coordinates and the sums of the sides along each."""
-    i, j, k = both
-    found: Floats = (at(i, j, k) + at(-i, -j, -k) + 2 * value - first - second) / (2 * _STEP**2)
+def _mixed(at: Moved, both: tuple[int, int, int], value: Floats, first: Floats, second: Floats) -> Floats:
+    """The mixed derivative, from the second derivatives along both coordinates together and along each."""
+    found: Floats = (_along(at, both, value)[1] - first - second) / 2
     return found
 
 

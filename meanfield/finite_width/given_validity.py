@@ -20,7 +20,7 @@ _OUTPUTS_CROWDED = 2.0  # C N/M; at 5 λ_N was seen to miss by 10 %
 _APART = 20.0  # M θ/π, kinks between a sample and its nearest neighbour: at 8 λ_N was right, at 3 off by 15 - 50 %
 _FEW_INPUTS = 10.0  # M_0/N below which the inputs' weights don't average in the metric's block of layer 0
 _EXPANSION = 0.06  # as for inputs without structure
-_BENT = 0.2  # relative shift of an eigenvalue above which second order counts
+_BENT = 0.1  # relative shift of an eigenvalue above which second order counts
 
 
 @dataclass(frozen=True)

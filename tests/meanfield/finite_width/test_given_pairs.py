@@ -48,8 +48,8 @@ def test_closed_forms(name, order):
         pairs = [(s, t) for s in range(3) for t in range(3) if s != t]
         expected = [function(Q[s, s], Q[t, t], Q[s, t]) for s, t in pairs]
         found = [getattr(table, name_of)[pair] for pair in pairs]
-        # central differences of step .01: relative 1e-4 (mixed), 1e-8 (others)
-        assert found == pytest.approx(expected, rel=2e-3, abs=1e-4), name_of
+        # central differences of fourth order and step .01: relative 1e-8 × a thirtieth of higher derivatives
+        assert found == pytest.approx(expected, rel=1e-5, abs=1e-6), name_of
 
 
 def test_near_duplicates_of_a_kinked_activation():
