@@ -107,8 +107,8 @@ def _diagonal(layers: GivenLayers, coefficients: list[Coefficients] | None) -> F
     diagonal = _sum(passed, coefficients, lambda block: block.variances)
     if not np.all(np.isfinite(diagonal)):
         raise ValueError(
-            "inputs: expected finite order parameters, got an overflow or an infinite E[φ'²]: an activation that jumps, "
-            "or inputs whose norms it takes too far"
+            "inputs: expected finite order parameters, got an overflow or an infinite E[φ'²]: an activation that jumps "
+            "or has a cusp, or inputs whose norms it takes too far"
         )
     return diagonal
 

@@ -18,7 +18,7 @@ from meanfield.kernels.given import fill_kernel
 from meanfield.kernels.given_conditions import given_warnings
 from meanfield.propagation.samples import GivenSamples, Gram, Rows, given_samples
 from meanfield.spec import Metric, MetricLike, Network, as_metric, positive_integer
-from meanfield.text import Table, Tabled, column_table
+from meanfield.text import Json, Table, Tabled, column_table, plain_record
 
 __all__ = ["MOST_SAMPLES", "GivenKernel", "given_kernel", "widths_of"]
 
@@ -102,6 +102,13 @@ class GivenKernel(Tabled):
         """How many eigenvalues stand above ``floor``."""
         return int(np.sum(self.eigenvalues > self.floor))
 
+    def to_dict(self) -> dict[str, Json]:
+        """What is known of it as JSON-ready plain data, without the matrix."""
+        names = ("outputs", "normaliser", "dimension", "error", "status", "assumptions", "warnings")
+        metric = _NNGP if self.metric is None else self.metric.to_dict()
+        record = {"network": self.network.to_dict(), "metric": metric, "shape": list(self.matrix.shape)}
+        return plain_record({**record, **{name: getattr(self, name) for name in names}})
+
     def _check_square(self) -> None:
         if self.matrix.shape[0] != self.matrix.shape[1]:
             raise ValueError(f"eigenvalues: expected a square kernel, got K(X*, X) of the shape {self.matrix.shape}")
@@ -130,6 +137,7 @@ def given_kernel(
     metric: MetricLike = "ntk",
     width: int | None = None,
     out: str | Path | None = None,
+    force: bool = False,
     progress: bool = True,
 ) -> GivenKernel:
     """The wide network's kernel K(X, X), or K(X*, X) where ``inputs`` is X* and ``others`` X: data_geometry §A.
@@ -151,6 +159,8 @@ def given_kernel(
         M, which the FIM's kernel depends on.
     out
         A new ``.npy`` file to write K into, block by block; ``matrix`` is then mapped from it.
+    force
+        Whether to write over a file that is there.
     progress
         Whether to show it, for large kernels.
 
@@ -169,7 +179,7 @@ def given_kernel(
         raise ValueError(
             f"inputs: expected at most {MOST_SAMPLES} samples in memory, got {max(shape)}; out= takes more"
         )
-    with _target(out, shape) as matrix, _telling(shape, progress) as told:
+    with _target(out, shape, force) as matrix, _telling(shape, progress) as told:
         filled = fill_kernel(network, weights, samples, _writer(matrix, first), first, told)
         if asked is not None and asked.centered:
             _center(matrix)
@@ -242,12 +252,12 @@ def _writer(matrix: Floats, first: int) -> Callable[[slice, slice, Floats], None
 
 
 @contextmanager
-def _target(out: str | Path | None, shape: tuple[int, int]) -> Iterator[Floats]:
+def _target(out: str | Path | None, shape: tuple[int, int], force: bool) -> Iterator[Floats]:
     """A matrix in memory, or mapped from what becomes the file when all is written."""
     if out is None:
         yield np.empty(shape)
         return
-    with whole_file("out", Path(out)) as partial:
+    with whole_file("out", Path(out), force=force) as partial:
         mapped = open_memmap(partial, mode="w+", dtype=np.float64, shape=shape)
         yield mapped
         mapped.flush()

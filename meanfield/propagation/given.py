@@ -20,14 +20,16 @@ from meanfield.gaussian.pairs import PairExpectations
 from meanfield.propagation.expectations import Found
 from meanfield.propagation.linear import Seen
 from meanfield.propagation.recursion import map_of, up_and_down
+from meanfield.propagation.samples import GivenSamples
 from meanfield.propagation.state import Block, State
-from meanfield.spec import Activate, Network
+from meanfield.spec import Network, OrderParameters
 from meanfield.spec.activations import Activation
 
-__all__ = ["GivenLayers", "Passed"]
+__all__ = ["GivenLayers", "Passed", "given_order_parameters"]
 
 Floats = NDArray[np.float64]
 
+_RESOLVED = 1e-10  # relative error of order parameters that are "ok"
 _ROUNDING = float(np.finfo(np.float64).eps)
 
 
@@ -131,7 +133,14 @@ class GivenLayers:
         back = sum((layer.error for layer in maps if np.ndim(layer.error)), np.zeros_like(gram))
         return Passed(seen, top.other_error / np.where(unit > 0, unit, 1.0), np.asarray(back))
 
-    @property
-    def is_rough(self) -> bool:
-        """Whether an activation jumps or has a cusp, so that no gradient has a variance."""
-        return any(layer.activation.is_rough for layer in self.network.layers if isinstance(layer, Activate))
+
+def given_order_parameters(network: Network, samples: GivenSamples) -> OrderParameters:
+    """Those of each sample and pair, all N × N at once."""
+    everything = slice(0, len(samples.norms))
+    gram, known = samples.gram(everything, everything)
+    passed = GivenLayers(network, samples.norms).through(everything, everything, gram, known)
+    error = float(np.max(passed.forward_error + passed.backward_error))
+    states = tuple(seen.made.layer(seen.forward, seen.backward) for seen in passed.layers)  # type: ignore[arg-type]
+    status = "ok" if error <= _RESOLVED else "unresolved"
+    finite = all(bool(np.all(np.isfinite(state.q))) for state in states)
+    return OrderParameters(states, error if math.isfinite(error) else math.inf, status if finite else "overflow")

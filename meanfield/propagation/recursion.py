@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from meanfield.propagation.activate import ActivateMap
 from meanfield.propagation.expectations import Expectations, Quadrature, Table
 from meanfield.propagation.linear import LinearMap, Seen
+from meanfield.propagation.samples import Gram, given_samples
 from meanfield.propagation.state import Covariance, SecondMoments, State
 from meanfield.spec import Activate, ActivationLike, Layer, LayerState, Linear, Network, OrderParameters
 from meanfield.spec.states import Number
@@ -58,12 +59,19 @@ def map_of(layer: Layer, expectations: Expectations) -> Map:
 
 
 def order_parameters(
-    network: Network, *, norm: float = 1.0, overlap: float = 0.0, gaussian: bool = True
+    network: Network,
+    *,
+    norm: float = 1.0,
+    overlap: float = 0.0,
+    gaussian: bool = True,
+    inputs: ArrayLike | Gram | None = None,
 ) -> OrderParameters:
     """Integrate the recursions of theory.md §2 through ``network``, every expectation by quadrature or closed form.
 
     ``norm`` and ``overlap`` are q̂^0 and q̂^0_st of the inputs: 1 and 0 for i.i.d. Gaussian ones; ``gaussian``: whether
-    they are jointly Gaussian, which matters where an activation meets them first.
+    they are jointly Gaussian, which matters where an activation meets them first. With ``inputs``, an array X (N, d) or
+    a :class:`Gram` matrix, the order parameters are those of each sample and pair: ``q``, ``forward`` and ``backward``
+    (L, N), those with ``_st`` (L, N, N), and as the gaps half the mean squared differences (q_s + q_t)/2 - q_st.
 
     Raises
     ------
@@ -74,6 +82,10 @@ def order_parameters(
     """
     if not isinstance(network, Network):
         raise TypeError(f"network: expected a Network, got {network!r}")
+    if inputs is not None:
+        from meanfield.propagation.given import given_order_parameters
+
+        return given_order_parameters(network, given_samples("inputs", inputs))
     return _integrated(network, float(norm), float(overlap), bool(gaussian))
 
 

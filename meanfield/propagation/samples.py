@@ -31,6 +31,9 @@ class GivenSamples(Protocol):
     def gram(self, rows: slice, columns: slice) -> tuple[Floats, Floats]:
         """q̂^0_st of a block (S, T), and its absolute error."""
 
+    def total(self) -> float:
+        """Σ_st q̂^0_st."""
+
 
 class Rows:
     """The rows of an array (N, d)."""
@@ -47,6 +50,11 @@ class Rows:
         block = np.clip(block, -unit, unit)
         self._join(block, unit, rows, columns)
         return block, _ROUNDING * np.sqrt(d) * unit
+
+    def total(self) -> float:
+        """That of the samples' sum with itself."""
+        whole = self.values.sum(axis=0)
+        return float(whole @ whole / self.values.shape[1])
 
     def _join(self, block: Floats, unit: Floats, rows: slice, columns: slice) -> None:
         for i in range(len(block)):
@@ -96,6 +104,10 @@ class Gram:
         """What was given counts as exact up to rounding."""
         block = self.matrix[rows, columns].copy()
         return block, _ROUNDING * np.abs(block)
+
+    def total(self) -> float:
+        """The sum of its entries."""
+        return float(np.sum(self.matrix))
 
 
 def given_samples(field: str, value: Any) -> GivenSamples:
