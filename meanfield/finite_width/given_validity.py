@@ -44,6 +44,11 @@ class GivenValidity:
     bending: float
     resolved: int
 
+    @property
+    def moments(self) -> bool:
+        """Whether the first order in 1/M is enough for mean and second moment, at all widths in the record."""
+        return bool(np.all(np.asarray(self.expansion) <= _EXPANSION))
+
 
 def given_validity(chain: Chain, shift: Floats, basis: Basis, outputs: int, relative_variance: float) -> GivenValidity:
     """The numbers of one question; ``relative_variance`` is that of the trace."""
