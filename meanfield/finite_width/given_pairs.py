@@ -3,8 +3,8 @@
 The derivatives are taken in the coordinates (q_ss, q_tt, ρ), ρ = q_st/√(q_ss q_tt), by central differences of relative
 steps, of ρ relative to 1 - |ρ|: a step never leaves the admissible set, and near duplicates, where a kinked φ is
 singular, lose nothing. In the tail of a steep spectrum their error counts √(λ_1/λ_i) times, hence five points. By
-Price's theorem ∂F/∂q_st = χ, which saves every difference of F in ρ. On the diagonal F and χ are functions of q_ss alone, with
-Stein's lemma for derivatives.
+Price's theorem ∂F/∂q_st = χ, which saves every difference of F in ρ. On the diagonal F and χ are functions of q_ss
+alone, with Stein's lemma for derivatives.
 """
 
 from __future__ import annotations
