@@ -41,8 +41,7 @@ def predict_given(
     """At each of ``widths``; see :func:`meanfield.predict`."""
     plain = replace(metric, loss="mse")
     kernels = [
-        given_kernel(network, samples, metric=plain, width=int(m), progress=widths.size == 1)  # type: ignore[arg-type]
-        for m in widths.ravel()
+        given_kernel(network, samples, metric=plain, width=int(m), progress=widths.size == 1) for m in widths.ravel()
     ]
     squared = [squared_on_data(k) for k in kernels]
     refined = order == "refined"
@@ -113,7 +112,7 @@ def _with_loss(
         return squared
     if logits is not None:
         return softmax_on_data(kernel, metric, [logits], given=True)
-    covariance = given_kernel(kernel.network, samples, metric="nngp").matrix  # type: ignore[arg-type]
+    covariance = given_kernel(kernel.network, samples, metric="nngp").matrix
     return softmax_on_data(kernel, metric, logits_of_process(covariance, kernel.outputs), given=False)
 
 
