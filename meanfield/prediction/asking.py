@@ -128,6 +128,8 @@ def _on_data(
         raise ValueError(f"samples: expected {count}, the number of inputs, or none, got {samples!r:.60}")
     counts = np.full(widths.shape, count)
     own = None if logits is None else usable_logits(logits, network, metric, counts)
+    if order == "refined" and LOSSES[metric.loss].of_logits:
+        raise ValueError(f"order: expected leading for given inputs and {metric.loss}, got 'refined'")
     return predict_given(network, metric, widths, given, order, own)
 
 
