@@ -30,8 +30,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from meanfield.spec import Network
-from verify.asking.records import Trial
+from verify.asking.records import Law, Trial
 from verify.asking.tolerance import Tolerance
 from verify.judging.bulk import Bulk, bulks
 from verify.judging.coverage import Coverage, coverage
@@ -78,9 +77,9 @@ class Comparison:
         return bulks(self.spectra)
 
     @property
-    def networks(self) -> tuple[Network, ...]:
-        """The networks of the sweep, each once."""
-        return tuple(dict.fromkeys(r.network for r in self.rows))
+    def laws(self) -> tuple[Law, ...]:
+        """The laws of the sweep, each once."""
+        return tuple(dict.fromkeys(r.law for r in self.rows))
 
     @property
     def deciding(self) -> tuple[Row | Limit, ...]:

@@ -71,7 +71,7 @@ class Document:
     @cached_property
     def names(self) -> Mapping[str, str]:
         """The short names of the networks, by digest."""
-        return network_names(self.comparison.networks)
+        return network_names(self.comparison.laws)
 
     @cached_property
     def headline(self) -> str:
