@@ -65,7 +65,8 @@ class Named:
     def label(self) -> str:
         """What it is called in a report."""
         drawn = [f"{key} = {value:g}" for key in ("d", "c") if (value := getattr(self, key)) is not None]
-        return ", ".join([f"{self.name} {self.scaling}", *drawn])
+        known = drawn and self.scaling == "raw"  # drawn ones have the scale of raw to begin with
+        return ", ".join([self.name if known else f"{self.name} {self.scaling}", *drawn])
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -132,6 +133,11 @@ class Inputs:
         """d."""
         return int(self.array.shape[1])
 
+    @property
+    def twins(self) -> tuple[int, int, float]:
+        """N, d and the mean of |x|²/d to ``SAME`` digits: what inputs share with their control."""
+        return (*self.array.shape, float(f"{np.mean(self.array**2):.{SAME}g}"))
+
 
 @dataclass(frozen=True)
 class Library:
@@ -167,7 +173,7 @@ class Library:
         """
         from empirical.data import isotropic_control
 
-        square = float(f"{np.mean(inputs.array**2):.{SAME}g}")
+        square = inputs.twins[-1]
         scale = "" if square == 1 else f", |x|²/d = {square:.6g}"
         label = f"control: isotropic, d = {inputs.features}{scale}"
         key = f"{label}, N = {len(inputs.array)}, |x|²/d = {square!r}"

@@ -110,8 +110,8 @@ class NetworkTable(Table):
 class Point(NetworkTable):
     """One cell: a network's settings, its width M, its number of samples N (or N/M), the metrics to measure.
 
-    Inputs are drawn with each network, or those of a data set (``data``; ``d`` and ``c`` of a drawn one may stand beside
-    it) or of a file (``inputs``): N of them at random, all without N.
+    Inputs are drawn with each network, or are those of a data set (``data``; ``d`` and ``c`` of a drawn one may stand
+    beside it) or of a file (``inputs``): N of them at random, all without N.
     """
 
     width: CountField | None = None
