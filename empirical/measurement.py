@@ -82,7 +82,8 @@ def measure(
         ``"extremes"``: mean, second moment and the largest eigenvalues. ``"moments"``: no eigensolver. ``"full"``: all
         non-zero eigenvalues too.
     inputs
-        The N samples as an array (N, M_0); i.i.d. standard Gaussian by default.
+        The N samples as an array (N, d); i.i.d. standard Gaussian by default. The network's M_0 is then d, whatever M
+        is, unless its α_0 says otherwise.
     vectors
         Whether the outliers' eigenvectors are wanted too (not for ``"moments"``).
     rng
@@ -108,11 +109,13 @@ def measure(
     metrics, single = as_metrics(metric)
     for asked in metrics:
         asked.check(network)
-    units = network.widths(width)[0]
+    if inputs is None:
+        network.widths(width)
     check_options(spectrum, vectors, rng)
     root = streams.as_seed(seed)
     machine = make_backend(backend, dtype)
-    given = None if inputs is None else streams.given_inputs(inputs, samples, units)
+    given = None if inputs is None else streams.given_inputs(inputs, samples)
+    network = network if given is None else network.with_features(given.shape[1], positive_integer("width", width))
     count = _count(samples, given)
     budget = memory_budget(memory, machine)
     begin = time.perf_counter()
@@ -121,7 +124,7 @@ def measure(
         (found, parameters), plan = _within_memory(trial.attempt, trial.size, budget, machine)
     seconds = time.perf_counter() - begin
     more: dict[str, Any] = {
-        "rng": rng, "seed": streams.describe_seed(root), "inputs": streams.describe_inputs(given, (count, units)),
+        "rng": rng, "seed": streams.describe_seed(root), "inputs": streams.describe_inputs(given, (count, network.widths(width)[0])),
         "plan": plan.to_dict(), "code": code_hash([network], metrics, machine.name),
     }  # fmt: skip
     common: dict[str, Any] = {

@@ -12,6 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from meanfield.bulk.given import GivenSpectrum, given_spectrum
     from meanfield.bulk.law import Edge, SpectralDensity
     from meanfield.bulk.whole import spectrum
     from meanfield.figures.density import plot_density
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from meanfield.information.products import ProductSpectrum, product_spectrum
     from meanfield.information.series import KernelSeries, kernel_series
     from meanfield.information.sloppy import Sloppiness, effective_dimension, sloppiness
+    from meanfield.kernels.matrix import GivenKernel, given_kernel
     from meanfield.prediction.answer import Prediction
     from meanfield.prediction.asking import predict
     from meanfield.prediction.eigenvectors import outlier_eigenvectors
@@ -30,18 +32,20 @@ if TYPE_CHECKING:
     from meanfield.propagation.initialisations import initialisation
     from meanfield.propagation.phase import PhaseDiagram, phase_diagram
     from meanfield.propagation.recursion import order_parameters, order_parameters_grid
+    from meanfield.propagation.samples import Gram
     from meanfield.spec import FIM, NTK, InputMetric, Metric, Network, OrderParameters
     from meanfield.spec.activations import Activation, activation_names
     from meanfield.symbolic.derivation import Derivation, derive
 
 __all__ = [
-    "FIM", "NTK", "Activation", "CriticalLine", "Derivation", "Edge", "InputMetric", "KernelSeries", "Metric",
-    "Network", "OrderParameters", "PhaseDiagram", "Prediction", "PredictionGrid", "ProductSpectrum", "Sloppiness",
-    "SpectralDensity", "activation_names", "block_bounds", "critical_line", "derive", "edge_of_chaos",
-    "effective_dimension", "homogeneous_traces", "initialisation", "kernel_participation", "kernel_series",
-    "order_parameters", "order_parameters_grid", "outlier_eigenvectors", "partial_sum_bounds", "participation",
-    "phase_diagram", "plot_density", "plot_phase", "plot_predictions", "predict", "predict_grid", "product_spectrum",
-    "sloppiness", "spectrum", "trace_bounds",
+    "FIM", "NTK", "Activation", "CriticalLine", "Derivation", "Edge", "GivenKernel", "GivenSpectrum", "Gram",
+    "InputMetric", "KernelSeries", "Metric", "Network", "OrderParameters", "PhaseDiagram", "Prediction",
+    "PredictionGrid", "ProductSpectrum", "Sloppiness", "SpectralDensity", "activation_names", "block_bounds",
+    "critical_line", "derive", "edge_of_chaos", "effective_dimension", "given_kernel", "given_spectrum",
+    "homogeneous_traces", "initialisation", "kernel_participation", "kernel_series", "order_parameters",
+    "order_parameters_grid", "outlier_eigenvectors", "partial_sum_bounds", "participation", "phase_diagram",
+    "plot_density", "plot_phase", "plot_predictions", "predict", "predict_grid", "product_spectrum", "sloppiness",
+    "spectrum", "trace_bounds",
 ]  # fmt: skip
 
 # Module → public names: imported on first use, so that `import meanfield` pulls in neither SymPy nor numba.
@@ -50,9 +54,11 @@ _NAMES = {
     "spec.activations": ("Activation", "activation_names"),
     "symbolic.derivation": ("Derivation", "derive"),
     "propagation.recursion": ("order_parameters", "order_parameters_grid"),
+    "propagation.samples": ("Gram",),
     "propagation.edge": ("CriticalLine", "critical_line", "edge_of_chaos"),
     "propagation.initialisations": ("initialisation",),
     "propagation.phase": ("PhaseDiagram", "phase_diagram"),
+    "bulk.given": ("GivenSpectrum", "given_spectrum"),
     "bulk.law": ("Edge", "SpectralDensity"),
     "bulk.whole": ("spectrum",),
     "information.bounds": ("block_bounds", "homogeneous_traces", "partial_sum_bounds", "trace_bounds"),
@@ -60,6 +66,7 @@ _NAMES = {
     "information.products": ("ProductSpectrum", "product_spectrum"),
     "information.series": ("KernelSeries", "kernel_series"),
     "information.sloppy": ("Sloppiness", "effective_dimension", "sloppiness"),
+    "kernels.matrix": ("GivenKernel", "given_kernel"),
     "prediction.answer": ("Prediction",),
     "prediction.asking": ("predict",),
     "prediction.grids": ("PredictionGrid", "predict_grid"),

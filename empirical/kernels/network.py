@@ -21,7 +21,7 @@ from empirical.networks import streams
 from empirical.networks.layers.base import PREACTIVATION, DrawnLayer, PassedWeights
 from empirical.networks.passes import draw_network, forward
 from empirical.provenance import code_hash
-from meanfield.spec import Metric, Network
+from meanfield.spec import Metric, Network, positive_integer
 
 __all__ = ["NetworkSource", "network_source"]
 
@@ -121,11 +121,13 @@ def network_source(
     metric.check(network)
     if width is None:
         raise ValueError("width: expected a number for a Network, got none")
-    units = network.widths(width)[0]
     check_options("moments", False, rng)
     root, machine = streams.as_seed(seed), make_backend(backend, dtype)
-    given = streams.given_inputs(x, None, units)
-    others = None if x2 is None else streams.given_inputs(x2, None, units)
+    given = streams.given_inputs(x, None)
+    network = network.with_features(given.shape[1], positive_integer("width", width))
+    others = None if x2 is None else streams.given_inputs(x2, None)
+    if others is not None and others.shape[1] != given.shape[1]:
+        raise ValueError(f"X2: expected {given.shape[1]} features, those of X, got {others.shape[1]}")
     with machine.strict():
         layers = draw_network(network, width, streams.Source(root, machine, rng))
     return NetworkSource(metric, layout, given, others, machine, network, width, root, rng, layers)

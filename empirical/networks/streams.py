@@ -108,13 +108,13 @@ def draw_inputs(samples: int, units: int, source: Source) -> Array:
     return source.normal(INPUTS, 0, (samples, units))
 
 
-def given_inputs(inputs: Any, samples: int | None, width: int) -> NDArray[np.float64]:
-    """The user's inputs (N, M_0) as a NumPy float64 array.
+def given_inputs(inputs: Any, samples: int | None) -> NDArray[np.float64]:
+    """The user's inputs (N, d) as a NumPy float64 array.
 
     Raises
     ------
     ValueError, TypeError
-        If they are not numbers, not of shape (samples, M_0), empty, or not finite.
+        If they are not numbers, not of shape (samples, d), empty, or not finite.
     """
     try:
         if np.iscomplexobj(inputs):
@@ -122,8 +122,8 @@ def given_inputs(inputs: Any, samples: int | None, width: int) -> NDArray[np.flo
         array = np.array(inputs, dtype=np.float64, order="C")
     except (TypeError, ValueError):
         raise TypeError(f"inputs: expected an array of numbers, got {type(inputs).__name__}") from None
-    if array.ndim != 2 or array.shape[1] != width or array.shape[0] == 0:
-        raise ValueError(f"inputs: expected shape (N, {width}) with N >= 1, got {array.shape}")
+    if array.ndim != 2 or array.size == 0:
+        raise ValueError(f"inputs: expected shape (N, d) with N, d >= 1, got {array.shape}")
     if samples is not None and array.shape[0] != samples:
         raise ValueError(f"samples: expected {array.shape[0]}, the rows of inputs, got {samples}")
     if not np.isfinite(array).all():

@@ -72,16 +72,16 @@ def _eigenvalues(given: ArrayLike) -> Floats:
     return values
 
 
-def input_rows(inputs: ArrayLike, features: int) -> Floats:
-    """The inputs (N_0, M_0) as an array."""
+def input_rows(inputs: ArrayLike) -> Floats:
+    """The inputs (N_0, d) as an array."""
     try:
         if np.iscomplexobj(inputs):
             raise TypeError
         x = np.asarray(inputs, dtype=np.float64)
     except (TypeError, ValueError):
         raise TypeError(f"inputs: expected an array of numbers, got {type(inputs).__name__}") from None
-    if x.ndim != 2 or x.shape[1] != features or len(x) < _FEWEST:
-        raise ValueError(f"inputs: expected the shape (N, M_0) with N >= {_FEWEST} and M_0 = {features}, got {x.shape}")
+    if x.ndim != 2 or x.shape[1] == 0 or len(x) < _FEWEST:
+        raise ValueError(f"inputs: expected the shape (N, d) with N >= {_FEWEST} and d >= 1, got {x.shape}")
     if not np.all(np.isfinite(x)):
         raise ValueError(f"inputs: expected finite numbers, got {np.count_nonzero(~np.isfinite(x))} that are not")
     if not np.ptp(x, axis=0).any():

@@ -22,6 +22,7 @@ from meanfield.bulk.neurons import neuron_table
 from meanfield.bulk.paths import start
 from meanfield.bulk.solution import RAREST
 from meanfield.bulk.unknowns import split
+from meanfield.kernels.matrix import given_kernel
 from meanfield.kernels.setting import Setting
 from meanfield.propagation.recursion import order_parameters, usable
 from meanfield.spec import Metric, MetricLike, Network
@@ -99,19 +100,19 @@ class GivenSpectrum:
 
 
 def given_spectrum(
-    network: Network, metric: MetricLike, *, width: int, inputs: ArrayLike, kernel: ArrayLike
+    network: Network, metric: MetricLike, *, width: int, inputs: ArrayLike, kernel: ArrayLike | None = None
 ) -> GivenSpectrum:
     """The law of the bulk's eigenvalues on these inputs, docs/bulk_spectrum.md.
 
     Parameters
     ----------
     network, metric, width
-        As for :func:`meanfield.spectrum`; M_0 features.
+        As for :func:`meanfield.spectrum`.
     inputs
-        (N, M_0), of any scale, mean and covariance.
+        X (N, d), of any scale, mean and covariance; the network's M_0 is d.
     kernel
-        (N, N): their mean-field kernel in the metric's normalisation, so that its eigenvalues, each C-fold, are the
-        metric's non-zero ones for M → ∞.
+        (N, N): their mean-field kernel in the metric's normalisation, ν K, so that its eigenvalues, each C-fold, are
+        the metric's non-zero ones for M → ∞. That of :func:`meanfield.given_kernel` by default.
 
     Raises
     ------
@@ -119,7 +120,11 @@ def given_spectrum(
         As for :func:`meanfield.spectrum`, or for a kernel that is no symmetric matrix of this size.
     """
     metric, width = check_question(network, metric, width, True)
-    rows = input_rows(inputs, network.widths(width)[0])
+    rows = input_rows(inputs)
+    network = network.with_features(rows.shape[1], width)
+    if kernel is None:
+        own = given_kernel(network, rows, metric=metric, width=width)
+        kernel = own.normaliser * own.matrix
     alone, unit = _without_inputs(network, metric, width, rows)
     common, values, pairs = _pairs(_matrix(kernel, len(rows)) / unit, rows, alone)
     points, mass, residual = _mass(values, pairs, alone)

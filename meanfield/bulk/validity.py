@@ -49,7 +49,7 @@ _RIDGE = (
 _BENT = _RIDGE + "the bulk is a first approximation (Kolmogorov distances up to 0.09 were measured at 0.3 to 0.6)"
 _BROKEN = _RIDGE + (
     "the bulk is not described (Kolmogorov distances were mostly above 0.1, and outliers off by up to 40 %, above "
-    "0.6); meanfield.bulk.given takes the kernel of these inputs themselves"
+    "0.6); given_spectrum takes the kernel of these inputs themselves"
 )
 _INPUTS = (
     "edges: far fewer inputs than samples (M_0 << N): single samples' norms differ so much that eigenvalues of theirs "

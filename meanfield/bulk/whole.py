@@ -68,7 +68,8 @@ def spectrum(
         For a metric whose spectrum is not known, or bad input as in :func:`meanfield.predict`.
     """
     metric, width = check_question(network, metric, width, finite_size)
-    rows = None if inputs is None else input_rows(inputs, network.widths(width)[0])
+    rows = None if inputs is None else input_rows(inputs)
+    network = network if rows is None else network.with_features(rows.shape[1], width)
     samples = sample_number(samples, rows)
     law = input_law(rows, input_spectrum, network.widths(width)[0], samples)
     parameters = usable(order_parameters(network, norm=law.norm, overlap=law.overlap))

@@ -1,16 +1,16 @@
-"""``meanfield predict | spectrum | derive | phase | activations``: the theory from the command line."""
+"""``meanfield predict | spectrum | derive | kernel | phase | activations``: the theory from the command line."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from meanfield.commands.inspection import activations, derive
+from meanfield.commands.kernel import kernel
 from meanfield.commands.patience import patiently
 from meanfield.commands.plane import phase
 from meanfield.commands.shared import (
@@ -28,7 +28,7 @@ from meanfield.commands.shared import (
     spelled,
 )
 from meanfield.files import free
-from meanfield.reading import read_array, read_json
+from meanfield.reading import read_inputs, read_json
 from meanfield.spec import OrderParameters, as_metric
 
 __all__ = ["app", "main"]
@@ -42,8 +42,10 @@ def predict(
     weight_variance: WeightVariances,
     depth: Annotated[list[str], typer.Option(help="L, the number of weight layers; or several.", metavar="<ints>")],
     width: Annotated[list[str], typer.Option(help="M; or several: 128,256.", metavar="<ints>")],
-    samples: Annotated[list[str], typer.Option(help="N; or several.", metavar="<ints>")],
-    bias_variance: BiasVariances = ["0"],  # noqa: B006 - typer reads it, nobody changes it
+    samples: Annotated[
+        list[str], typer.Option(help="N; or several. That of the inputs if not given.", metavar="<ints>")
+    ] = [],  # noqa: B006 - typer reads it, nobody changes it
+    bias_variance: BiasVariances = ["0"],  # noqa: B006
     outputs: Annotated[int, typer.Option(help="C.")] = 1,
     width_ratio: WidthRatios = [],  # noqa: B006
     metric: Annotated[str, typer.Option(help="fim, ntk or input_metric.")] = "fim",
@@ -51,6 +53,9 @@ def predict(
     loss: Annotated[str, typer.Option(help="mse or cross_entropy.")] = "mse",
     order: Annotated[str, typer.Option(help="leading, or refined by 1/M with the spread over networks.")] = "leading",
     centered: Annotated[bool, typer.Option("--centered", help="Subtract each output's mean over the samples.")] = False,
+    inputs: Annotated[
+        Path | None, typer.Option(help="Your own: a .npy or .csv file (samples, features), for all eigenvalues.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON: an object, or a list for several depths.")
     ] = False,
@@ -64,6 +69,9 @@ def predict(
     """
     from meanfield.prediction.asking import predict as compute
 
+    given = "gaussian" if inputs is None else read_inputs(inputs)
+    if inputs is None and not samples:
+        raise ValueError("samples: expected N, or --inputs with the samples themselves, got neither")
     question = as_metric({"family": metric, "layer": layer, "loss": loss, "centered": centered})
     asked = {"depth": depth, "width": width, "samples": samples}
     depths, widths, counts = (listed(name, texts, int) for name, texts in asked.items())
@@ -72,11 +80,14 @@ def predict(
         free("plot", plot, force=force, ours=pictures())
         if len(counts) > 1:
             raise ValueError(f"plot: expected one number of samples, got {len(counts)}")
-    sizes = one_or_all(widths), one_or_all(counts)
+    sizes = one_or_all(widths), one_or_all(counts) if counts else None
     if len(widths) > 1 and len(counts) > 1:  # every width with every number of samples
         sizes = np.array(widths)[:, None], np.array(counts)
     with patiently("predicting"):
-        answers = [compute(network, question, width=sizes[0], samples=sizes[1], order=order) for network in networks]
+        answers = [
+            compute(network, question, width=sizes[0], samples=sizes[1], order=order, inputs=given)
+            for network in networks
+        ]
     if plot is not None:
         from meanfield.figures.scaling import plot_predictions
 
@@ -104,9 +115,7 @@ def spectrum(
     kernels: Annotated[
         Path | None, typer.Option(help="One network's, for its spectrum: the JSON of empirical measure --json.")
     ] = None,
-    inputs: Annotated[
-        Path | None, typer.Option(help="Your own: a .npy file (samples, features); α_0 is features/M if not given.")
-    ] = None,
+    inputs: Annotated[Path | None, typer.Option(help="Your own: a .npy or .csv file (samples, features).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     plot: Annotated[Path | None, typer.Option(help="Write a figure of the density to this file.")] = None,
     force: Force = False,
@@ -118,9 +127,8 @@ def spectrum(
     """
     from meanfield.bulk.whole import spectrum as compute
 
-    x = None if inputs is None else read_array("inputs", inputs)
-    ratios = width_ratio or _input_ratios(x, depth, width)
-    network = network_of(depth, activation, weight_variance, bias_variance, outputs, ratios)
+    x = None if inputs is None else read_inputs(inputs)
+    network = network_of(depth, activation, weight_variance, bias_variance, outputs, width_ratio)
     question = as_metric({"family": metric, "layer": layer, "centered": centered})
     if plot is not None:
         free("plot", plot, force=force, ours=pictures())
@@ -134,15 +142,8 @@ def spectrum(
     typer.echo(spelled(answer.to_dict()) if as_json else str(answer))
 
 
-for command in (derive, phase, activations):
+for command in (derive, kernel, phase, activations):
     app.command()(command)
-
-
-def _input_ratios(x: NDArray[Any] | None, depth: int, width: int) -> list[str]:
-    """Width ratios that give the first layer as many units as the inputs have features."""
-    if x is None or x.ndim != 2 or width < 1:
-        return []
-    return [repr(x.shape[1] / width), *["1"] * (depth - 1)]
 
 
 def _kernels(path: Path) -> OrderParameters:

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from meanfield.propagation.linear import gradient
 from meanfield.spec import Linear, Metric, Network, OrderParameters
 
-__all__ = ["ROWS", "Coefficients", "ExchangeableKernel", "Row", "coefficients", "exchangeable_kernel"]
+__all__ = [
+    "ROWS", "Coefficients", "ExchangeableKernel", "Row", "coefficients", "dimension_of", "exchangeable_kernel",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 
@@ -144,7 +146,7 @@ def exchangeable_kernel(
         other=other,
         gap=gap,
         normaliser=row.normaliser(samples),
-        dimension=_dimension(network, metric, widths, samples),
+        dimension=dimension_of(network, metric, widths, samples),
         outputs=network.outputs,
         samples=samples,
         narrowest=np.min(widths[:-1], axis=0),
@@ -170,7 +172,8 @@ def coefficients(network: Network, metric: Metric, widths: Floats) -> list[Coeff
     ]
 
 
-def _dimension(network: Network, metric: Metric, widths: Floats, samples: Floats) -> Floats:
+def dimension_of(network: Network, metric: Metric, widths: Floats, samples: Floats) -> Floats:
+    """P at layer widths (L + 1, ...)."""
     block = ROWS[metric.family].block
     if block is None:
         return network.outputs * samples

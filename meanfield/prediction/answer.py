@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pandas
 
     from meanfield.finite_width.validity import Validity
+    from meanfield.information.sloppy import Sloppiness
+    from meanfield.kernels.matrix import GivenKernel
 
 __all__ = ["Prediction"]
 
@@ -47,6 +49,10 @@ class Prediction(Tabled):
     network a row (with more than 28 outputs fewer rows of outliers than of mean and second moment). At the refined
     order statistics are means over networks, and ``validity`` says where they hold, with the numbers behind the verdict
     (``None`` at leading order); outliers that don't are NaN, and all is where the moments lost their digits.
+
+    On given inputs ``eigenvalues`` (..., N) are all of them, descending and ``multiplicity``-fold each (C-fold for
+    "mse"; for "cross_entropy" the (C - 1) N non-zero ones), of which ``resolved`` stand above N ε λ_1 and the kernel's
+    numerical error, and ``kernel`` is the matrix behind them (at one width); elsewhere all three are ``None``.
     """
 
     network: Network
@@ -70,6 +76,31 @@ class Prediction(Tabled):
     validity: Validity | None = None
     assumptions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = field(default=())
+    eigenvalues: Floats | None = field(default=None, repr=False)
+    multiplicity: int = 1
+    resolved: Integers | None = None
+    kernel: GivenKernel | None = field(default=None, repr=False)
+
+    @property
+    def eigenvectors(self) -> Floats:
+        """On given inputs at one width, for "mse": unit eigenvectors over the samples, (N, N), columns as
+        ``eigenvalues``; each belongs to all C outputs. Raises ``ValueError`` elsewhere."""
+        if self.kernel is None or self.metric.loss != "mse":
+            raise ValueError("eigenvectors: expected a prediction with inputs=X at one width for mse, got another")
+        return self.kernel.eigenvectors
+
+    @property
+    def sloppiness(self) -> Sloppiness:
+        """Of all eigenvalues, each ``multiplicity``-fold: :func:`meanfield.information.sloppiness`. Raises
+        ``ValueError`` where they are not known, or at several widths."""
+        from meanfield.information.sloppy import sloppiness
+
+        if self.eigenvalues is None or self.eigenvalues.ndim != 1:
+            raise ValueError(
+                "sloppiness: expected a prediction with inputs=X at one width, got none of its eigenvalues"
+            )
+        floor = self.kernel.floor if self.kernel is not None else 0.0
+        return sloppiness(np.repeat(self.eigenvalues, self.multiplicity), floor=floor)
 
     @property
     def critical_learning_rate(self) -> Floats | None:
@@ -117,6 +148,9 @@ class Prediction(Tabled):
             "critical_learning_rates": rates,
             "interval": None if self.networks is None else self.interval(),
             "validity": None if self.validity is None else vars(self.validity),
+            "eigenvalues": self.eigenvalues,
+            "multiplicity": self.multiplicity,
+            "resolved": self.resolved,
             "error": self.error,
             "assumptions": self.assumptions,
             "warnings": self.warnings,
@@ -151,7 +185,16 @@ class Prediction(Tabled):
         yield column_table(f"{self.metric.label}, {self.order} order", columns)
         if self.networks is not None:
             yield self._spread_table()
+        if self.eigenvalues is not None and self.eigenvalues.ndim == 1:
+            yield self._eigenvalue_table(self.eigenvalues)
         yield from rate_tables(self.critical_learning_rates, width=self.width, samples=self.samples)
+
+    def _eigenvalue_table(self, values: Floats) -> Table:
+        """At a few ranks."""
+        ranks = np.unique(np.round(np.geomspace(1, len(values), min(len(values), 12))).astype(np.int64))
+        times = f", each {self.multiplicity} times" if self.multiplicity > 1 else ""
+        known = f", {self.resolved} of them resolved" if self.resolved is not None else ""
+        return column_table(f"{len(values)} eigenvalues{times}{known}", {"rank": ranks, "value": values[ranks - 1]})
 
     def _notes(self) -> Iterable[str]:
         exponents = ", ".join(f"{k} M^{power(m)} N^{power(n)}" for k, (m, n) in self.exponents.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -12,14 +13,17 @@ from meanfield.leading.asymptotics import asymptotic_exponents
 from meanfield.leading.spectra import Spectrum
 from meanfield.prediction.answer import Prediction
 from meanfield.prediction.arguments import broadcast_sizes, check_question, sizes, usable_logits
+from meanfield.prediction.given import predict_given
 from meanfield.prediction.orders import ORDERS
 from meanfield.propagation.inputs import as_inputs
 from meanfield.propagation.recursion import order_parameters, usable
-from meanfield.spec import LOSSES, CriticalRate, MetricLike, Network, as_metric, critical_learning_rates
+from meanfield.propagation.samples import Gram, given_samples
+from meanfield.spec import LOSSES, CriticalRate, Metric, MetricLike, Network, as_metric, critical_learning_rates
 
 __all__ = ["LAW_OF_LOGITS", "largest_of", "predict"]
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 _DATA = {
     True: "inputs x_i ~ N(0, 1) i.i.d., independent samples",
@@ -34,10 +38,11 @@ def predict(
     metric: MetricLike,
     *,
     width: ArrayLike,
-    samples: ArrayLike,
+    samples: ArrayLike | None = None,
     order: str = "leading",
     logits: ArrayLike | None = None,
-    data: str | ArrayLike = "gaussian",
+    inputs: str | ArrayLike | Gram = "gaussian",
+    data: str | ArrayLike | None = None,
 ) -> Prediction:
     """Predict the eigenvalue statistics of ``metric`` for wide random networks: theory.md §3, §4, finite_width.md.
 
@@ -46,16 +51,19 @@ def predict(
     network, metric
         What is asked; the metric as a record such as ``FIM(layer=2)``, a family name or a table of its fields.
     width, samples
-        M and N: positive integers or arrays of them, which broadcast.
+        M and N: positive integers or arrays of them, which broadcast. N follows from given inputs.
     order
         ``"leading"`` in the width, or ``"refined"`` by 1/M: means over networks, with their spread (with
         "cross_entropy" neither centred nor from given logits).
     logits
         The outputs f (N × C) of one network, for the loss "cross_entropy": its outliers instead of means over networks.
-    data
+    inputs
         ``"gaussian"``: inputs drawn anew with each network. ``"fixed"``: given ones, orthogonal and of norm² M_0. Or
-        the Gram matrix X Xᵀ/M_0 (N × N) of given inputs with equal norms; the leading order knows its mean overlap,
-        the refined one the overlaps' deviations from it too.
+        your own: an array X (N, d), whose features are the network's M_0 = d, or a :class:`Gram` matrix X Xᵀ/d. Then
+        all eigenvalues are there (docs/your_data.md).
+    data
+        The former name of ``inputs``, where a bare matrix is a Gram matrix of equal norms, of which the leading order
+        takes the mean overlap alone.
 
     Raises
     ------
@@ -65,12 +73,18 @@ def predict(
     """
     metric = as_metric(metric)
     check_question(network, metric, order, logits is not None)
+    if data is None and not isinstance(inputs, str):
+        return _on_data(network, metric, sizes("width", width), samples, order, logits, inputs)
+    if samples is None:
+        raise TypeError("samples: expected N, or inputs=X with the samples themselves, got none")
     widths, counts = broadcast_sizes(sizes("width", width), sizes("samples", samples))
     given = None if logits is None else usable_logits(logits, network, metric, counts)
-    inputs = as_inputs(data, counts)
-    parameters = usable(order_parameters(network, norm=inputs.norm, overlap=inputs.overlap, gaussian=inputs.random))
-    setting = Setting.of(network, metric, parameters, widths, counts, inputs)
-    spectrum, validity, warnings = ORDERS[order].find(setting, given)
+    law = as_inputs(inputs, counts) if isinstance(inputs, str) and data is None else as_inputs(data, counts, "data")
+    if data is not None:
+        warnings.warn("data= is now inputs=, where a Gram matrix is Gram(matrix)", DeprecationWarning, stacklevel=2)
+    parameters = usable(order_parameters(network, norm=law.norm, overlap=law.overlap, gaussian=law.random))
+    setting = Setting.of(network, metric, parameters, widths, counts, law)
+    spectrum, validity, reasons = ORDERS[order].find(setting, given)
     largest = largest_of(spectrum.outliers)
     of_logits = LOSSES[metric.loss].of_logits and given is None and order == "leading"
     return Prediction(
@@ -93,9 +107,30 @@ def predict(
         bounds=spectrum.bounds,
         networks=None if given is not None else _law(spectrum),
         validity=validity,
-        assumptions=(ORDERS[order].assumption, _DATA[inputs.random], _RANDOM, *[LAW_OF_LOGITS] * of_logits),
-        warnings=warnings,
+        assumptions=(ORDERS[order].assumption, _DATA[law.random], _RANDOM, *[LAW_OF_LOGITS] * of_logits),
+        warnings=reasons,
     )
+
+
+def _on_data(
+    network: Network,
+    metric: Metric,
+    widths: Integers,
+    samples: ArrayLike | None,
+    order: str,
+    logits: ArrayLike | None,
+    inputs: ArrayLike | Gram,
+) -> Prediction:
+    """Of the inputs at hand."""
+    given = given_samples("inputs", inputs)
+    count = len(given.norms)
+    if samples is not None and np.any(sizes("samples", samples) != count):
+        raise ValueError(f"samples: expected {count}, the number of inputs, or none, got {samples!r:.60}")
+    counts = np.full(widths.shape, count)
+    own = None if logits is None else usable_logits(logits, network, metric, counts)
+    if order == "refined":
+        raise ValueError("order: expected leading for inputs at hand, got 'refined'")
+    return predict_given(network, metric, widths, given, own)
 
 
 def largest_of(outliers: Floats) -> Floats:

@@ -9,13 +9,14 @@ import numpy as np
 
 from meanfield.gaussian.mean import variance_slope
 from meanfield.gaussian.moments import Moments, gaussian_moments
-from meanfield.propagation.state import Covariance
+from meanfield.propagation.state import Covariance, SecondMoments, State
 from meanfield.spec.activations import Activation
+from meanfield.spec.states import Number
 
 if TYPE_CHECKING:
     from meanfield.gaussian.interpolants import MomentTable
 
-__all__ = ["Expectations", "Found", "Quadrature", "Table", "table_status"]
+__all__ = ["Expectations", "Found", "Quadrature", "Table", "gravest", "table_status"]
 
 
 _TABLE_GOAL = 1e-8  # relative error of a table's moments
@@ -23,21 +24,24 @@ _GRAVITY = ("ok", "unresolved", "overflow", "infinite")
 
 
 class Found(NamedTuple):
-    """E φφ and E φ'φ' at one activation; the absolute error of the former, the relative one of the latter, and
-    |dE[φ²]/dq|."""
+    """E φφ and E φ'φ' at one activation, the absolute errors of the former with what was handed on to them, and the
+    relative error of a backward product through the latter.
 
-    feature: Covariance
-    slope: Covariance
-    feature_error: float = 0.0
-    slope_error: float = 0.0
-    rate: float = 0.0
+    An error of q is handed on by dE[φ²]/dq (Stein), one of q_st by E[φ'φ'] (Price), and counts once in E φ'φ'.
+    """
+
+    feature: SecondMoments
+    slope: SecondMoments
+    same_error: Number = np.float64(0.0)
+    other_error: Number = np.float64(0.0)
+    slope_error: Number = np.float64(0.0)
 
 
 class Expectations(Protocol):
     """A source of them."""
 
-    def __call__(self, activation: Activation, u: Covariance) -> Found:
-        """The expectations at the covariance ``u`` of the preactivations."""
+    def __call__(self, activation: Activation, given: State) -> Found:
+        """The expectations for preactivations in the state ``given``."""
 
 
 class Quadrature:
@@ -46,17 +50,23 @@ class Quadrature:
     def __init__(self) -> None:
         self.status = "ok"
 
-    def __call__(self, activation: Activation, u: Covariance) -> Found:
+    def __call__(self, activation: Activation, given: State) -> Found:
+        u = given.covariance
+        assert isinstance(u, Covariance)  # noqa: S101 - of exchangeable samples: given ones have their own source
         q, gap = float(u.same), float(u.gap)
         feature, slope = (self._moments(activation, q, gap, order) for order in (0, 1))
         if not math.isfinite(feature.square + slope.square):
-            return Found(_covariance(feature), _covariance(slope), math.inf, math.inf)
+            infinite = np.float64(math.inf)
+            return Found(_covariance(feature), _covariance(slope), infinite, infinite, infinite)
+        rate = abs(variance_slope(activation, q)[0]) if q > 0 else 0.0
+        own = max(feature.square_error, feature.product_error) + rate * given.same_error
+        slope_error = max(slope.square_error, slope.product_error) / (slope.square or 1.0)
         return Found(
             feature=_covariance(feature),
             slope=_covariance(slope),
-            feature_error=max(feature.square_error, feature.product_error),
-            slope_error=max(slope.square_error, slope.product_error) / (slope.square or 1.0),
-            rate=abs(variance_slope(activation, q)[0]) if q > 0 else 0.0,
+            same_error=own,
+            other_error=own + abs(slope.product) * given.other_error,
+            slope_error=np.float64(slope_error + u.relative(given.same_error + given.other_error)),
         )
 
     def _moments(self, activation: Activation, q: float, gap: float, order: int) -> Moments:
@@ -64,7 +74,7 @@ class Quadrature:
             found = Moments(*(math.nan,) * 3, *(math.inf,) * 3, "overflow")
         else:
             found = gaussian_moments(activation, q, min(gap, 2 * q), order)
-        self.status = max(self.status, found.status, key=_GRAVITY.index)
+        self.status = gravest(self.status, found.status)
         return found
 
 
@@ -74,15 +84,21 @@ class Table:
     def __init__(self) -> None:
         self.error, self.status = 0.0, "ok"
 
-    def __call__(self, activation: Activation, u: Covariance) -> Found:
+    def __call__(self, activation: Activation, given: State) -> Found:
         from meanfield.gaussian.interpolants import moment_table
 
-        table = moment_table(activation)
+        table, u = moment_table(activation), given.covariance
+        assert isinstance(u, Covariance)  # noqa: S101 - as above
         square, product, gap = table.moments(np.asarray(u.same), np.asarray(u.gap))
         self.error = max(self.error, table.error)
-        self.status = max(self.status, table_status(table), key=_GRAVITY.index)
+        self.status = gravest(self.status, table_status(table))
         feature, slope = (Covariance(square[order], product[order], gap[order]) for order in (0, 1))
         return Found(feature, slope)
+
+
+def gravest(*statuses: str) -> str:
+    """Of several statuses."""
+    return max(statuses, key=_GRAVITY.index)
 
 
 def table_status(table: MomentTable) -> str:

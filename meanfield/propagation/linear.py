@@ -3,43 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from meanfield.propagation.state import Covariance, State
+import numpy as np
+
+from meanfield.propagation.state import Covariance, SecondMoments, State
 from meanfield.spec import LayerState
 from meanfield.spec.states import Number
 
-__all__ = ["LinearMap", "gradient"]
+__all__ = ["LinearMap", "Seen", "gradient"]
+
+
+class Seen(NamedTuple):
+    """What one weight layer has seen: R of what enters and of what leaves, and that of the gradients of what leaves."""
+
+    forward: SecondMoments
+    made: SecondMoments
+    backward: SecondMoments
 
 
 class LinearMap:
     """One weight layer. Its fresh weights make jointly Gaussian units of whatever enters."""
 
-    error = 0.0
+    error: Number = np.float64(0.0)
 
     def __init__(self, weight_variance: Number, bias_variance: Number) -> None:
         self._weight, self._bias = weight_variance, bias_variance
 
     def forward(self, given: State) -> State:
-        """``q = σ_w² q̂ + σ_b²``; the bias is common to all samples and drops out of the gap."""
-        h, weight = given.covariance, self._weight
-        made = Covariance(weight * h.same + self._bias, weight * h.other + self._bias, weight * h.gap)
-        self._given, self._made = h, made
-        return State(made, True, given.same_error * weight, given.other_error * weight)
+        """``q = σ_w² q̂ + σ_b²``."""
+        self._given, self._made = given.covariance, given.covariance.affine(self._weight, self._bias)
+        return State(self._made, True, given.same_error * self._weight, given.other_error * self._weight)
 
-    def backward(self, gradient: Covariance) -> Covariance:
+    def backward(self, gradient: SecondMoments) -> SecondMoments:
         """From ∂f/∂u to ∂f/∂h: times σ_w²."""
         self._gradient = gradient
-        weight = self._weight
-        return Covariance(weight * gradient.same, weight * gradient.other, weight * gradient.gap)
+        return gradient.affine(self._weight, 0.0)  # type: ignore[arg-type]
+
+    def seen(self) -> Iterator[Seen]:
+        """On the way up and down."""
+        yield Seen(self._given, self._made, self._gradient)
 
     def states(self) -> Iterator[LayerState]:
-        """What the layer has seen on the way up and down."""
-        q, forward, backward = self._made, self._given, self._gradient
-        yield LayerState(
-            q=q.same, q_st=q.other, q_gap=q.gap,
-            forward=forward.same, forward_st=forward.other, forward_gap=forward.gap,
-            backward=backward.same, backward_st=backward.other, backward_gap=backward.gap,
-        )  # fmt: skip
+        """The same as the record that theory, measurement and stores exchange."""
+        for forward, made, backward in self.seen():
+            yield made.layer(forward, backward)  # type: ignore[arg-type]
 
 
 def gradient(state: LayerState, weight: Number, bias: Number) -> Covariance:

@@ -16,12 +16,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from meanfield.propagation.activate import ActivateMap
 from meanfield.propagation.expectations import Expectations, Quadrature, Table
-from meanfield.propagation.linear import LinearMap
-from meanfield.propagation.state import Covariance, State
+from meanfield.propagation.linear import LinearMap, Seen
+from meanfield.propagation.samples import Gram, given_samples
+from meanfield.propagation.state import Covariance, SecondMoments, State
 from meanfield.spec import Activate, ActivationLike, Layer, LayerState, Linear, Network, OrderParameters
+from meanfield.spec.states import Number
 
 __all__ = [
-    "MAPS", "Map", "numerical_warnings", "order_parameters", "order_parameters_grid", "usable", "variance_grid",
+    "MAPS", "Map", "map_of", "numerical_warnings", "order_parameters", "order_parameters_grid", "up_and_down", "usable",
+    "variance_grid",
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]
@@ -33,11 +36,12 @@ _LARGEST = 1e70  # order parameter of which a second moment, times any number of
 class Map(Protocol):
     """One layer on the way: it remembers from ``forward`` what ``backward`` and ``states`` need."""
 
-    error: float
+    error: Number
     """The relative error that it adds to a backward product."""
 
     def forward(self, given: State) -> State: ...
-    def backward(self, gradient: Covariance) -> Covariance: ...
+    def backward(self, gradient: SecondMoments) -> SecondMoments: ...
+    def seen(self) -> Iterator[Seen]: ...
     def states(self) -> Iterator[LayerState]: ...
 
 
@@ -47,7 +51,7 @@ MAPS: Mapping[type[Layer], Callable[[Any, Expectations], Map]] = {
 }
 
 
-def _map(layer: Layer, expectations: Expectations) -> Map:
+def map_of(layer: Layer, expectations: Expectations) -> Map:
     if type(layer) not in MAPS:
         known = ", ".join(kind.kind for kind in MAPS)
         raise ValueError(f"layers: expected those that theory has a map for ({known}), got {type(layer).__name__}")
@@ -55,12 +59,19 @@ def _map(layer: Layer, expectations: Expectations) -> Map:
 
 
 def order_parameters(
-    network: Network, *, norm: float = 1.0, overlap: float = 0.0, gaussian: bool = True
+    network: Network,
+    *,
+    norm: float = 1.0,
+    overlap: float = 0.0,
+    gaussian: bool = True,
+    inputs: ArrayLike | Gram | None = None,
 ) -> OrderParameters:
     """Integrate the recursions of theory.md §2 through ``network``, every expectation by quadrature or closed form.
 
     ``norm`` and ``overlap`` are q̂^0 and q̂^0_st of the inputs: 1 and 0 for i.i.d. Gaussian ones; ``gaussian``: whether
-    they are jointly Gaussian, which matters where an activation meets them first.
+    they are jointly Gaussian, which matters where an activation meets them first. With ``inputs``, an array X (N, d) or
+    a :class:`Gram` matrix, the order parameters are those of each sample and pair: ``q``, ``forward`` and ``backward``
+    (L, N), those with ``_st`` (L, N, N), and as the gaps half the mean squared differences (q_s + q_t)/2 - q_st.
 
     Raises
     ------
@@ -71,6 +82,10 @@ def order_parameters(
     """
     if not isinstance(network, Network):
         raise TypeError(f"network: expected a Network, got {network!r}")
+    if inputs is not None:
+        from meanfield.propagation.given import given_order_parameters
+
+        return given_order_parameters(network, given_samples("inputs", inputs))
     return _integrated(network, float(norm), float(overlap), bool(gaussian))
 
 
@@ -78,7 +93,7 @@ def order_parameters(
 def _integrated(network: Network, norm: float, overlap: float, gaussian: bool) -> OrderParameters:
     """Kept, since a sweep asks for the same network at many widths, with many metrics."""
     expectations = Quadrature()
-    maps = [_map(layer, expectations) for layer in network.layers]
+    maps = [map_of(layer, expectations) for layer in network.layers]
     inputs = Covariance(np.float64(norm), np.float64(overlap), np.float64(norm - overlap))
     states, error = _through(maps, State(inputs, gaussian))
     return OrderParameters(states, error, expectations.status)
@@ -115,7 +130,7 @@ def order_parameters_grid(
     table = Table()
     maps: list[Map] = []
     for layer in Network(depth, activation, 1.0).layers:
-        maps.append(LinearMap(weights, biases) if isinstance(layer, Linear) else _map(layer, table))
+        maps.append(LinearMap(weights, biases) if isinstance(layer, Linear) else map_of(layer, table))
     one = np.ones(weights.shape)
     states, _ = _through(maps, State(Covariance(one, 0 * one, one), True))
     finite = all(bool(np.all(np.isfinite(state.q))) for state in states)
@@ -127,16 +142,21 @@ def _through(maps: Sequence[Map], state: State) -> tuple[tuple[LayerState, ...],
 
     The relative errors of a backward product add up.
     """
-    one = np.ones_like(state.covariance.same)
-    gradient = Covariance(one, one, 0 * one)
+    one = np.ones_like(np.asarray(state.covariance[0]))
+    state = up_and_down(maps, state, Covariance(one, one, 0 * one))
+    forward = state.covariance.relative(np.maximum(state.same_error, state.other_error))
+    error = max(forward, sum(float(np.max(layer.error)) for layer in maps))
+    return tuple(s for layer in maps for s in layer.states()), error if math.isfinite(error) else math.inf
+
+
+def up_and_down(maps: Sequence[Map], state: State, gradient: SecondMoments) -> State:
+    """Through a sequence of layers, which then know what they have seen; the state at the top."""
     with np.errstate(over="ignore", invalid="ignore"):
         for layer in maps:
             state = layer.forward(state)
         for layer in reversed(maps):
             gradient = layer.backward(gradient)
-    forward = state.relative_error(np.maximum(state.same_error, state.other_error))
-    error = max(forward, sum(layer.error for layer in maps))
-    return tuple(s for layer in maps for s in layer.states()), error if math.isfinite(error) else math.inf
+    return state
 
 
 def usable(parameters: OrderParameters) -> OrderParameters:

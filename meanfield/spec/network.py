@@ -167,6 +167,24 @@ class Network(Tabled):
         width = positive_integer("width", width)
         return (*(units(layer, a, width) for layer, a in enumerate(self.width_ratios)), self.outputs)
 
+    def with_features(self, features: int, width: int) -> Network:
+        """The network whose inputs have so many features at width M, whatever M is; α_0 follows.
+
+        Raises
+        ------
+        ValueError
+            If ``width_ratios`` say another number: an α_0 other than 1 has been asked for.
+        """
+        asked = self.input_ratio * width
+        if self.input_ratio != 1 and abs(asked - features) > 1e-9 * asked:
+            raise ValueError(
+                f"width_ratios: expected α_0 M = {features}, the features of the inputs, or an α_0 of 1, which follows "
+                f"them; got {self.input_ratio:g} * {width}"
+            )
+        made = object.__new__(type(self))
+        made._set(self.layers, self.outputs, features / width)
+        return made
+
     def to_dict(self) -> dict[str, object]:
         """The network as JSON-ready plain data: a fully connected one as the constructor's arguments, activations as
         ``{"name", "text", "breakpoints"}``; another by its ``layers``."""

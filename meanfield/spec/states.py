@@ -112,9 +112,11 @@ class OrderParameters(Tabled):
         return cls(tuple(layers), error, status)
 
     def _tables(self) -> Iterable[Table]:
-        shape = self.q.shape[1:]
+        shape, given = self.q.shape[1:], self.q_st.ndim > self.q.ndim
         words = f", on a grid of {' × '.join(map(str, shape))}: the first point" if shape else ""
-        values = {name: getattr(self, name).reshape(len(self.layers), -1)[:, 0] for name in self.NAMES}
+        words = f", of {shape[0]} given inputs and their pairs: means" if given else words
+        rows = {name: getattr(self, name).reshape(len(self.layers), -1) for name in self.NAMES}
+        values = {name: x.mean(axis=1) if given else x[:, 0] for name, x in rows.items()}
         numbers = np.arange(1, len(self.layers) + 1)
         yield column_table(f"Order parameters (forward: of layer - 1){words}", {"layer": numbers, **values})
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import meanfield
 
 PUBLIC = {
-    "FIM", "NTK", "Activation", "CriticalLine", "Derivation", "Edge", "InputMetric", "KernelSeries", "Metric",
-    "Network", "OrderParameters", "PhaseDiagram", "Prediction", "PredictionGrid", "ProductSpectrum", "Sloppiness",
-    "SpectralDensity", "activation_names", "block_bounds", "critical_line", "derive", "edge_of_chaos",
-    "effective_dimension", "homogeneous_traces", "initialisation", "kernel_participation", "kernel_series",
-    "order_parameters", "order_parameters_grid", "outlier_eigenvectors", "partial_sum_bounds", "participation",
-    "phase_diagram", "plot_density", "plot_phase", "plot_predictions", "predict", "predict_grid", "product_spectrum",
-    "sloppiness", "spectrum", "trace_bounds",
+    "FIM", "NTK", "Activation", "CriticalLine", "Derivation", "Edge", "GivenKernel", "GivenSpectrum", "Gram",
+    "InputMetric", "KernelSeries", "Metric", "Network", "OrderParameters", "PhaseDiagram", "Prediction",
+    "PredictionGrid", "ProductSpectrum", "Sloppiness", "SpectralDensity", "activation_names", "block_bounds",
+    "critical_line", "derive", "edge_of_chaos", "effective_dimension", "given_kernel", "given_spectrum",
+    "homogeneous_traces", "initialisation", "kernel_participation", "kernel_series", "order_parameters",
+    "order_parameters_grid", "outlier_eigenvectors", "partial_sum_bounds", "participation", "phase_diagram",
+    "plot_density", "plot_phase", "plot_predictions", "predict", "predict_grid", "product_spectrum", "sloppiness",
+    "spectrum", "trace_bounds",
 }  # fmt: skip
 
 

@@ -95,8 +95,8 @@ def test_inputs(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     law = spectrum(Network(3, "tanh", 3.0, 0.64, width_ratios=[1 / 3, 1, 1]), FIM(), width=120, inputs=x)
     assert printed == json.loads(json.dumps(law.to_dict()))
     assert printed["samples"] == 80
-    assert main([*own, "--width-ratio", "1", "--samples", "50"]) == 2
-    assert "inputs: expected the shape (N, M_0) with N >= 3 and M_0 = 120, got (80, 40)" in capsys.readouterr().err
+    assert main([*own, "--width-ratio", "2,1,1", "--samples", "50"]) == 2
+    assert "width_ratios: expected α_0 M = 40, the features of the inputs" in capsys.readouterr().err
     assert main([*own[:-2], str(tmp_path / "none.npy")]) == 2
     assert "inputs: expected a .npy file of numbers" in capsys.readouterr().err
     assert main([*ASKED, "--width", "120"]) == 2

@@ -74,11 +74,11 @@ def test_known_laws_do_not_shrink_with_the_outputs(outputs):
 
 
 def test_given_inputs_take_their_own_fluctuations_out():
-    gaussian, fixed = (refined(NETWORK, NTK(), 150, 60, data=d) for d in ("gaussian", "fixed"))
+    gaussian, fixed = (refined(NETWORK, NTK(), 150, 60, inputs=d) for d in ("gaussian", "fixed"))
     assert fixed.std["mean"] < gaussian.std["mean"]
     assert fixed.second_moment < gaussian.second_moment
     assert any("given inputs" in a for a in fixed.assumptions)
-    leading = [predict(NETWORK, NTK(), width=150, samples=60, data=d).largest for d in ("gaussian", "fixed")]
+    leading = [predict(NETWORK, NTK(), width=150, samples=60, inputs=d).largest for d in ("gaussian", "fixed")]
     assert leading[0] == leading[1]
 
 
@@ -93,7 +93,8 @@ def test_given_gram_matrix():
     flat = 1.3 * np.eye(count) + overlap * (1 - np.eye(count))
     metric = NTK()
     drawn = [measure(network, metric, width=units, seed=s, inputs=x) for s in range(2000, 2200)]
-    found, without = (refined(network, metric, units, count, data=g) for g in (gram, flat))
+    with pytest.warns(DeprecationWarning, match="data= is now inputs="):
+        found, without = (refined(network, metric, units, count, data=g) for g in (gram, flat))
     for name in ("mean", "second_moment"):
         values = np.array([getattr(m, name) for m in drawn])
         assert miss(values, float(getattr(found, name)), 0.005) < 1, name
@@ -131,7 +132,7 @@ def test_mixed_layers():
     ("options", "message"),
     [
         ({"order": "next"}, "order: expected leading or refined, got 'next'"),
-        ({"data": "mnist"}, "data: expected gaussian, fixed or a Gram matrix, got 'mnist'"),
+        ({"inputs": "mnist"}, "inputs: expected gaussian, fixed or the inputs themselves, got 'mnist'"),
         ({"data": np.eye(9)}, "data: expected a Gram matrix .samples, samples., got the shape .9, 9."),
         ({"data": np.diag(np.arange(1.0, 11))}, "equal norms, got 1..10"),
         ({"data": 1.1 * np.eye(10) - 0.1}, "data: expected a mean overlap from 0"),

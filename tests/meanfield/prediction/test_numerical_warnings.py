@@ -13,7 +13,7 @@ from meanfield.prediction.orders import ORDERS
 from meanfield.propagation import recursion
 from meanfield.propagation.expectations import Quadrature
 from meanfield.propagation.recursion import numerical_warnings
-from meanfield.propagation.state import Covariance
+from meanfield.propagation.state import Covariance, State
 from meanfield.spec.activations import as_activation
 
 NET = Network(3, "tanh", 1.5, 0.1, outputs=2)
@@ -62,7 +62,7 @@ def test_the_gravest_status_is_told(statuses: tuple[str, str], monkeypatch: pyte
         "meanfield.propagation.expectations.gaussian_moments", lambda *_: replace(resolved, status=next(told))
     )
     quadrature = Quadrature()
-    quadrature(as_activation("tanh"), Covariance(np.float64(1), np.float64(0.5), np.float64(0.5)))
+    quadrature(as_activation("tanh"), State(Covariance(np.float64(1), np.float64(0.5), np.float64(0.5)), True))
     assert quadrature.status == {"ok": "overflow"}.get(statuses[1], "infinite")
 
 

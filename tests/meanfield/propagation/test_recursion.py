@@ -182,11 +182,13 @@ def test_grid_messages(weight: object, bias: object, words: str) -> None:
 class Off(Quadrature):
     """Every expectation of φφ off by a known part of the variance."""
 
-    def __call__(self, activation: Activation, u: Covariance) -> Found:
-        found = super().__call__(activation, u)
+    def __call__(self, activation: Activation, given: State) -> Found:
+        found = super().__call__(activation, given)
+        assert isinstance(found.feature, Covariance)
         own = 1e-6 * float(found.feature.same)
         feature = Covariance(found.feature.same + own, found.feature.other + own, found.feature.gap)
-        return found._replace(feature=feature, feature_error=own)
+        errors = {"same_error": found.same_error + own, "other_error": found.other_error + own}
+        return found._replace(feature=feature, **errors)
 
 
 def _outputs(network: Network, source: Quadrature) -> State:

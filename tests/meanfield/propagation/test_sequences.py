@@ -48,9 +48,9 @@ def test_an_activation_of_given_inputs_is_refused() -> None:
     """They are whatever they are: E φφ of a Gaussian would be another number."""
     first = Network.of([Activate("relu"), Linear(2.0, 0.3), Activate("tanh"), Linear(1.2, 0.1)], outputs=2)
     assert np.isfinite(predict(first, FIM(), width=512, samples=64).largest)
-    for data in ("fixed", np.eye(64)):
+    for given in ("fixed", np.eye(64)):
         with pytest.raises(ValueError, match=r"^layers: expected Gaussian units .* to enter relu, got others"):
-            predict(first, FIM(), width=512, samples=64, data=data)
+            predict(first, FIM(), width=512, samples=64, inputs=given)
 
 
 def test_an_activation_of_an_activation_is_refused() -> None:

@@ -1,0 +1,135 @@
+"""Given inputs: the samples themselves, or their Gram matrix. Either gives blocks of q̂^0_st = x_s·x_t/d."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["GivenSamples", "Gram", "Rows", "given_samples"]
+
+Floats = NDArray[np.float64]
+
+_ROUNDING = float(np.finfo(np.float64).eps)
+_NEAR = 1 - 1e-12  # a cosine below which two inputs are not equal
+_SYMMETRIC = 1e-10  # relative to the norms
+
+
+class GivenSamples(Protocol):
+    """N inputs."""
+
+    @property
+    def norms(self) -> Floats:
+        """q̂^0_ss, (N,)."""
+
+    @property
+    def features(self) -> int | None:
+        """d; ``None`` where it isn't known."""
+
+    def gram(self, rows: slice, columns: slice) -> tuple[Floats, Floats]:
+        """q̂^0_st of a block (S, T), and its absolute error."""
+
+    def total(self) -> float:
+        """Σ_st q̂^0_st."""
+
+
+class Rows:
+    """The rows of an array (N, d)."""
+
+    def __init__(self, values: Floats) -> None:
+        self.values, self.features = values, values.shape[1]
+        self.norms: Floats = np.einsum("sd,sd->s", values, values) / values.shape[1]
+
+    def gram(self, rows: slice, columns: slice) -> tuple[Floats, Floats]:
+        """Equal inputs have exactly their norm, so that rounding opens no angle between them."""
+        d = self.values.shape[1]
+        block = self.values[rows] @ self.values[columns].T / d
+        unit = np.sqrt(self.norms[rows])[:, None] * np.sqrt(self.norms[columns])
+        block = np.clip(block, -unit, unit)
+        self._join(block, unit, rows, columns)
+        return block, _ROUNDING * np.sqrt(d) * unit
+
+    def total(self) -> float:
+        """That of the samples' sum with itself."""
+        whole = self.values.sum(axis=0)
+        return float(whole @ whole / self.values.shape[1])
+
+    def _join(self, block: Floats, unit: Floats, rows: slice, columns: slice) -> None:
+        for i in range(len(block)):
+            near = np.flatnonzero(block[i] >= unit[i] * _NEAR)
+            if len(near):
+                own = self.values[rows.start + i]
+                equal = near[np.all(self.values[columns.start + near] == own, axis=1)]
+                block[i, equal] = self.norms[rows.start + i]
+
+
+@dataclass(frozen=True)
+class Gram:
+    """The Gram matrix X Xᵀ/d (N × N) of inputs that need not be at hand.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If it is no symmetric matrix of finite numbers with |K_st| <= √(K_ss K_tt).
+    """
+
+    matrix: Floats
+    features: int | None = None
+
+    def __init__(self, matrix: ArrayLike) -> None:
+        try:
+            found = np.array(matrix, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise TypeError(f"inputs: expected a Gram matrix of numbers, got {type(matrix).__name__}") from None
+        if found.ndim != 2 or found.shape[0] != found.shape[1] or found.size == 0:
+            raise ValueError(f"inputs: expected a Gram matrix (N, N), got the shape {found.shape}")
+        norms = np.diagonal(found)
+        if not np.all(np.isfinite(found)) or np.any(norms < 0):
+            raise ValueError("inputs: expected a Gram matrix of finite numbers with a positive diagonal, got others")
+        unit = np.sqrt(np.outer(norms, norms))
+        bounded, symmetric = np.abs(found) <= unit * (1 + _SYMMETRIC), np.abs(found - found.T) <= _SYMMETRIC * unit
+        if not (np.all(bounded) and np.all(symmetric)):
+            raise ValueError("inputs: expected a symmetric Gram matrix with |K_st| <= √(K_ss K_tt), got another")
+        object.__setattr__(self, "matrix", np.clip((found + found.T) / 2, -unit, unit))
+        object.__setattr__(self, "features", None)
+
+    @property
+    def norms(self) -> Floats:
+        """q̂^0_ss, (N,)."""
+        return np.diagonal(self.matrix).copy()
+
+    def gram(self, rows: slice, columns: slice) -> tuple[Floats, Floats]:
+        """What was given counts as exact up to rounding."""
+        block = self.matrix[rows, columns].copy()
+        return block, _ROUNDING * np.abs(block)
+
+    def total(self) -> float:
+        """The sum of its entries."""
+        return float(np.sum(self.matrix))
+
+
+def given_samples(field: str, value: Any) -> GivenSamples:
+    """Rows of an array (N, d), or a :class:`Gram`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For anything else, no samples, or numbers that are not finite.
+    """
+    if isinstance(value, Gram | Rows):
+        return value
+    try:
+        if np.iscomplexobj(value):
+            raise TypeError
+        array = np.array(value, dtype=np.float64, order="C")
+    except (TypeError, ValueError):
+        raise TypeError(f"{field}: expected an array of numbers (N, d), got {type(value).__name__}") from None
+    if array.ndim != 2 or array.size == 0:
+        raise ValueError(f"{field}: expected the shape (N, d) with N, d >= 1, got {array.shape}")
+    if not np.all(np.isfinite(array)):
+        raise ValueError(f"{field}: expected finite numbers, got {np.sum(~np.isfinite(array))} that are not")
+    if np.abs(array).max() > 1e100:
+        raise ValueError(f"{field}: expected numbers below 1e100 in size, got {np.abs(array).max():g}")
+    return Rows(array)
