@@ -93,7 +93,7 @@ else:
     RatioField = _field(_ratio)
     MetricField = _field(as_metric, PlainSerializer(lambda metric: metric.to_dict()))
     DataField = _field(Named.of, PlainSerializer(Named.to_dict))
-    SlopeField = _field(lambda value: number("c", value, 0.0))
+    SlopeField = _field(lambda value: number("count", value, 0.0))
 
 
 class NetworkTable(Table):
@@ -149,7 +149,10 @@ class Point(NetworkTable):
         every = self.samples is None and self.samples_per_width is None
         inputs = library.inputs(source, None if every else self._samples(width), seed)
         both = (inputs, library.control(inputs, seed))
-        return tuple(Cell(network, width, len(x.array), self.metric, x) for x in both)
+        cells = tuple(Cell(network, width, len(x.array), self.metric, x) for x in both)
+        for cell in cells:
+            cell.drawn.widths(width)
+        return cells
 
     def _source(self) -> Source | None:
         if self.data is not None and self.inputs is not None:

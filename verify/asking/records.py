@@ -59,10 +59,11 @@ class Cell:
 
     @property
     def drawn(self) -> Network:
-        """The network as it is drawn at this width: with as many input units as the given inputs have features."""
-        if self.inputs is None:
-            return self.network
-        return Network.of(self.network.layers, self.network.outputs, self.inputs.features / self.width)
+        """The network as it is drawn at this width: with as many input units as the given inputs have features.
+
+        Raises ``ValueError`` where its own α_0 is another.
+        """
+        return self.network if self.inputs is None else self.network.with_features(self.inputs.features, self.width)
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ def _ask(cell: Cell, metric: Metric, order: str) -> tuple[Prediction | None, str
 
     about = {"samples": cell.samples} if cell.inputs is None else {"inputs": cell.inputs.array}
     try:
-        prediction = predict(cell.network, metric, width=cell.width, order=order, **about)
+        prediction = predict(cell.drawn, metric, width=cell.width, order=order, **about)
     except ValueError as refusal:
         return None, str(refusal)
     return prediction, "; ".join(prediction.warnings)

@@ -49,7 +49,7 @@ def data_section(comparison: Comparison, names: Mapping[str, str]) -> Section:
 def draw_data(name: str, shown: Sequence[Eigenvalues], names: Mapping[str, str]) -> Drawing:
     """A row of panels, one for each law."""
     titles = [names[x.cell.law.digest] for x in shown]
-    with style.panels(titles, height=2.7) as (figure, axes):
+    with style.panels(style.wrapped(titles), height=2.7) as (figure, axes):
         for ax, one in zip(axes, shown, strict=True):
             _draw(ax, one, list(names).index(one.cell.law.digest))
         axes[0].set_ylabel("eigenvalue, scaled")
@@ -66,8 +66,9 @@ def _draw(ax: Axes, one: Eigenvalues, number: int) -> None:
         ax.plot(np.arange(1, len(data) + 1), data / data[DATA_WINDOW.start], **style.theory_style(number) | _DASHED)
     level = one.predicted[METRIC_WINDOW.start]
     place = np.arange(1, len(one.predicted) + 1) - shift
-    measured = np.exp(np.nanmean(np.log(one.measured), axis=0))
-    ax.plot(place[shift:], measured[shift:] / level, ".", color=style.colour(number), markersize=3)
+    known = np.isfinite(one.measured).all(axis=0) & (place > 0)
+    measured = np.exp(np.mean(np.log(one.measured[:, known]), axis=0))
+    ax.plot(place[known], measured / level, ".", color=style.colour(number), markersize=3)
     ax.plot(place[shift:], one.predicted[shift:] / level, color=style.INK, linewidth=1.0)
     ax.set_xscale("log")
     ax.set_yscale("log")

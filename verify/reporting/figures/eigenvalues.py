@@ -44,7 +44,7 @@ def draw_eigenvalues(
 ) -> Drawing:
     """A row of spectra of one metric, each on its own vertical axis: their sizes may be many decades apart."""
     titles = [names[x.cell.law.digest] for x in shown]
-    with style.panels(titles, height=2.7) as (figure, axes):
+    with style.panels(style.wrapped(titles), height=2.7) as (figure, axes):
         for ax, one in zip(axes, shown, strict=True):
             _draw(ax, one, controls.get(_twins(one)), list(names).index(one.cell.law.digest))
         axes[0].set_ylabel("eigenvalue")

@@ -33,7 +33,7 @@ def eigenvalues_table(comparison: Comparison, names: Mapping[str, str]) -> Table
         "Eigenvalue by eigenvalue: Δ = log10(measured / predicted) over the resolved eigenvalues and all networks. "
         "Median of |Δ|, then by decade below λ₁ the median of Δ, ± that of |Δ|"
     )
-    return Table.of("Eigenvalue by eigenvalue", caption, columns, found)
+    return Table.of("Eigenvalues by decade", caption, columns, found)
 
 
 def _decade(first: int) -> Column[Eigenvalues]:

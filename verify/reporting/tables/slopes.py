@@ -13,8 +13,8 @@ from verify.reporting.tables.table import Column, Table
 __all__ = ["slopes_table"]
 
 _NUMBERS = {
-    "top_slope": ("top slope", "{:z.4f}"),
-    "mid_slope": ("mid slope", "{:z.4f}"),
+    "top_slope": ("top slope", "{:.3g}"),
+    "mid_slope": ("mid slope", "{:.3g}"),
     "decades": ("decades", "{:.2f}"),
     "participation": ("participation", "{:.3g}"),
 }
