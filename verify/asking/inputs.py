@@ -141,7 +141,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Library:
-    """Where inputs come from: known samples by their digest, else their sources.
+    """Where inputs come from: known samples by their digest, else their sources. All cells share those of one key.
 
     ``hashes`` has the digests that the inputs of these keys have to have; files are looked for in ``folder``.
     """
@@ -149,6 +149,7 @@ class Library:
     hashes: Mapping[str, str] = field(default_factory=dict)
     known: Mapping[str, Floats] = field(default_factory=dict)
     folder: Path = Path()
+    _made: dict[str, Inputs] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def inputs(self, source: Source, samples: int | None, seed: int) -> Inputs:
         """The samples of a source, all of them if ``samples`` is ``None``.
@@ -159,9 +160,8 @@ class Library:
             If they can't be had, or have another hash.
         """
         key = f"{source.label}, N = {'all' if samples is None else samples}"
-        array = self._found(key, lambda: source.read(samples, seed, self.folder))
-        settings = {**source.settings, "samples": samples}
-        return Inputs(source.label, _digest(array), array, key, settings)
+        about = {"label": source.label, "settings": {**source.settings, "samples": samples}}
+        return self._found(key, lambda: source.read(samples, seed, self.folder), about)
 
     def control(self, inputs: Inputs, seed: int) -> Inputs:
         """Isotropic Gaussian inputs of the same N, d and mean of |x|²/d: one control for all inputs that share these.
@@ -178,10 +178,16 @@ class Library:
         label = f"control: isotropic, d = {inputs.features}{scale}"
         key = f"{label}, N = {len(inputs.array)}, |x|²/d = {square!r}"
         # It depends on the shape and on the mean square alone.
-        array = self._found(key, lambda: isotropic_control(np.full_like(inputs.array, np.sqrt(square)), seed))
-        return Inputs(label, _digest(array), array, key, control=True)
+        alike = np.full_like(inputs.array, np.sqrt(square))
+        return self._found(key, lambda: isotropic_control(alike, seed), {"label": label, "control": True})
 
-    def _found(self, key: str, read: Callable[[], Floats]) -> Floats:
+    def _found(self, key: str, read: Callable[[], Floats], about: Mapping[str, Any]) -> Inputs:
+        if key not in self._made:
+            array = self._checked(key, read)
+            self._made[key] = Inputs(key=key, digest=_digest(array), array=array, **about)
+        return self._made[key]
+
+    def _checked(self, key: str, read: Callable[[], Floats]) -> Floats:
         wanted = self.hashes.get(key, "")
         if wanted in self.known:
             return self.known[wanted]

@@ -50,6 +50,11 @@ def test_the_first_layer_has_as_many_inputs_as_the_data_have_features_at_every_w
     assert len({cell.law for cell in cells if cell.inputs and not cell.inputs.control}) == 1
 
 
+def test_cells_of_all_widths_hold_one_copy_of_the_samples() -> None:
+    cells = sweep_of(data=["gaussian"], d=[5], samples=[7]).cells()
+    assert len({id(cell.inputs.array) for cell in cells if cell.inputs}) == 2 < len(cells)  # the data and their control
+
+
 def test_axes_of_a_drawn_set_may_stand_in_the_grid() -> None:
     table = sweep_of(data=[{"name": "sloppy", "d": 5, "c": c} for c in (0.0, 0.2)], samples=[7])
     axes = sweep_of(data=["sloppy"], d=[5], c=[0, 0.2], samples=[7])
