@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from meanfield.bulk.law import Edge, SpectralDensity
     from meanfield.bulk.whole import spectrum
     from meanfield.figures.density import plot_density
+    from meanfield.figures.eigenvalues import plot_eigenvalues
     from meanfield.figures.phase import plot_phase
     from meanfield.figures.scaling import plot_predictions
     from meanfield.information.bounds import block_bounds, homogeneous_traces, partial_sum_bounds, trace_bounds
@@ -44,8 +45,8 @@ __all__ = [
     "critical_line", "derive", "edge_of_chaos", "effective_dimension", "given_kernel", "given_spectrum",
     "homogeneous_traces", "initialisation", "kernel_participation", "kernel_series", "order_parameters",
     "order_parameters_grid", "outlier_eigenvectors", "partial_sum_bounds", "participation", "phase_diagram",
-    "plot_density", "plot_phase", "plot_predictions", "predict", "predict_grid", "product_spectrum", "sloppiness",
-    "spectrum", "trace_bounds",
+    "plot_density", "plot_eigenvalues", "plot_phase", "plot_predictions", "predict", "predict_grid",
+    "product_spectrum", "sloppiness", "spectrum", "trace_bounds",
 ]  # fmt: skip
 
 # Module → public names: imported on first use, so that `import meanfield` pulls in neither SymPy nor numba.
@@ -72,6 +73,7 @@ _NAMES = {
     "prediction.grids": ("PredictionGrid", "predict_grid"),
     "prediction.eigenvectors": ("outlier_eigenvectors",),
     "figures.density": ("plot_density",),
+    "figures.eigenvalues": ("plot_eigenvalues",),
     "figures.phase": ("plot_phase",),
     "figures.scaling": ("plot_predictions",),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
@@ -30,6 +30,9 @@ from meanfield.commands.shared import (
 from meanfield.files import free
 from meanfield.reading import read_inputs, read_json
 from meanfield.spec import OrderParameters, as_metric
+
+if TYPE_CHECKING:
+    from meanfield.prediction.answer import Prediction
 
 __all__ = ["app", "main"]
 
@@ -59,7 +62,10 @@ def predict(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON: an object, or a list for several depths.")
     ] = False,
-    plot: Annotated[Path | None, typer.Option(help="Write a figure against width, or depth, to this file.")] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Write a figure against width or depth, or of all eigenvalues on your inputs, to this file."),
+    ] = None,
     force: Force = False,
 ) -> None:
     """Predict mean, second moment and outliers of a metric's spectrum.
@@ -89,9 +95,7 @@ def predict(
             for network in networks
         ]
     if plot is not None:
-        from meanfield.figures.scaling import plot_predictions
-
-        plot_predictions(answers, plot)
+        _draw(answers, plot)
     records = [answer.to_dict() for answer in answers]
     titled = zip(depths, answers, strict=True)
     texts = [str(a) if len(depths) == 1 else f"depth {d}\n{a}" for d, a in titled]
@@ -140,6 +144,18 @@ def spectrum(
 
         plot_density(answer, plot)
     typer.echo(spelled(answer.to_dict()) if as_json else str(answer))
+
+
+def _draw(answers: list[Prediction], path: Path) -> None:
+    """All eigenvalues where they are known, else statistics against what was asked for several of."""
+    from meanfield.figures.eigenvalues import plot_eigenvalues
+    from meanfield.figures.scaling import plot_predictions
+
+    first = answers[0]
+    if len(answers) == 1 and first.eigenvalues is not None and first.eigenvalues.ndim == 1:
+        plot_eigenvalues(first, path)
+    else:
+        plot_predictions(answers, path)
 
 
 for command in (derive, kernel, phase, activations):

@@ -16,7 +16,7 @@ from meanfield.files import whole_file
 from meanfield.kernels.exchangeable import ROWS, Coefficients, coefficients, dimension_of
 from meanfield.kernels.given import fill_kernel
 from meanfield.kernels.given_conditions import given_warnings
-from meanfield.propagation.samples import GivenSamples, Gram, Rows, given_samples
+from meanfield.propagation.samples import GivenSamples, Rows, given_samples
 from meanfield.spec import Metric, MetricLike, Network, as_metric, positive_integer
 from meanfield.text import Json, Table, Tabled, column_table, plain_record
 
@@ -116,11 +116,8 @@ class GivenKernel(Tabled):
     def _tables(self) -> Iterable[Table]:
         name = self.metric.label if self.metric else "NNGP"
         rows, columns = self.matrix.shape
-        yield column_table(
-            f"Kernel of {name}, {rows} × {columns}",
-            {"trace/N" if rows == columns else "mean": np.mean(np.diagonal(self.matrix)) if rows == columns else
-             np.mean(self.matrix), "least": np.min(self.matrix), "largest": np.max(self.matrix)},
-        )  # fmt: skip
+        numbers = {"least": np.min(self.matrix), "mean": np.mean(self.matrix), "largest": np.max(self.matrix)}
+        yield column_table(f"Kernel of {name}, {rows} × {columns}", numbers)
 
     def _notes(self) -> Iterable[str]:
         return [
@@ -131,7 +128,7 @@ class GivenKernel(Tabled):
 
 def given_kernel(
     network: Network,
-    inputs: ArrayLike | Gram,
+    inputs: ArrayLike | GivenSamples,
     others: ArrayLike | None = None,
     *,
     metric: MetricLike = "ntk",
@@ -270,9 +267,13 @@ def _telling(shape: tuple[int, int], progress: bool) -> Iterator[Callable[[int],
 
     total = shape[0] * shape[1]
     size = f"kernel {shape[0]} × {shape[1]}, {8 * total / 2**30:.1f} GiB"
-    with tqdm(total=1.0, disable=None if progress and total >= _SHOWN else True, desc=size, bar_format=_BAR) as bar:
-        square = shape[0] == shape[1]
-        yield lambda entries: bar.update((2 if square else 1) * entries / total) and None
+    twice = 2 if shape[0] == shape[1] else 1  # blocks above the diagonal stand for those below
+    with tqdm(total=total, disable=None if progress and total >= _SHOWN else True, desc=size, bar_format=_BAR) as bar:
+
+        def told(entries: int) -> None:
+            bar.update(min(twice * entries, total - bar.n))
+
+        yield told
 
 
 _BAR = "{desc} {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}]"

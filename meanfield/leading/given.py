@@ -29,7 +29,8 @@ class DataSpectrum:
     """Statistics of a metric on given inputs at one width.
 
     ``eigenvalues`` are descending and ``multiplicity``-fold each; ``None`` where there are too many for them all.
-    ``networks`` has the statistics of each network of an ensemble; the others are then means over it.
+    ``networks`` has the statistics of each network of an ensemble; the others are then means over it. ``resolved`` of
+    the eigenvalues are known. ``validity`` are the numbers behind a refinement's verdict.
     """
 
     mean: float
@@ -41,6 +42,8 @@ class DataSpectrum:
     networks: Mapping[str, Floats] | None = None
     error: float = 0.0
     warnings: tuple[str, ...] = ()
+    resolved: int | None = None
+    validity: object = None
 
 
 def squared_on_data(kernel: GivenKernel) -> DataSpectrum:
@@ -55,6 +58,8 @@ def squared_on_data(kernel: GivenKernel) -> DataSpectrum:
         outliers=np.repeat(eigenvalues[:1], 0 if centered else outputs),
         eigenvalues=eigenvalues,
         multiplicity=outputs,
+        warnings=kernel.warnings,
+        resolved=kernel.resolved,
     )
 
 
@@ -79,7 +84,7 @@ def softmax_on_data(kernel: GivenKernel, metric: Metric, logits: list[Floats], g
         multiplicity=1,
         networks=None if given else {**law, "outliers": each["top"][:, : len(outliers)]},
         error=error,
-        warnings=() if dense else (words,),
+        warnings=(*kernel.warnings, *[words] * (not dense)),
     )
 
 

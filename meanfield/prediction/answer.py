@@ -16,6 +16,7 @@ from meanfield.text import Json, Table, Tabled, column_table, plain_record, powe
 if TYPE_CHECKING:
     import pandas
 
+    from meanfield.finite_width.given_validity import GivenValidity
     from meanfield.finite_width.validity import Validity
     from meanfield.information.sloppy import Sloppiness
     from meanfield.kernels.matrix import GivenKernel
@@ -52,7 +53,9 @@ class Prediction(Tabled):
 
     On given inputs ``eigenvalues`` (..., N) are all of them, descending and ``multiplicity``-fold each (C-fold for
     "mse"; for "cross_entropy" the (C - 1) N non-zero ones), of which ``resolved`` stand above N ε λ_1 and the kernel's
-    numerical error, and ``kernel`` is the matrix behind them (at one width); elsewhere all three are ``None``.
+    numerical error, and ``kernel`` is the matrix behind them (at one width); elsewhere all three are ``None``. At the
+    refined order they are means over networks of the mean of the C eigenvalues of one index, whose law ``networks``,
+    ``std`` and ``interval`` have under the same name.
     """
 
     network: Network
@@ -73,7 +76,7 @@ class Prediction(Tabled):
     order: str = "leading"
     bounds: tuple[Floats, Floats] | None = None
     networks: Mapping[str, Floats] | None = field(default=None, repr=False)
-    validity: Validity | None = None
+    validity: Validity | GivenValidity | None = None
     assumptions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = field(default=())
     eigenvalues: Floats | None = field(default=None, repr=False)

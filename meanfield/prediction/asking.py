@@ -128,9 +128,7 @@ def _on_data(
         raise ValueError(f"samples: expected {count}, the number of inputs, or none, got {samples!r:.60}")
     counts = np.full(widths.shape, count)
     own = None if logits is None else usable_logits(logits, network, metric, counts)
-    if order == "refined":
-        raise ValueError("order: expected leading for inputs at hand, got 'refined'")
-    return predict_given(network, metric, widths, given, own)
+    return predict_given(network, metric, widths, given, order, own)
 
 
 def largest_of(outliers: Floats) -> Floats:

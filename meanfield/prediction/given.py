@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from meanfield.finite_width.given_validity import GivenValidity
 from meanfield.kernels.matrix import GivenKernel, given_kernel
 from meanfield.kernels.setting import Setting
 from meanfield.leading.asymptotics import asymptotic_exponents
 from meanfield.leading.given import DataSpectrum, logits_of_process, softmax_on_data, squared_on_data
 from meanfield.prediction.answer import Prediction
+from meanfield.prediction.given_refined import REFINED_ASSUMPTIONS, refined_on_data
 from meanfield.propagation.inputs import Inputs
 from meanfield.propagation.recursion import numerical_warnings, order_parameters, usable
 from meanfield.propagation.samples import GivenSamples
@@ -33,16 +36,19 @@ _PROCESS = "logits a Gaussian process over the inputs, independent for each outp
 
 
 def predict_given(
-    network: Network, metric: Metric, widths: Integers, samples: GivenSamples, logits: Floats | None
+    network: Network, metric: Metric, widths: Integers, samples: GivenSamples, order: str, logits: Floats | None
 ) -> Prediction:
-    """To leading order, at each of ``widths``; see :func:`meanfield.predict`."""
+    """At each of ``widths``; see :func:`meanfield.predict`."""
     plain = replace(metric, loss="mse")
     kernels = [
-        given_kernel(network, samples, metric=plain, width=int(m), progress=widths.size == 1)  # type: ignore[arg-type]
-        for m in widths.ravel()
+        given_kernel(network, samples, metric=plain, width=int(m), progress=widths.size == 1) for m in widths.ravel()
     ]
     squared = [squared_on_data(k) for k in kernels]
-    spectra = [_with_loss(k, metric, s, samples, logits) for k, s in zip(kernels, squared, strict=True)]
+    refined = order == "refined"
+    spectra = [
+        refined_on_data(k, s, samples, int(m)) if refined else _with_loss(k, metric, s, samples, logits)
+        for k, s, m in zip(kernels, squared, widths.ravel(), strict=True)
+    ]
     count, shape = len(samples.norms), widths.shape
 
     def array(values: Sequence[float | Floats]) -> Floats:
@@ -50,12 +56,11 @@ def predict_given(
         return stacked.reshape(shape + stacked.shape[1:])[()]
 
     largest = array([s.largest for s in spectra])
-    known = {metric.loss: largest, "mse": array([s.largest for s in squared])}
-    resolved = array([k.resolved for k in kernels]).astype(np.int64)
+    known = {"mse": array([s.largest for s in squared]), metric.loss: largest}
     setting = _mean_setting(network, plain, widths, samples)
-    parameters = setting.parameters
     share = [k.normaliser * k.error / max(s.largest, 1e-300) for k, s in zip(kernels, squared, strict=True)]
-    warnings = dict.fromkeys(w for k, s in zip(kernels, spectra, strict=True) for w in (*k.warnings, *s.warnings))
+    reasons = dict.fromkeys(w for s in spectra for w in s.warnings)
+    process = LOSSES[metric.loss].of_logits and logits is None
     return Prediction(
         network=kernels[0].network if widths.size == 1 else network,
         metric=metric,
@@ -70,16 +75,29 @@ def predict_given(
         exponents=asymptotic_exponents(setting),
         critical_learning_rates=critical_learning_rates(metric, known, np.full(shape, count), network.outputs),
         condition_number=None,
-        order_parameters=parameters,
+        order_parameters=setting.parameters,
         error=max([*share, *(s.error for s in spectra)]),
+        order=order,
         networks=_laws(spectra, shape),
-        assumptions=(*_ASSUMPTIONS, *[_PROCESS] * (LOSSES[metric.loss].of_logits and logits is None)),
-        warnings=(*warnings, *numerical_warnings(parameters), *_unresolved(kernels)),
+        validity=_validity(spectra, shape),
+        assumptions=(*(REFINED_ASSUMPTIONS if refined else _ASSUMPTIONS), *[_PROCESS] * process),
+        warnings=(*reasons, *numerical_warnings(setting.parameters), *_unresolved(kernels)),
         eigenvalues=None if any(s.eigenvalues is None for s in spectra) else array([_all(s) for s in spectra]),
         multiplicity=spectra[0].multiplicity,
-        resolved=resolved if metric.loss == "mse" else None,
+        resolved=array([s.resolved or 0 for s in spectra]).astype(np.int64)[()] if metric.loss == "mse" else None,
         kernel=kernels[0] if widths.size == 1 else None,
     )
+
+
+def _validity(spectra: Sequence[DataSpectrum], shape: tuple[int, ...]) -> GivenValidity | None:
+    """The numbers of all widths in one record."""
+    found = [s.validity for s in spectra if isinstance(s.validity, GivenValidity)]
+    if not found:
+        return None
+    columns: dict[str, Any] = {
+        f.name: np.reshape([getattr(v, f.name) for v in found], shape)[()] for f in fields(GivenValidity)
+    }
+    return GivenValidity(**columns)
 
 
 def _all(spectrum: DataSpectrum) -> Floats:
@@ -94,7 +112,7 @@ def _with_loss(
         return squared
     if logits is not None:
         return softmax_on_data(kernel, metric, [logits], given=True)
-    covariance = given_kernel(kernel.network, samples, metric="nngp").matrix  # type: ignore[arg-type]
+    covariance = given_kernel(kernel.network, samples, metric="nngp").matrix
     return softmax_on_data(kernel, metric, logits_of_process(covariance, kernel.outputs), given=False)
 
 
@@ -122,7 +140,10 @@ def _bulk(
         unseen = LOSSES[metric.loss].unseen
         live = min(k.dimension, (k.outputs - unseen) * (len(k.matrix) - metric.centered))
         number = max(live - len(s.outliers), 0)
-        rest = s.mean * k.dimension - float(np.sum(s.outliers))
+        top = np.sum(s.outliers)
+        if np.isnan(top) and s.eigenvalues is not None:  # the mean of the C largest is known, each of them isn't
+            top = len(s.outliers) * s.eigenvalues[0]
+        rest = s.mean * k.dimension - float(top)
         means.append(rest / number if number else np.nan)
         numbers.append(number)
     return array(means), array(numbers).astype(np.int64)[()]

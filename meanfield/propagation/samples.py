@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,24 +15,6 @@ Floats = NDArray[np.float64]
 _ROUNDING = float(np.finfo(np.float64).eps)
 _NEAR = 1 - 1e-12  # a cosine below which two inputs are not equal
 _SYMMETRIC = 1e-10  # relative to the norms
-
-
-class GivenSamples(Protocol):
-    """N inputs."""
-
-    @property
-    def norms(self) -> Floats:
-        """q̂^0_ss, (N,)."""
-
-    @property
-    def features(self) -> int | None:
-        """d; ``None`` where it isn't known."""
-
-    def gram(self, rows: slice, columns: slice) -> tuple[Floats, Floats]:
-        """q̂^0_st of a block (S, T), and its absolute error."""
-
-    def total(self) -> float:
-        """Σ_st q̂^0_st."""
 
 
 class Rows:
@@ -108,6 +90,11 @@ class Gram:
     def total(self) -> float:
         """The sum of its entries."""
         return float(np.sum(self.matrix))
+
+
+GivenSamples: TypeAlias = Rows | Gram
+"""Both have ``norms`` q̂^0_ss (N,), ``features`` d (``None`` where it isn't known), ``gram`` of a block with its
+absolute error, and the ``total`` Σ_st q̂^0_st."""
 
 
 def given_samples(field: str, value: Any) -> GivenSamples:

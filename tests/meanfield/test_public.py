@@ -11,8 +11,8 @@ PUBLIC = {
     "critical_line", "derive", "edge_of_chaos", "effective_dimension", "given_kernel", "given_spectrum",
     "homogeneous_traces", "initialisation", "kernel_participation", "kernel_series", "order_parameters",
     "order_parameters_grid", "outlier_eigenvectors", "partial_sum_bounds", "participation", "phase_diagram",
-    "plot_density", "plot_phase", "plot_predictions", "predict", "predict_grid", "product_spectrum", "sloppiness",
-    "spectrum", "trace_bounds",
+    "plot_density", "plot_eigenvalues", "plot_phase", "plot_predictions", "predict", "predict_grid",
+    "product_spectrum", "sloppiness", "spectrum", "trace_bounds",
 }  # fmt: skip
 
 

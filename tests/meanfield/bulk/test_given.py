@@ -11,6 +11,7 @@ from scipy.optimize import brentq
 
 from meanfield import FIM, NTK, Network, spectrum
 from meanfield.bulk.given import given_spectrum
+from meanfield.kernels.matrix import given_kernel
 
 
 def drawn(n: int, d: int, scales: Any = 1.0, seed: int = 0) -> Any:
@@ -211,5 +212,18 @@ def test_refusals(kernel: Any) -> None:
         given_spectrum(network, FIM(), width=20, inputs=x, kernel=kernel)
     with pytest.raises(TypeError, match="kernel: expected a symmetric matrix"):
         given_spectrum(network, FIM(), width=20, inputs=x, kernel="x")
+    with pytest.raises(ValueError, match="width_ratios: expected α_0 M = 20"):
+        given_spectrum(Network(2, "relu", 2.0, width_ratios=[2, 1]), FIM(), width=30, inputs=x)
     with pytest.raises(ValueError, match="inputs: expected the shape"):
-        given_spectrum(network, FIM(), width=30, inputs=x, kernel=np.eye(9))
+        given_spectrum(network, FIM(), width=30, inputs=x[:2])
+
+
+def test_the_kernel_is_that_of_given_kernel_by_default() -> None:
+    x = drawn(12, 20)
+    asked = {"width": 30, "inputs": x}
+    made = given_kernel(Network(3, "relu", 2.0, 0.1), x, metric=FIM(), width=30)
+    own, told = (given_spectrum(Network(3, "relu", 2.0, 0.1), FIM(), **asked, **more)
+                 for more in ({}, {"kernel": made.normaliser * made.matrix}))  # fmt: skip
+    np.testing.assert_array_equal(own.eigenvalues, told.eigenvalues)
+    theirs = given_spectrum(Network(3, "relu", 2.0, 0.1), FIM(), **asked, kernel=relu_kernel(x, 3, 2.0, 0.1, 30))
+    np.testing.assert_allclose(own.eigenvalues, theirs.eigenvalues, rtol=1e-9)
