@@ -10,13 +10,18 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from meanfield.prediction.intervals import central
 from meanfield.spec import Metric
 from verify.asking.records import Cell
-from verify.judging.pairing import Pair
+from verify.judging.pairing import LEVEL, Pair
+
+if TYPE_CHECKING:
+    from meanfield.prediction.answer import Prediction
 
 __all__ = ["Decade", "Eigenvalues", "all_eigenvalues"]
 
@@ -41,7 +46,8 @@ class Eigenvalues:
     """One metric at one cell with given inputs.
 
     ``predicted`` (n,) are those that theory resolves, descending, each ``multiplicity``-fold, of the ``total`` that it
-    names. ``measured`` (networks, n) is NaN where a network's own is not resolved. ``order`` is that of the theory,
+    names. ``measured`` (networks, n) is NaN where a network's own is not resolved. ``band`` (2, n): where the refined
+    theory expects ``LEVEL`` of all networks; ``None`` where it has no law of all. ``order`` is that of the theory,
     ``remarks`` what it says of itself.
     """
 
@@ -53,6 +59,7 @@ class Eigenvalues:
     total: int
     order: str
     remarks: str
+    band: Floats | None = None
 
     @functools.cached_property
     def differences(self) -> Floats:
@@ -63,6 +70,15 @@ class Eigenvalues:
     def distance(self) -> float:
         """The median of |log10(measured/predicted)| over eigenvalues and networks; NaN without any."""
         return _median(np.abs(self.differences))
+
+    @property
+    def inside(self) -> float:
+        """The share of measured eigenvalues inside the band; NaN without one."""
+        known = np.isfinite(self.measured)
+        if self.band is None or not known.any():
+            return float("nan")
+        low, high = self.band
+        return float(np.mean(((self.measured >= low) & (self.measured <= high))[known]))
 
     @property
     def decades(self) -> tuple[Decade, ...]:
@@ -88,8 +104,9 @@ def _of(pair: Pair, rounding: float) -> Iterable[Eigenvalues]:
     if theory is None or theory.eigenvalues is None or not spectra:
         return
     predicted, fold = np.asarray(theory.eigenvalues, np.float64), int(theory.multiplicity)
-    resolved = int(np.sum(predicted > 0)) if theory.resolved is None else int(theory.resolved)
-    count = min(resolved, *(len(s) // fold for s in spectra))
+    resolved = len(predicted) if theory.resolved is None else int(theory.resolved)
+    positive = int(np.sum(np.cumprod(np.nan_to_num(predicted) > 0)))
+    count = min(resolved, positive, *(len(s) // fold for s in spectra))
     yield Eigenvalues(
         cell=pair.cell,
         metric=pair.metric,
@@ -99,7 +116,15 @@ def _of(pair: Pair, rounding: float) -> Iterable[Eigenvalues]:
         total=len(predicted),
         order=pair.order,
         remarks=pair.remarks,
+        band=_band(theory, count),
     )
+
+
+def _band(theory: Prediction, count: int) -> Floats | None:
+    law = (theory.networks or {}).get("eigenvalues")
+    if law is None or not np.isfinite(law[:, :count]).all():
+        return None
+    return central(law[:, :count], LEVEL).T
 
 
 def _grouped(spectrum: Floats, fold: int, rounding: float) -> Floats:

@@ -16,8 +16,9 @@ from verify.judging.pairing import Pair
 CELL = Cell(Network(2, "tanh", 1.5, outputs=2), 8, 4, (FIM(),))
 
 
-def pair_of(predicted: Any, measured: Any, fold: int = 1, resolved: int | None = None) -> Pair:
-    theory = SimpleNamespace(eigenvalues=np.array(predicted, float), multiplicity=fold, resolved=resolved)
+def pair_of(predicted: Any, measured: Any, fold: int = 1, resolved: int | None = None, law: Any = None) -> Pair:
+    values = {"eigenvalues": np.array(predicted, float), "multiplicity": fold, "resolved": resolved}
+    theory = SimpleNamespace(**values, networks=None if law is None else {"eigenvalues": np.asarray(law)})
     samples = tuple(Sample(1.0, 1.0, 1.0, (), 9, np.array(m, float)) for m in measured)
     return Pair(CELL, FIM(), cast(Any, theory), "beware", samples, (None,) * len(samples), "leading", None)
 
@@ -68,6 +69,18 @@ def test_without_spectra_or_without_predicted_eigenvalues_there_is_nothing() -> 
     sample = Sample(1.0, 1.0, 1.0, (), 9, np.array([1.0]))
     pairs = [Pair(CELL, FIM(), p, "", (sample,), (None,), "leading", None) for p in (theory, None)]
     assert all_eigenvalues(pairs) == ()
+
+
+def test_the_band_holds_the_middle_of_the_law_and_the_share_inside_is_that_of_all_networks() -> None:
+    law = np.random.default_rng(0).permuted(np.tile(np.arange(1.0, 1001.0), (2, 1)).T, axis=0)  # 1..1000 for each
+    found = one_of([500.0, 400.0], [[500.0, 20.0], [980.0, 100.0]], resolved=2, law=law)
+    assert found.band is not None
+    np.testing.assert_allclose(found.band, [[25.5, 25.5], [975.5, 975.5]])
+    assert found.inside == 0.5
+    assert np.isnan(one_of([2.0, 1.0], [[2.0, 1.0]], resolved=2).inside)
+    unknown = np.where(np.arange(2) == 1, np.nan, law)
+    assert one_of([500.0, 400.0], [[500.0, 20.0]], resolved=2, law=unknown).band is None
+    assert one_of([500.0, np.nan], [[500.0, 20.0]], resolved=1, law=unknown).band is not None
 
 
 def test_a_decade_of_unresolved_ones_is_void() -> None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from verify.judging.eigenvalues import Eigenvalues
+from verify.judging.pairing import LEVEL
 from verify.judging.verdict import Comparison
 from verify.reporting.tables import columns as c
 from verify.reporting.tables.table import Column, Table
@@ -26,12 +27,14 @@ def eigenvalues_table(comparison: Comparison, names: Mapping[str, str]) -> Table
         c.words("theory", "theory", lambda x: x.order),
         c.words("resolved", "resolved", lambda x: f"{len(x.predicted)} of {x.total}"),
         c.number("distance", "median |Δ|", lambda x: x.distance, "{:.3f}"),
+        c.number("inside", f"inside {LEVEL:.0%}", lambda x: x.inside, "{:.1%}"),
         *(_decade(first) for first in decades),
         c.words("remarks", "remarks", lambda x: x.remarks),
     )
     caption = (
         "Eigenvalue by eigenvalue: Δ = log10(measured / predicted) over the resolved eigenvalues and all networks. "
-        "Median of |Δ|, then by decade below λ₁ the median of Δ, ± that of |Δ|"
+        "Median of |Δ|; the share inside the interval that the refined theory has for single networks; then by decade "
+        "below λ₁ the median of Δ, ± that of |Δ|"
     )
     return Table.of("Eigenvalues by decade", caption, columns, found)
 
