@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from meanfield.propagation.expectations import Expectations
 from meanfield.propagation.linear import Seen
 from meanfield.propagation.state import SecondMoments, State
-from meanfield.spec import LayerState
 from meanfield.spec.activations import Activation
 
 __all__ = ["ActivateMap"]
@@ -38,8 +37,4 @@ class ActivateMap:
 
     def seen(self) -> Iterator[Seen]:
         """None: it has no weights."""
-        return iter(())
-
-    def states(self) -> Iterator[LayerState]:
-        """None, for the same reason."""
         return iter(())

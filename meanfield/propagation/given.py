@@ -140,7 +140,7 @@ def given_order_parameters(network: Network, samples: GivenSamples) -> OrderPara
     gram, known = samples.gram(everything, everything)
     passed = GivenLayers(network, samples.norms).through(everything, everything, gram, known)
     error = float(np.max(passed.forward_error + passed.backward_error))
-    states = tuple(seen.made.layer(seen.forward, seen.backward) for seen in passed.layers)  # type: ignore[arg-type]
+    states = tuple(seen.state() for seen in passed.layers)
     status = "ok" if error <= _RESOLVED else "unresolved"
     finite = all(bool(np.all(np.isfinite(state.q))) for state in states)
     return OrderParameters(states, error if math.isfinite(error) else math.inf, status if finite else "overflow")

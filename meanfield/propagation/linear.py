@@ -21,6 +21,10 @@ class Seen(NamedTuple):
     made: SecondMoments
     backward: SecondMoments
 
+    def state(self) -> LayerState:
+        """The same as the record that theory, measurement and stores exchange."""
+        return self.made.layer(self.forward, self.backward)  # type: ignore[arg-type]
+
 
 class LinearMap:
     """One weight layer. Its fresh weights make jointly Gaussian units of whatever enters."""
@@ -43,11 +47,6 @@ class LinearMap:
     def seen(self) -> Iterator[Seen]:
         """On the way up and down."""
         yield Seen(self._given, self._made, self._gradient)
-
-    def states(self) -> Iterator[LayerState]:
-        """The same as the record that theory, measurement and stores exchange."""
-        for forward, made, backward in self.seen():
-            yield made.layer(forward, backward)  # type: ignore[arg-type]
 
 
 def gradient(state: LayerState, weight: Number, bias: Number) -> Covariance:

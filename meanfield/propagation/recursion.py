@@ -34,7 +34,7 @@ _LARGEST = 1e70  # order parameter of which a second moment, times any number of
 
 
 class Map(Protocol):
-    """One layer on the way: it remembers from ``forward`` what ``backward`` and ``states`` need."""
+    """One layer on the way: it remembers from ``forward`` what ``backward`` and ``seen`` need."""
 
     error: Number
     """The relative error that it adds to a backward product."""
@@ -42,7 +42,6 @@ class Map(Protocol):
     def forward(self, given: State) -> State: ...
     def backward(self, gradient: SecondMoments) -> SecondMoments: ...
     def seen(self) -> Iterator[Seen]: ...
-    def states(self) -> Iterator[LayerState]: ...
 
 
 MAPS: Mapping[type[Layer], Callable[[Any, Expectations], Map]] = {
@@ -146,7 +145,7 @@ def _through(maps: Sequence[Map], state: State) -> tuple[tuple[LayerState, ...],
     state = up_and_down(maps, state, Covariance(one, one, 0 * one))
     forward = state.covariance.relative(np.maximum(state.same_error, state.other_error))
     error = max(forward, sum(float(np.max(layer.error)) for layer in maps))
-    return tuple(s for layer in maps for s in layer.states()), error if math.isfinite(error) else math.inf
+    return tuple(seen.state() for layer in maps for seen in layer.seen()), error if math.isfinite(error) else math.inf
 
 
 def up_and_down(maps: Sequence[Map], state: State, gradient: SecondMoments) -> State:

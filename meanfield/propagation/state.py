@@ -34,6 +34,10 @@ class Covariance(NamedTuple):
             gap=self.gap * slope.same + self.other * slope.gap,
         )
 
+    def inverse(self) -> Covariance:
+        """1/√(R(s,s) R(t,t))."""
+        return Covariance(1 / self.same, 1 / self.same, 0 * self.same)
+
     def layer(self, forward: Covariance, backward: Covariance) -> LayerState:
         """What a weight layer knows that makes this of ``forward``."""
         return LayerState(
@@ -63,6 +67,10 @@ class Block(NamedTuple):
     def times(self, slope: Block) -> Block:
         """The elementwise product."""
         return self._replace(variances=self.variances * slope.variances, cross=self.cross * slope.cross)
+
+    def inverse(self) -> Block:
+        """1/√(R(s,s) R(t,t))."""
+        return self._replace(variances=1 / self.variances, cross=1 / self.unit())
 
     def layer(self, forward: Block, backward: Block) -> LayerState:
         """What a weight layer knows that makes this of ``forward``: ``q`` (N,) and the like, ``q_st`` (S, T), and as
