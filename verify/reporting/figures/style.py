@@ -110,8 +110,8 @@ def panels(titles: Sequence[str], height: float = 2.9, *, sharey: bool = False) 
 
 
 def wrapped(titles: Sequence[str]) -> list[str]:
-    """Titles of panels four in a row, long ones on two lines."""
-    return [textwrap.fill(title, TITLE) for title in titles]
+    """Titles of panels four in a row, long ones on two lines that part no ``name = value``."""
+    return [textwrap.fill(title.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"), TITLE) for title in titles]
 
 
 def key(figure: Figure, names: Mapping[int, str]) -> None:
