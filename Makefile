@@ -62,7 +62,7 @@ docs: $(RUNTIME)
 	$(BIN)/python -m meanfield phase --activation tanh --weight-variance 0.5:4:80 --bias-variance 0:1:80 --depth 5 --width 1000 --samples 100 --show learning_rate --plot docs/figures/plane_tanh.svg
 	$(BIN)/python docs/figures/bulk_spectrum.py docs/figures/bulk_spectrum.svg
 
-# The figures of docs/gallery.md; about 17 minutes of one processor. What is stored in runs/gallery isn't run again.
+# The figures of docs/gallery.md; about 21 minutes of one processor. What is stored in runs/gallery isn't run again.
 gallery: $(RUNTIME)
 	$(BIN)/python docs/gallery.py
 

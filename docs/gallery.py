@@ -21,6 +21,8 @@ SHOWN: dict[str, tuple[list[str], list[str]]] = {
     "samples": (["run.trials=8"], ["scaling-samples-ntk"]),
     "depths": (["run.trials=10"], ["scaling-width-ntk"]),
     "spectra": ([], ["spectra-fim-2", "spectra-fim-4", "distances-fim"]),
+    "given_data": ([], ["eigenvalues-fim-1", "eigenvalues-fim-3", "data-fim-2"]),
+    "data_slope": ([], ["data-fim-1", "data-fim-2", "eigenvalues-fim-2"]),
     "paper-fig3": ([], ["spectra-fim-1", "spectra-fim-layer-1-1", "spectra-fim-layer-2-1", "spectra-fim-layer-3-1",
                         "spectra-fim-cross-entropy-1"]),
     "paper-fig4": ([], ["scaling-width-fim-cross-entropy", "outliers-fim-cross-entropy-1"]),

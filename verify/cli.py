@@ -198,7 +198,7 @@ def diff(
 
     with Store.open(first) as a, Store.open(second) as b:
         found = difference(a.sweep(), a.trials(), b.sweep(), b.trials())
-    table = difference_table(found, network_names(d.cell.network for d in found))
+    table = difference_table(found, network_names(d.cell.law for d in found))
     verdict, sentence = agreement(found, tolerance, alpha)
     typer.echo(spelled(table.records()) if as_json else f"{sentence}\n\n{table.to_text()}")
     return EXIT[verdict] if check else 0

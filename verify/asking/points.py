@@ -9,13 +9,15 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator
 
 from meanfield.spec import Metric, Network, as_metric, positive_integer
 from meanfield.spec.activations import Activation, activation_names, as_activation
-from meanfield.spec.checks import MOST, integer
+from meanfield.spec.checks import MOST, integer, number
+from verify.asking.inputs import File, Library, Named, Source
 from verify.asking.records import Cell
 
 MOST_CELLS = 20_000
@@ -82,12 +84,16 @@ if TYPE_CHECKING:
     CountField: TypeAlias = int
     RatioField: TypeAlias = float
     MetricField: TypeAlias = Metric
+    DataField: TypeAlias = Named
+    SlopeField: TypeAlias = float
 else:
     ActivationField = _field(_activation, PlainSerializer(_activation_text))
     NumbersField = _field(_numbers)
     CountField = _field(lambda value: integer("count", value, 1, max(MOST.values())))
     RatioField = _field(_ratio)
     MetricField = _field(as_metric, PlainSerializer(lambda metric: metric.to_dict()))
+    DataField = _field(Named.of, PlainSerializer(Named.to_dict))
+    SlopeField = _field(lambda value: number("count", value, 0.0))
 
 
 class NetworkTable(Table):
@@ -102,15 +108,23 @@ class NetworkTable(Table):
 
 
 class Point(NetworkTable):
-    """One cell: a network's settings, its width M, its number of samples N (or N/M), the metrics to measure."""
+    """One cell: a network's settings, its width M, its number of samples N (or N/M), the metrics to measure.
+
+    Inputs are drawn with each network, or are those of a data set (``data``; ``d`` and ``c`` of a drawn one may stand
+    beside it) or of a file (``inputs``): N of them at random, all without N.
+    """
 
     width: CountField | None = None
     samples: CountField | None = None
     samples_per_width: RatioField | None = None
+    data: DataField | None = None
+    d: CountField | None = None
+    c: SlopeField | None = None
+    inputs: str | None = None
     metric: tuple[MetricField, ...] = ()
 
-    def cell(self) -> Cell:
-        """The cell of this point.
+    def cells(self, library: Library, seed: int) -> tuple[Cell, ...]:
+        """The cell of this point; where it has given inputs, that of their isotropic control too.
 
         Raises
         ------
@@ -129,7 +143,28 @@ class Point(NetworkTable):
             metric.check(network)
             if metric.loss == "cross_entropy" and network.outputs == 1:  # each trial would say so
                 raise ValueError("outputs: expected at least 2 for cross_entropy (with 1 the metric is zero), got 1")
-        return Cell(network, width, self._samples(width), self.metric)
+        source = self._source()
+        if source is None:
+            return (Cell(network, width, self._samples(width), self.metric),)
+        every = self.samples is None and self.samples_per_width is None
+        inputs = library.inputs(source, None if every else self._samples(width), seed)
+        both = (inputs, library.control(inputs, seed))
+        cells = tuple(Cell(network, width, len(x.array), self.metric, x) for x in both)
+        for cell in cells:
+            cell.drawn.widths(width)
+        return cells
+
+    def _source(self) -> Source | None:
+        if self.data is not None and self.inputs is not None:
+            raise ValueError(f"inputs: expected none beside data, got {self.inputs!r}")
+        drawn = {key: value for key in ("d", "c") if (value := getattr(self, key)) is not None}
+        if self.data is None:
+            for key, value in drawn.items():
+                raise ValueError(f"{key}: expected none without data, got {value!r}")
+            return None if self.inputs is None else File(self.inputs)
+        if twice := sorted(drawn.keys() & self.data.to_dict().keys()):
+            raise ValueError(f"{twice[0]}: expected it in one place, got it in the table of data and beside it")
+        return replace(self.data, **drawn)
 
     def _samples(self, width: int) -> int:
         if (self.samples is None) == (self.samples_per_width is None):
@@ -156,6 +191,10 @@ class Grid(Table):
     width_ratios: tuple[NumbersField, ...] = ()
     samples: tuple[CountField, ...] = ()
     samples_per_width: tuple[RatioField, ...] = ()
+    data: tuple[DataField, ...] | None = None  # None: a sweep without has the spelling that it always had
+    d: tuple[CountField, ...] | None = None
+    c: tuple[SlopeField, ...] | None = None
+    inputs: tuple[str, ...] | None = None
     width: tuple[CountField, ...] = ()
     metric: tuple[MetricField, ...] = ()
 
@@ -185,5 +224,5 @@ def merged(cells: Iterable[Cell]) -> tuple[Cell, ...]:
     for cell in cells:
         earlier = found.get(cell.key, cell)
         metrics = tuple(dict.fromkeys((*earlier.metrics, *cell.metrics)))
-        found[cell.key] = Cell(earlier.network, earlier.width, earlier.samples, metrics)
+        found[cell.key] = replace(earlier, metrics=metrics)
     return tuple(found.values())

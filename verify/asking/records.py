@@ -10,23 +10,60 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.spec import Metric, Network, OrderParameters, digest
+from verify.asking.inputs import Inputs
 
-__all__ = ["Cell", "Sample", "Trial"]
+__all__ = ["Cell", "Law", "Sample", "Trial"]
+
+
+@dataclass(frozen=True)
+class Law:
+    """What is drawn, whatever its size: networks and, where inputs are given, what these are called."""
+
+    network: Network
+    data: str = ""
+
+    @property
+    def digest(self) -> str:
+        """The network's where no inputs are given."""
+        return digest({"network": self.network.digest, "data": self.data}) if self.data else self.network.digest
+
+    def fields(self) -> dict[str, str | float]:
+        """The network's fields, and ``data``."""
+        return {**self.network.fields(), "data": self.data}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One point of a sweep: networks of one law, at one width and sample number, and the metrics measured on each."""
+    """One point of a sweep: networks of one law, at one width and sample number, and the metrics measured on each.
+
+    ``inputs``: the samples that each network is given; ``None`` where they are drawn anew with each.
+    """
 
     network: Network
     width: int
     samples: int
     metrics: tuple[Metric, ...]
+    inputs: Inputs | None = None
 
     @property
     def key(self) -> str:
-        """Hash of what is drawn (network, width, samples). The metrics aren't part of it: they only look."""
-        return digest({"network": self.network.digest, "width": self.width, "samples": self.samples})
+        """Hash of what is drawn (network, width, samples, given inputs). The metrics aren't part of it: they only
+        look."""
+        given = {} if self.inputs is None else {"inputs": self.inputs.digest}
+        return digest({"network": self.network.digest, "width": self.width, "samples": self.samples, **given})
+
+    @property
+    def law(self) -> Law:
+        """What it has in common with cells of other sizes."""
+        return Law(self.network, "" if self.inputs is None else self.inputs.label)
+
+    @property
+    def drawn(self) -> Network:
+        """The network as it is drawn at this width: with as many input units as the given inputs have features.
+
+        Raises ``ValueError`` where its own α_0 is another.
+        """
+        return self.network if self.inputs is None else self.network.with_features(self.inputs.features, self.width)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,6 +21,7 @@ from meanfield.reading import read_text
 from meanfield.spec import digest
 from meanfield.spec.checks import MOST, shown
 from verify.asking.engine import Engine
+from verify.asking.inputs import Floats, Library
 from verify.asking.overrides import changed
 from verify.asking.points import Grid, NetworkTable, Point, Table, merged
 from verify.asking.presets import NAME, preset_names
@@ -81,7 +83,9 @@ class Agreement(Table):
 class Sweep(Table):
     """A sweep; ``Sweep.from_toml(path)``, ``Sweep.preset(name)`` or ``Sweep(name=..., grid={...}, run={...})``.
 
-    ``name`` is part of file names, ``title`` the heading of the report (the name, if there is none).
+    ``name`` is part of file names, ``title`` the heading of the report (the name, if there is none). ``hashes`` has the
+    SHA-256 of given inputs by their names, and is filled in where it isn't given; ``library`` says where inputs are
+    found other than by their names from here.
 
     Raises
     ------
@@ -97,17 +101,22 @@ class Sweep(Table):
     run: Run = Run()
     engine: Engine = Engine()
     verdict: Agreement = Agreement()
+    hashes: dict[str, str] | None = None
 
     _cells: tuple[Cell, ...] = PrivateAttr()
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, library: Library | None = None, /, **values: Any) -> None:
         try:
             super().__init__(**values)
         except ValidationError as error:
             raise SweepError("\n".join(_line(e) for e in error.errors())) from None
         places = [("grid", point) for point in self._grid_points()]
         places += [(f"cells[{i}]", point) for i, point in enumerate(self.points)]
-        object.__setattr__(self, "_cells", merged(_checked_cells(places)))
+        shelf = replace(library or Library(), hashes=self.hashes or {})
+        cells = _checked_cells(places, shelf, self.run.seed)
+        object.__setattr__(self, "_cells", merged(cells))
+        # Filled in, so that a sweep that is read back has the same inputs, or none.
+        self.__dict__["hashes"] = _checked_hashes(self.hashes or {}, cells)
 
     def _grid_points(self) -> tuple[Point, ...]:
         try:
@@ -122,7 +131,7 @@ class Sweep(Table):
         Raises ``SweepError`` also for a file that can't be read.
         """
         try:
-            return cls(**changed(_parsed(read_text(Path(path))), changes, size))
+            return cls(Library(folder=Path(path).parent), **changed(_parsed(read_text(Path(path))), changes, size))
         except (OSError, UnicodeDecodeError) as error:
             raise SweepError(f"sweep: expected a readable TOML file, got {path} ({_cause(error)})") from None
         except tomllib.TOMLDecodeError as error:
@@ -136,9 +145,9 @@ class Sweep(Table):
         return cls(**changed(tomllib.loads(preset_text(name)), changes, size))
 
     @classmethod
-    def from_json(cls, text: str) -> Sweep:
-        """The inverse of :meth:`to_json`."""
-        return cls(**json.loads(text))
+    def from_json(cls, text: str, known: Mapping[str, Floats] | None = None) -> Sweep:
+        """The inverse of :meth:`to_json`. ``known``: given inputs by their hash, which then need not be found again."""
+        return cls(Library(known=known or {}), **json.loads(text))
 
     def to_json(self) -> str:
         """The sweep in its canonical spelling."""
@@ -174,11 +183,12 @@ def preset_text(name: str) -> str:
     return resources.files("verify").joinpath("sweeps", f"{name}.toml").read_text("utf-8")
 
 
-def _checked_cells(places: Iterable[tuple[str, Point]]) -> list[Cell]:
-    cells, problems = [], []
+def _checked_cells(places: Iterable[tuple[str, Point]], library: Library, seed: int) -> list[Cell]:
+    cells: list[Cell] = []
+    problems: list[str] = []
     for place, point in places:
         try:
-            cells.append(point.cell())
+            cells.extend(point.cells(library, seed))
         except (ValueError, TypeError) as error:
             problems.append(f"{place}.{error}")
     if problems:
@@ -186,6 +196,14 @@ def _checked_cells(places: Iterable[tuple[str, Point]]) -> list[Cell]:
     if not cells:
         raise SweepError("grid: expected a [grid] or at least one [[cells]], got none")
     return cells
+
+
+def _checked_hashes(asked: Mapping[str, str], cells: Iterable[Cell]) -> dict[str, str] | None:
+    """The hashes of all given inputs by their names; ``None`` where there are none."""
+    found = {cell.inputs.key: cell.inputs.digest for cell in cells if cell.inputs is not None}
+    if others := sorted(asked.keys() - found.keys()):
+        raise SweepError(f"hashes: expected names of inputs of the sweep ({'; '.join(found)}), got {others[0]!r}")
+    return found or None
 
 
 def _line(error: Mapping[str, Any]) -> str:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from meanfield.spec import Metric, Network
+from meanfield.spec import Metric
+from verify.asking.records import Law
 from verify.judging.inference import Estimate, Judgement, Verdict, holm, judge
 from verify.judging.observations import Observation
 from verify.judging.scaling import Series
@@ -32,8 +33,8 @@ class Row:
     decides: bool
 
     @property
-    def network(self) -> Network:
-        return self.observation.cell.network
+    def law(self) -> Law:
+        return self.observation.cell.law
 
     @property
     def metric(self) -> Metric:
@@ -78,8 +79,8 @@ class Limit:
     fits: bool
 
     @property
-    def network(self) -> Network:
-        return self.series.network
+    def law(self) -> Law:
+        return self.series.law
 
     @property
     def metric(self) -> Metric:

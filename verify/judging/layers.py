@@ -34,12 +34,15 @@ class Layers:
 
 
 def layers(cells: Iterable[Cell], trials: Iterable[Trial]) -> tuple[Layers, ...]:
-    """The widest cell of each network law that has measured order parameters."""
+    """The widest cell of each network law that has measured order parameters of inputs drawn with the networks."""
     by_cell: dict[str, list[Trial]] = {}
     for trial in sorted(trials, key=lambda t: t.index):
         if trial.status == "done" and trial.order_parameters is not None:
             by_cell.setdefault(trial.cell, []).append(trial)
-    known = widest((cell for cell in cells if cell.key in by_cell), lambda cell: (cell, cell.network.digest))
+    known = widest(
+        (cell for cell in cells if cell.key in by_cell and cell.inputs is None),
+        lambda cell: (cell, cell.network.digest),
+    )
     return tuple(_layers(cell, by_cell[cell.key]) for cell in known)
 
 

@@ -151,8 +151,9 @@ def _ask(cell: Cell, metric: Metric, order: str) -> tuple[Prediction | None, str
     """One cell at a time: `predict` refuses and warns for all widths of an array together."""
     from meanfield.prediction.asking import predict
 
+    about = {"samples": cell.samples} if cell.inputs is None else {"inputs": cell.inputs.array}
     try:
-        prediction = predict(cell.network, metric, width=cell.width, samples=cell.samples, order=order)
+        prediction = predict(cell.drawn, metric, width=cell.width, order=order, **about)
     except ValueError as refusal:
         return None, str(refusal)
     return prediction, "; ".join(prediction.warnings)

@@ -35,10 +35,10 @@ class Ranks:
 
 
 def ranks(pairs: Iterable[Pair]) -> tuple[Ranks, ...]:
-    """The widest cell of each network law and metric with outliers that differ."""
+    """The widest cell of each law and metric with outliers that differ."""
     found = (_ranks(p) for p in pairs if p.outliers.size > 1 and np.ptp(p.outliers) > 0)
     told = (r for r in found if r.measured)
-    return tuple(widest(told, lambda r: (r.cell, (r.cell.network.digest, r.metric))))
+    return tuple(widest(told, lambda r: (r.cell, (r.cell.law.digest, r.metric))))
 
 
 def _ranks(pair: Pair) -> Ranks:

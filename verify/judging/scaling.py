@@ -14,7 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from meanfield.spec import LOSSES, Metric, Network
+from meanfield.spec import LOSSES, Metric
+from verify.asking.records import Law
 from verify.judging.extrapolation import Fit, fit_limit, least_squares, powers
 from verify.judging.inference import Estimate, combination
 from verify.judging.observations import Observation
@@ -26,7 +27,7 @@ MINIMUM_WIDTHS = 3
 
 @dataclass(frozen=True)
 class Series:
-    """One statistic of one metric of one network law along widths or sample numbers, all else equal.
+    """One statistic of one metric of one law along widths or sample numbers, all else equal.
 
     ``samples`` says what the sample number does along widths: "N = 100", or "N = 0.5 M"; along sample numbers
     ``axis`` is "samples" and it says the width. ``exponent`` is fitted to the measurement, ``expected`` by the same
@@ -34,7 +35,7 @@ class Series:
     """
 
     axis: Literal["width", "samples"]
-    network: Network
+    law: Law
     metric: Metric
     statistic: str
     held: str
@@ -45,9 +46,9 @@ class Series:
     asymptotic: float
 
     @property
-    def key(self) -> tuple[str, Network, Metric, str, str, str]:
+    def key(self) -> tuple[str, Law, Metric, str, str, str]:
         """What it is of: there is one of each in a comparison."""
-        return self.axis, self.network, self.metric, self.statistic, self.held, self.order
+        return self.axis, self.law, self.metric, self.statistic, self.held, self.order
 
     @property
     def order(self) -> str:
@@ -60,7 +61,7 @@ def series(observations: Iterable[Observation]) -> tuple[Series, ...]:
     laws: defaultdict[tuple[str, Metric, str, str], list[Observation]] = defaultdict(list)
     for o in observations:
         if not o.reason and o.values.size:
-            laws[o.cell.network.digest, o.metric, o.statistic, o.order].append(o)
+            laws[o.cell.law.digest, o.metric, o.statistic, o.order].append(o)
     return tuple(_series(axis, held, line) for law in laws.values() for axis, held, line in _lines(law))
 
 
@@ -97,7 +98,7 @@ def _series(axis: Literal["width", "samples"], held: str, line: list[Observation
     predicted = np.array([o.predicted for o in line])
     return Series(
         axis=axis,
-        network=first.cell.network,
+        law=first.cell.law,
         metric=first.metric,
         statistic=first.statistic,
         held=held,

@@ -31,8 +31,9 @@ class StoredSpectra:
 
 
 def stored_spectra(pairs: Iterable[Pair]) -> tuple[StoredSpectra, ...]:
-    """Those of each cell and metric, where there are any."""
-    return tuple(found for p in pairs if (found := _stored(p)).eigenvalues)
+    """Those of each cell and metric whose inputs are drawn with the networks, where there are any. Given inputs have no
+    two-part spectrum of outliers and bulk: :mod:`verify.judging.eigenvalues`."""
+    return tuple(found for p in pairs if p.cell.inputs is None and (found := _stored(p)).eigenvalues)
 
 
 def _stored(pair: Pair) -> StoredSpectra:

@@ -30,11 +30,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from meanfield.spec import Network
-from verify.asking.records import Trial
+from verify.asking.records import Law, Trial
 from verify.asking.tolerance import Tolerance
 from verify.judging.bulk import Bulk, bulks
 from verify.judging.coverage import Coverage, coverage
+from verify.judging.eigenvalues import Eigenvalues, all_eigenvalues
 from verify.judging.inference import Verdict
 from verify.judging.judged import Limit, Row, judged
 from verify.judging.layers import Layers, layers
@@ -42,7 +42,9 @@ from verify.judging.observations import observations
 from verify.judging.pairing import STATISTICS, pair
 from verify.judging.ranks import Ranks, ranks
 from verify.judging.scaling import Series, series
+from verify.judging.slopes import Slopes, slopes
 from verify.judging.spectra import StoredSpectra, stored_spectra
+from verify.judging.traces import Traces, traces
 
 if TYPE_CHECKING:
     from verify.asking.sweep import Sweep
@@ -66,6 +68,8 @@ class Comparison:
     series: tuple[Series, ...]
     limits: tuple[Limit, ...]
     spectra: tuple[StoredSpectra, ...]
+    eigenvalues: tuple[Eigenvalues, ...]
+    traces: tuple[Traces, ...]
     ranks: tuple[Ranks, ...]
     layers: tuple[Layers, ...]
     finished: int
@@ -77,10 +81,15 @@ class Comparison:
         """The laws of the stored spectra. They take a while: a verdict needs none, a report all of them."""
         return bulks(self.spectra)
 
+    @functools.cached_property
+    def slopes(self) -> tuple[Slopes, ...]:
+        """How steep the spectra of given data are, and those of the metrics at them."""
+        return slopes(self.eigenvalues)
+
     @property
-    def networks(self) -> tuple[Network, ...]:
-        """The networks of the sweep, each once."""
-        return tuple(dict.fromkeys(r.network for r in self.rows))
+    def laws(self) -> tuple[Law, ...]:
+        """The laws of the sweep, each once."""
+        return tuple(dict.fromkeys(r.law for r in self.rows))
 
     @property
     def deciding(self) -> tuple[Row | Limit, ...]:
@@ -119,6 +128,8 @@ def compare(sweep: Sweep, trials: Iterable[Trial], alpha: float | None = None) -
         series=lines,
         limits=limits,
         spectra=stored_spectra(pairs),
+        eigenvalues=all_eigenvalues(pairs, sweep.run.dtype),
+        traces=traces(pairs),
         ranks=ranks(pairs),
         layers=layers(sweep.cells(), trials),
         finished=len(trials) - failures.total(),

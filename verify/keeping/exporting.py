@@ -93,6 +93,7 @@ def _cell_columns(cell: Cell) -> dict[str, Any]:
         "bias_variance": _of_layers(network.bias_variance),
         "width_ratios": _of_layers(network.width_ratios),
         "outputs": network.outputs,
+        "data": cell.law.data,
         "width": cell.width,
         "samples": cell.samples,
         "cell": cell.key,

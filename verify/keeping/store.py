@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 from verify.asking.records import Cell, Sample, Trial
 from verify.asking.sweep import Sweep
+from verify.keeping.given import read_inputs, write_inputs
 from verify.keeping.rows import read_layers, read_sample, write_trial
 from verify.keeping.schema import (
     StoreError,
@@ -75,7 +76,8 @@ class Store:
             cleanup.callback(lock.close)
             prepare(connection, journal(path.parent))
             _check_name(connection, path, sweep)
-            connection.execute("INSERT OR IGNORE INTO sweep VALUES (1, ?)", (sweep.to_json(),))
+            new = connection.execute("INSERT OR IGNORE INTO sweep VALUES (1, ?)", (sweep.to_json(),)).rowcount
+            write_inputs(connection, sweep.cells() if new else ())
             cleanup.pop_all()
         store = cls(path, connection, lock)
         store._sweep = sweep
@@ -106,9 +108,9 @@ class Store:
 
     @functools.cached_property
     def _sweep(self) -> Sweep:
-        with readable(self.path):
+        with readable(self.path), plain_errors(self.path):
             for (text,) in self._rows("SELECT json FROM sweep"):
-                return Sweep.from_json(text)
+                return Sweep.from_json(text, read_inputs(self._connection))
         raise StoreError(f"store: expected one with a sweep, got none in it yet: {self.path}")
 
     @functools.cached_property
@@ -126,6 +128,7 @@ class Store:
         """Make the sweep that this store was created with the one that the file has."""
         with plain_errors(self.path):
             self._connection.execute("INSERT OR REPLACE INTO sweep VALUES (1, ?)", (self._sweep.to_json(),))
+            write_inputs(self._connection, self._sweep.cells())
 
     def begin(self, facts: Mapping[str, Any]) -> None:
         """Note that a run of the sweep starts now, with its facts (versions, host, workers)."""

@@ -8,7 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from verify.judging.verdict import Comparison
+from verify.reporting.figures.data import data_section
 from verify.reporting.figures.distances import distances_section
+from verify.reporting.figures.eigenvalues import eigenvalues_section
 from verify.reporting.figures.extrapolation import extrapolation_section
 from verify.reporting.figures.order_parameters import order_parameters_section
 from verify.reporting.figures.outliers import outliers_section
@@ -19,14 +21,17 @@ from verify.reporting.names import network_names
 from verify.reporting.summary import counts, headline, remarks, rule
 from verify.reporting.tables.cells import cells_table
 from verify.reporting.tables.deciding import deciding_table
+from verify.reporting.tables.eigenvalues import eigenvalues_table
 from verify.reporting.tables.failures import failures_table
 from verify.reporting.tables.fits import fits_table
 from verify.reporting.tables.measured import measured_table
 from verify.reporting.tables.order_parameters import order_parameters_table
 from verify.reporting.tables.outliers import outliers_table
 from verify.reporting.tables.provenance import provenance_table
+from verify.reporting.tables.slopes import slopes_table
 from verify.reporting.tables.spectra import spectra_table
 from verify.reporting.tables.table import Table
+from verify.reporting.tables.traces import traces_table
 from verify.reporting.tables.void import void_table
 
 __all__ = ["FIGURES", "TABLES", "Document"]
@@ -38,6 +43,9 @@ TABLES: Mapping[str, Callable[[Document], Table]] = {
     "outliers": lambda d: outliers_table(d.comparison, d.names),
     "order_parameters": lambda d: order_parameters_table(d.comparison, d.names),
     "cells": lambda d: cells_table(d.comparison, d.names),
+    "eigenvalues": lambda d: eigenvalues_table(d.comparison, d.names),
+    "slopes": lambda d: slopes_table(d.comparison, d.names),
+    "traces": lambda d: traces_table(d.comparison, d.names),
     "spectra": lambda d: spectra_table(d.comparison, d.names),
     "void": lambda d: void_table(d.comparison, d.names),
     "failures": lambda d: failures_table(d.comparison),
@@ -51,6 +59,8 @@ FIGURES: tuple[Callable[[Comparison, Mapping[str, str]], Section], ...] = (
     extrapolation_section,
     spectra_section,
     distances_section,
+    eigenvalues_section,
+    data_section,
     outliers_section,
     order_parameters_section,
 )
@@ -71,7 +81,7 @@ class Document:
     @cached_property
     def names(self) -> Mapping[str, str]:
         """The short names of the networks, by digest."""
-        return network_names(self.comparison.networks)
+        return network_names(self.comparison.laws)
 
     @cached_property
     def headline(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from meanfield.spec import Network
 from meanfield.text import alike
+from verify.asking.records import Law
 from verify.judging.judged import Limit, Row
 
 __all__ = [
@@ -26,31 +27,31 @@ ORDER_PARAMETER_TITLES = {
 }  # fmt: skip
 SYMBOLS = {
     "activation": "activation", "depth": "L", "weight_variance": "σ_w²", "bias_variance": "σ_b²", "outputs": "C",
-    "width_ratios": "α",
+    "width_ratios": "α", "data": "data",
 }  # fmt: skip
-"""The fields of a network, as a report's tables and names call them."""
+"""The fields of a law, as a report's tables and names call them."""
 
 AXES = {"width": "width M", "samples": "samples N"}
 
 
 @dataclass(frozen=True)
 class Named:
-    """A network with the short name that it has among others."""
+    """A law with the short name that it has among others."""
 
     name: str
-    network: Network
+    law: Law
 
     def __str__(self) -> str:
         return self.name
 
     def parts(self) -> dict[str, str | float]:
         """The name, and each field for programs."""
-        return {"": self.name, **{f"_{field}": value for field, value in self.network.fields().items()}}
+        return {"": self.name, **{f"_{field}": value for field, value in self.law.fields().items()}}
 
 
-def network_names(networks: Iterable[Network]) -> dict[str, str]:
-    """A short name for each network, by digest: what tells it from the others."""
-    described = {network.digest: _described(network) for network in networks}
+def network_names(laws: Iterable[Law]) -> dict[str, str]:
+    """A short name for each law, by digest: what tells it from the others."""
+    described = {law.digest: {**_described(law.network), "data": law.data} for law in laws}
     telling: list[str] = []
     for field in SYMBOLS:
         if _distinct(described.values(), [*telling, field]) > _distinct(described.values(), telling):
@@ -76,7 +77,7 @@ def sizes(judged: Row | Limit) -> str:
 def place(judged: Row | Limit, names: Mapping[str, str]) -> str:
     """Metric, statistic, network and sizes in one phrase."""
     title = STATISTIC_TITLES[judged.statistic]
-    return f"{title} of {judged.metric.label}, {names[judged.network.digest]}, {sizes(judged)}"
+    return f"{title} of {judged.metric.label}, {names[judged.law.digest]}, {sizes(judged)}"
 
 
 def brief(value: str | float) -> str:

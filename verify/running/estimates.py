@@ -78,6 +78,7 @@ def estimate_table(sweep: Sweep, estimates: Sequence[CellEstimate], workers: int
 def _line(sweep: Sweep, e: CellEstimate) -> tuple[str, ...]:
     network = e.cell.network
     name = f"{alike(network.activation)} ({alike(network.weight_variance)}, {alike(network.bias_variance)})"
+    name += f", {e.cell.law.data}" if e.cell.law.data else ""
     sizes = (network.depth, e.cell.width, e.cell.samples, network.outputs, len(e.cell.metrics), sweep.run.trials)
     memory = "too large" if e.plan is None else gibibytes(e.plan.bytes)
     return (name, *map(str, sizes), memory, f"{e.seconds:.2g}")
@@ -93,7 +94,7 @@ def _duration(seconds: float) -> str:
 def _plan(sweep: Sweep, cell: Cell) -> tuple[Plan | None, str]:
     options = sweep.run.options()
     itemsize = np.dtype(options["dtype"]).itemsize
-    size = Size.of(cell.network, cell.metrics, cell.width, cell.samples, options["spectrum"], itemsize)
+    size = Size.of(cell.drawn, cell.metrics, cell.width, cell.samples, options["spectrum"], itemsize)
     try:
         return choose(size, options["memory"]), ""
     except TooLarge as error:

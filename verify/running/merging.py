@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from verify.asking.inputs import Inputs, Library
 from verify.asking.records import Cell, Trial
 from verify.asking.sweep import Sweep
 from verify.keeping.schema import plain_errors
@@ -60,6 +61,7 @@ def _union(stores: Sequence[Store]) -> Sweep:
     sweeps = [store.sweep() for store in stores]
     first = sweeps[0]
     cells: dict[str, Cell] = {}
+    inputs: dict[str, Inputs] = {}
     for store, sweep in zip(stores, sweeps, strict=True):
         if sweep.name != first.name:
             raise StoreError(
@@ -75,16 +77,22 @@ def _union(stores: Sequence[Store]) -> Sweep:
         for cell in sweep.cells():
             if cells.setdefault(cell.key, cell).metrics != cell.metrics:
                 raise StoreError(f"store: expected the metrics of {stores[0].path}, got others: {store.path}")
+            if cell.inputs is not None and inputs.setdefault(cell.inputs.key, cell.inputs) != cell.inputs:
+                raise StoreError(f"store: expected the bytes that {cell.inputs.key} has, got others: {store.path}")
     trials = max(sweep.run.trials for sweep in sweeps)
-    plain = {**first.model_dump(by_alias=True), "grid": None, "cells": [_point(cell) for cell in cells.values()]}
-    return Sweep(**{**plain, "run": {**plain["run"], "trials": trials}})
+    named = [_point(cell) for cell in cells.values() if cell.inputs is None or not cell.inputs.control]
+    hashes = {key: one.digest for key, one in inputs.items()}
+    plain = {**first.model_dump(by_alias=True), "grid": None, "cells": named, "hashes": hashes or None}
+    library = Library(known={one.digest: one.array for one in inputs.values()})
+    return Sweep(library, **{**plain, "run": {**plain["run"], "trials": trials}})
 
 
 def _point(cell: Cell) -> dict[str, Any]:
     network = cell.network
     names = ("activation", "depth", "weight_variance", "bias_variance", "outputs", "width_ratios")
     settings = {name: getattr(network, name) for name in names}
-    return {**settings, "width": cell.width, "samples": cell.samples, "metric": cell.metrics}
+    given = {"samples": cell.samples} if cell.inputs is None else cell.inputs.settings
+    return {**settings, "width": cell.width, "metric": cell.metrics, **given}
 
 
 def _copy(source: Store, target: Store) -> None:

@@ -118,8 +118,9 @@ def _measured(task: Task, index: int) -> tuple[dict[str, Sample], Mapping[str, A
     cell = task.cell
     seed = trial_seed(task.seed, cell, index)
     measure = task.measure or _empirical_measure()
-    size = {"width": cell.width, "samples": cell.samples}
-    measurements = measure(cell.network, cell.metrics, **size, seed=seed, **task.options)
+    size: dict[str, Any] = {"width": cell.width, "samples": cell.samples}
+    given = {} if cell.inputs is None else {"inputs": cell.inputs.array}
+    measurements = measure(cell.drawn, cell.metrics, **size, **given, seed=seed, **task.options)
     pairs = zip(cell.metrics, measurements, strict=True)
     samples = {metric.label: _sample(m) for metric, m in pairs}
     own = {key: value for key, value in measurements[0].provenance.items() if key not in _OF_ONE_TRIAL}

@@ -175,7 +175,7 @@ def test_the_same_limit_in_a_larger_family_is_harder_to_refute(world: World) -> 
     same = [
         d
         for d in compare(many, trials).limits
-        if (d.metric, d.statistic, d.network) == (alone.metric, alone.statistic, alone.network)
+        if (d.metric, d.statistic, d.law) == (alone.metric, alone.statistic, alone.law)
     ]
     (together,) = same
     assert alone.ratio == together.ratio

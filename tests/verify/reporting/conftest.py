@@ -76,7 +76,7 @@ class Hostile:
 
     name = HOSTILE
     title = HOSTILE
-    verdict = _sweep().verdict
+    verdict, run = _sweep().verdict, _sweep().run
 
     def cells(self) -> tuple[Cell, ...]:
         network = Network(2, Activation(HOSTILE, "u"), 1.5, 0.0, 3)

@@ -58,7 +58,7 @@ def test_many_lines_are_parted_by_network_with_one_style_for_each_value_held(wor
     }  # fmt: skip
     sweep = Sweep(name="grid", grid=grid, run={"trials": 3})
     comparison = compare(sweep, world(sweep, bias=0.0))
-    found = blocks(comparison, network_names(comparison.networks))
+    found = blocks(comparison, network_names(comparison.laws))
     assert [(b.axis, b.metric) for b in found] == [
         (axis, f"NTK, centered, {name}") for axis in ("width", "samples") for name in ("tanh", "relu", "linear")
     ]

@@ -111,7 +111,7 @@ def test_no_number_in_print_is_nan(hostile: Comparison) -> None:
 def test_two_stores_stand_side_by_side(world: Callable[..., list[Trial]], small: Sweep) -> None:
     trials = world(small)
     rows = difference(small, trials, small, trials)
-    table = difference_table(rows, network_names([cell.network for cell in small.cells()]))
+    table = difference_table(rows, network_names([cell.law for cell in small.cells()]))
     record = table.records()[0]
     assert (record["networks"], record["ratio"], record["farthest"], record["p"]) == ("6 / 6", 1.0, 0.0, 1.0)
     assert table.shown()[0][-1] == "0.0e+00"

@@ -43,7 +43,7 @@ def distance_lines(bulks: Iterable[Bulk], names: Mapping[str, str]) -> dict[str,
     lines: defaultdict[str, list[Bulk]] = defaultdict(list)
     for bulk in sorted((b for b in bulks if b.law), key=lambda b: b.cell.width):
         ratio = bulk.cell.samples / bulk.cell.width
-        lines[f"{names[bulk.cell.network.digest]}, N = {ratio:g} M"].append(bulk)
+        lines[f"{names[bulk.cell.law.digest]}, N = {ratio:g} M"].append(bulk)
     return {name: line for name, line in lines.items() if len(line) > 1}
 
 

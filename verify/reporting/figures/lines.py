@@ -46,7 +46,7 @@ def blocks(comparison: Comparison, names: Mapping[str, str]) -> list[Block]:
     styles: dict[str, dict[str, int]] = {"width": {}, "samples": {}}
     found: dict[tuple[str, str], Block] = {}
     for s in sorted(comparison.series, key=lambda s: (s.axis != "width", STATISTICS.index(s.statistic))):
-        name = names[s.network.digest]
+        name = names[s.law.digest]
         name = name if len(held[s.axis]) == 1 else f"{name}, {s.held}"
         block = found.setdefault((s.axis, s.metric.label), Block(s.metric.label, s.axis, {}))
         line = Line(name, styles[s.axis].setdefault(name, len(styles[s.axis])), s)
@@ -62,7 +62,7 @@ def _parted(block: Block, names: Mapping[str, str], values_held: int) -> list[Bl
     styles: dict[str, int] = {}  # by what is held: the same in all panels, where some may be missing
     for statistic, panel in block.panels.items():
         for line in panel:
-            network = names[line.series.network.digest]
+            network = names[line.series.law.digest]
             part = parts.setdefault(network, Block(f"{block.metric}, {network}", block.axis, {}))
             held = line.series.held
             part.panels.setdefault(statistic, []).append(Line(held, styles.setdefault(held, len(styles)), line.series))

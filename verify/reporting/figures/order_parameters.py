@@ -55,7 +55,7 @@ def draw_order_parameters(
             _scale(ax, [x for one in shown for x in one.predicted[quantity]])
             ax.set_xticks(sorted({layer for one in shown for layer in one.numbers(quantity)}))
             ax.set_xlabel("layer")
-        labels = {number: names[one.cell.network.digest] for number, one in enumerate(shown)}
+        labels = {number: names[one.cell.law.digest] for number, one in enumerate(shown)}
         style.key(figure, labels)
         return style.drawing(
             figure,

@@ -38,10 +38,10 @@ def outliers_section(comparison: Comparison, names: Mapping[str, str]) -> Sectio
 
 def draw_outliers(name: str, shown: Sequence[Ranks], names: Mapping[str, str]) -> Drawing:
     """A row of panels of one metric, one for each network law."""
-    titles = [f"{names[r.cell.network.digest]}, M = {r.cell.width}" for r in shown]
+    titles = [f"{names[r.cell.law.digest]}, M = {r.cell.width}" for r in shown]
     with style.panels(titles, height=2.5) as (figure, axes):
         for ax, one in zip(axes, shown, strict=True):
-            _draw(ax, one, list(names).index(one.cell.network.digest))
+            _draw(ax, one, list(names).index(one.cell.law.digest))
         axes[0].set_ylabel("outlier")
         return style.drawing(
             figure, name, f"Outliers of {shown[0].metric.label} by rank, theory and measurement: {'; '.join(titles)}"

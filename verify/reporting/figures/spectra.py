@@ -53,7 +53,7 @@ def spectra_rows(spectra: Iterable[StoredSpectra]) -> list[tuple[StoredSpectra, 
     """
     laws: defaultdict[str, list[StoredSpectra]] = defaultdict(list)
     for spectrum in sorted(spectra, key=_size):
-        laws[spectrum.cell.network.digest].append(spectrum)
+        laws[spectrum.cell.law.digest].append(spectrum)
     alone = [law[0] for law in laws.values() if len(law) == 1]
     rows = [tuple(alone[i : i + IN_A_ROW]) for i in range(0, len(alone), IN_A_ROW)]
     for law in laws.values():
@@ -77,12 +77,12 @@ def _thinned(line: Sequence[StoredSpectra]) -> tuple[StoredSpectra, ...]:
 
 def draw_spectra(name: str, shown: Sequence[StoredSpectra], bulks: Iterable[Bulk], names: Mapping[str, str]) -> Drawing:
     """A row of spectra of one metric on common axes, eigenvalues counted per network."""
-    titles = [f"{names[s.cell.network.digest]}, M = {s.cell.width}, N = {s.cell.samples}" for s in shown]
+    titles = [f"{names[s.cell.law.digest]}, M = {s.cell.width}, N = {s.cell.samples}" for s in shown]
     edges = _edges(shown)
     laws = {(b.cell.key, b.metric): b.law for b in bulks}
     with style.panels(titles, height=2.5, sharey=True) as (figure, axes):
         highest = max(
-            _draw(ax, spectrum, edges, list(names).index(spectrum.cell.network.digest))
+            _draw(ax, spectrum, edges, list(names).index(spectrum.cell.law.digest))
             for ax, spectrum in zip(axes, shown, strict=True)
         )
         for ax, spectrum in zip(axes, shown, strict=True):

@@ -10,6 +10,7 @@ import html
 import io
 import math
 import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DARK_PALETTE", "INK", "PALETTE", "SHADE", "colour", "drawing", "inline", "key", "leading_style", "marker_style",
-    "panels", "slug", "theory_style", "whiskers",
+    "panels", "slug", "theory_style", "whiskers", "wrapped",
 ]  # fmt: skip
 
 INK = "#1b1b1b"
@@ -37,6 +38,7 @@ PAGE = 12.4
 GAP = 0.24
 LEGEND_ROW = 0.19
 LONGEST = 10.0
+TITLE = 34  # letters on a line above one of four panels
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#aa4499", "#56789a", "#8c6d00", "#117733", "#882255")
 DARK_PALETTE = ("#56b4e9", "#ff9e57", "#3ddba9", "#e08ad0", "#a9c4de", "#e0c040", "#7fd07f", "#e87ba5")
 _ON_PAPER: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None}, "png": {"Software": None}}
@@ -105,6 +107,11 @@ def panels(titles: Sequence[str], height: float = 2.9, *, sharey: bool = False) 
         for ax, title in zip(axes, titles, strict=True):
             ax.set_title(title)
         yield figure, axes
+
+
+def wrapped(titles: Sequence[str]) -> list[str]:
+    """Titles of panels four in a row, long ones on two lines that part no ``name = value``."""
+    return [textwrap.fill(title.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"), TITLE) for title in titles]
 
 
 def key(figure: Figure, names: Mapping[int, str]) -> None:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
 
-from meanfield.spec import Metric, Network
-from verify.asking.records import Cell
+from meanfield.spec import Metric
+from verify.asking.records import Cell, Law
 from verify.judging.inference import Estimate
 from verify.reporting.names import STATISTIC_TITLES, VERDICT_TITLES, Named
 from verify.reporting.tables.table import Column
@@ -24,14 +24,14 @@ MOST_SHOWN = 1e4  # an error so many times the value says that nothing is known
 
 
 class Kind(Protocol):
-    """A row, a limit or a series: which statistic of which metric of which network, against which order of theory."""
+    """A row, a limit or a series: which statistic of which metric of which law, against which order of theory."""
 
     @property
     def metric(self) -> Metric: ...
     @property
     def statistic(self) -> str: ...
     @property
-    def network(self) -> Network: ...
+    def law(self) -> Law: ...
     @property
     def order(self) -> str: ...
 
@@ -93,8 +93,8 @@ def metric(value: Callable[[T], Metric]) -> Column[T]:
     return words("metric", "metric", lambda one: value(one).label)
 
 
-def network(names: Mapping[str, str], value: Callable[[T], Network]) -> Column[T]:
-    """The network's short name; for programs its fields too."""
+def network(names: Mapping[str, str], value: Callable[[T], Law]) -> Column[T]:
+    """The law's short name; for programs its fields too."""
     return Column("network", "network", lambda one: Named(names[value(one).digest], value(one)), export=Named.parts)
 
 
@@ -113,7 +113,7 @@ def kind(names: Mapping[str, str]) -> tuple[Column[Kind], ...]:
     return (
         words("metric", "metric", lambda one: one.metric.label, uncut=True),
         words("statistic", "statistic", lambda one: STATISTIC_TITLES[one.statistic]),
-        network(names, lambda one: one.network),
+        network(names, lambda one: one.law),
     )
 
 

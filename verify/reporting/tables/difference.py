@@ -17,7 +17,7 @@ def difference_table(differences: Iterable[Difference], names: Mapping[str, str]
     columns: tuple[Column[Difference], ...] = (
         c.words("metric", "metric", lambda d: d.metric.label, uncut=True),
         c.words("statistic", "statistic", lambda d: STATISTIC_TITLES[d.statistic]),
-        c.network(names, lambda d: d.cell.network),
+        c.network(names, lambda d: d.cell.law),
         c.width(lambda d: d.cell),
         c.samples(lambda d: d.cell),
         Column("networks", "networks", lambda d: "{} / {}".format(*d.networks), number=True),

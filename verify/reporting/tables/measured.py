@@ -20,9 +20,9 @@ class _Measured(NamedTuple):
 
 
 def measured_table(comparison: Comparison, names: Mapping[str, str]) -> Table:
-    """A row for each network law."""
+    """A row for each law."""
     columns: tuple[Column[_Measured], ...] = (
-        c.network(names, lambda one: one.named.network),
+        c.network(names, lambda one: one.named.law),
         *(_field(key, sign) for key, sign in SYMBOLS.items()),
         c.words("metrics", "metrics", lambda one: "; ".join(dict.fromkeys(r.metric.label for r in one.rows))),
         c.words("width", "M", lambda one: _listed(r.observation.cell.width for r in one.rows)),
@@ -31,16 +31,16 @@ def measured_table(comparison: Comparison, names: Mapping[str, str]) -> Table:
     )
     run = comparison.asked.get("run", {})
     how = ", ".join(f"{key} {run[key]}" for key in ("spectrum", "backend", "dtype", "seed") if key in run)
-    caption = "Each network law; one value where all layers have the same" + (how and f". Run: {how}")
+    caption = "Each law; one value where all layers have the same" + (how and f". Run: {how}")
     told = [
-        _Measured(Named(names[network.digest], network), [r for r in comparison.rows if r.network == network])
-        for network in comparison.networks
+        _Measured(Named(names[law.digest], law), [r for r in comparison.rows if r.law == law])
+        for law in comparison.laws
     ]
     return Table.of("What was measured", caption, columns, told)
 
 
 def _field(key: str, sign: str) -> Column[_Measured]:
-    return Column(key, sign, lambda one: one.named.network.fields()[key], brief)
+    return Column(key, sign, lambda one: one.named.law.fields()[key], brief)
 
 
 def _listed(numbers: Iterable[int]) -> str:

@@ -26,7 +26,7 @@ class _OfLayer(NamedTuple):
 def order_parameters_table(comparison: Comparison, names: Mapping[str, str]) -> Table:
     """A row for each quantity and layer."""
     columns: tuple[Column[_OfLayer], ...] = (
-        c.network(names, lambda x: x.cell.network),
+        c.network(names, lambda x: x.cell.law),
         c.width(lambda x: x.cell),
         c.samples(lambda x: x.cell),
         c.words("quantity", "quantity", lambda x: x.quantity),

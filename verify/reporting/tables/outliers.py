@@ -29,7 +29,7 @@ def outliers_table(comparison: Comparison, names: Mapping[str, str]) -> Table:
     """A row for each rank at the widest cell of each metric and network."""
     columns: tuple[Column[_Outlier], ...] = (
         c.metric(lambda x: x.of.metric),
-        c.network(names, lambda x: x.of.cell.network),
+        c.network(names, lambda x: x.of.cell.law),
         c.width(lambda x: x.of.cell),
         c.samples(lambda x: x.of.cell),
         c.whole("rank", "rank", lambda x: x.rank),

@@ -25,7 +25,7 @@ def spectra_table(comparison: Comparison, names: Mapping[str, str]) -> Table:
     """A row for each metric and cell with stored spectra and a law of their bulk."""
     columns: tuple[Column[_WithLaw], ...] = (
         c.metric(lambda x: x.bulk.metric),
-        c.network(names, lambda x: x.bulk.cell.network),
+        c.network(names, lambda x: x.bulk.cell.law),
         c.width(lambda x: x.bulk.cell),
         c.samples(lambda x: x.bulk.cell),
         c.whole("networks", "networks", lambda x: len(x.bulk.networks)),

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from meanfield.spec import Network
+from verify.asking.records import Law
 from verify.judging.verdict import Comparison
 from verify.reporting.names import STATISTIC_TITLES
 from verify.reporting.tables import columns as c
@@ -18,7 +18,7 @@ __all__ = ["void_table"]
 class _Void(NamedTuple):
     metric: str
     statistic: str
-    network: Network
+    law: Law
     reason: str
 
 
@@ -30,7 +30,7 @@ def void_table(comparison: Comparison, names: Mapping[str, str]) -> Table:
     columns: tuple[Column[_Void], ...] = (
         c.words("metric", "metric", lambda void: void.metric, uncut=True),
         c.words("statistic", "statistic", lambda void: void.statistic),
-        c.network(names, lambda void: void.network),
+        c.network(names, lambda void: void.law),
         c.words("width", "M", lambda void: ", ".join(dict.fromkeys(widths[void]))),
         c.words("reason", "reason", lambda void: void.reason),
     )
@@ -42,7 +42,7 @@ def _voids(comparison: Comparison) -> Iterator[tuple[_Void, int]]:
     for row in comparison.rows:
         if row.judgement is None:
             statistic = STATISTIC_TITLES[row.statistic]
-            yield _Void(row.metric.label, statistic, row.network, row.observation.reason), row.observation.cell.width
+            yield _Void(row.metric.label, statistic, row.law, row.observation.reason), row.observation.cell.width
     for bulk in comparison.bulks:
         if bulk.law is None:
-            yield _Void(bulk.metric.label, "law of the bulk", bulk.cell.network, bulk.reason), bulk.cell.width
+            yield _Void(bulk.metric.label, "law of the bulk", bulk.cell.law, bulk.reason), bulk.cell.width
