@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from meanfield.kernels.matrix import GivenKernel, given_kernel
 from meanfield.kernels.setting import Setting
-from meanfield.leading.asymptotics import asymptotic_exponents
+from meanfield.leading.asymptotics import given_exponents
 from meanfield.leading.given import DataSpectrum, logits_of_process, softmax_on_data, squared_on_data
 from meanfield.prediction.answer import Prediction
 from meanfield.propagation.inputs import Inputs
@@ -54,7 +54,7 @@ def predict_given(
     resolved = array([k.resolved for k in kernels]).astype(np.int64)
     setting = _mean_setting(network, plain, widths, samples)
     parameters = setting.parameters
-    share = [k.normaliser * k.error / max(s.largest, 1e-300) for k, s in zip(kernels, squared, strict=True)]
+    share = [_share(k.normaliser * k.error, s.largest) for k, s in zip(kernels, squared, strict=True)]
     warnings = dict.fromkeys(w for k, s in zip(kernels, spectra, strict=True) for w in (*k.warnings, *s.warnings))
     return Prediction(
         network=kernels[0].network if widths.size == 1 else network,
@@ -67,7 +67,7 @@ def predict_given(
         outliers=array([s.outliers for s in spectra]),
         bulk=_bulk(kernels, spectra, metric, array),
         dimension=array([k.dimension for k in kernels]).astype(np.int64)[()],
-        exponents=asymptotic_exponents(setting),
+        exponents=given_exponents(setting, samples.features),
         critical_learning_rates=critical_learning_rates(metric, known, np.full(shape, count), network.outputs),
         condition_number=None,
         order_parameters=parameters,
@@ -80,6 +80,11 @@ def predict_given(
         resolved=resolved if metric.loss == "mse" else None,
         kernel=kernels[0] if widths.size == 1 else None,
     )
+
+
+def _share(error: float, largest: float) -> float:
+    """Of the largest eigenvalue; 1 where that is all error, as of a single centred sample."""
+    return error / max(largest, error, 1e-300)
 
 
 def _all(spectrum: DataSpectrum) -> Floats:
