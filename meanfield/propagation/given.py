@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ class Passed:
 
 
 class _Infinite:
-    """E[φ'φ'] of an activation that jumps or has a cusp."""
+    """E[φ'φ'] of an activation that jumps or has a cusp, and all that comes after an overflow."""
 
     def __init__(self, variances: Floats) -> None:
         self.squares = np.full_like(variances, math.inf)
@@ -54,11 +55,14 @@ class _Infinite:
         return np.full_like(covariances, math.inf), np.full_like(covariances, math.inf)
 
 
+_Source: TypeAlias = PairExpectations | _Infinite
+
+
 class _Pairs:
     """The expectations among given samples: what belongs to single ones is made once for all blocks."""
 
     def __init__(self) -> None:
-        self._made: dict[tuple[Activation, bytes], tuple[PairExpectations, PairExpectations | _Infinite, float]] = {}
+        self._made: dict[tuple[Activation, bytes], tuple[_Source, _Source, float]] = {}
 
     def __call__(self, activation: Activation, given: State) -> Found:
         u = given.covariance
@@ -79,15 +83,15 @@ class _Pairs:
             slope_error=lost,
         )
 
-    def _of(
-        self, activation: Activation, variances: Floats
-    ) -> tuple[PairExpectations, PairExpectations | _Infinite, float]:
+    def _of(self, activation: Activation, variances: Floats) -> tuple[_Source, _Source, float]:
         """Those of φ and φ', and the largest dE[φ²]/dq, at the ends of the variances and in between."""
         key = (activation, variances.tobytes())
         if key not in self._made:
-            of_phi = PairExpectations(activation, 0, variances)
-            of_slope = _Infinite(variances) if activation.is_rough else PairExpectations(activation, 1, variances)
-            positive = variances[variances > 0]
+            finite = bool(np.all(np.isfinite(variances)))
+            of_phi = PairExpectations(activation, 0, variances) if finite else _Infinite(variances)
+            steep = activation.is_rough or not finite
+            of_slope = _Infinite(variances) if steep else PairExpectations(activation, 1, variances)
+            positive = variances[(variances > 0) & np.isfinite(variances)]
             some = np.quantile(positive, [0.0, 0.5, 1.0]) if positive.size else positive
             rate = max((abs(variance_slope(activation, float(q))[0]) for q in some), default=0.0)
             self._made[key] = of_phi, of_slope, rate
@@ -147,7 +151,9 @@ class GivenLayers:
         unit = top.covariance.unit() if isinstance(top.covariance, Block) else gram
         seen = tuple(seen for layer in maps for seen in layer.seen())
         back = sum((layer.error for layer in maps if np.ndim(layer.error)), np.zeros_like(gram))
-        return Passed(seen, top.other_error / np.where(unit > 0, unit, 1.0), np.asarray(back))
+        with np.errstate(invalid="ignore"):  # after an overflow
+            forward = top.other_error / np.where(unit > 0, unit, 1.0)
+        return Passed(seen, forward, np.asarray(back))
 
 
 def given_order_parameters(network: Network, samples: GivenSamples) -> OrderParameters:
