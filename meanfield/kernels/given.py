@@ -79,10 +79,14 @@ def fill_kernel(
         gram, known = samples.gram(rows, columns)
         passed = layers.through(rows, columns, gram, known)
         block = _block(passed, coefficients)
+        if rows == columns:
+            block = (block + block.T) / 2  # symmetric to the last digit
         unit = np.sqrt(diagonal[rows])[:, None] * np.sqrt(diagonal[columns])
         share = passed.forward_error if coefficients is None else passed.forward_error + passed.backward_error
         twice = 1.0 if rows == columns or others else 2.0
-        total, worst = total + twice * float(np.sum((share * unit) ** 2)), np.maximum(worst, np.max(share))  # NaN stays
+        with np.errstate(over="ignore"):
+            total += twice * float(np.sum((share * unit) ** 2))
+        worst = np.maximum(worst, np.max(share))  # NaN stays
         if not others:
             _approach(nearest, passed, rows, columns)
         write(rows, columns, block)

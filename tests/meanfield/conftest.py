@@ -196,7 +196,10 @@ class Recursion:
 
 
 def recursion_of(
-    x: Floats, activation: Sequence[str], weight_variance: float | Sequence[float], bias_variance: float | Sequence[float]
+    x: Floats,
+    activation: Sequence[str],
+    weight_variance: float | Sequence[float],
+    bias_variance: float | Sequence[float],
 ) -> Recursion:
     """Through a network of ``len(activation) + 1`` weight layers."""
     depth = len(activation) + 1

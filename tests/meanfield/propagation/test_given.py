@@ -56,7 +56,9 @@ def test_orthogonal_inputs_of_equal_norm_are_exchangeable(activation: str) -> No
         np.testing.assert_allclose(off, np.tile(getattr(two, f"{name}_st"), (20, 1)), rtol=1e-12, atol=1e-14)
 
 
-def _in_50_digits(s: Any, t: Any, activation: str, depth: int, weight: float, bias: float) -> tuple[list[Any], list[Any]]:
+def _in_50_digits(
+    s: Any, t: Any, activation: str, depth: int, weight: float, bias: float
+) -> tuple[list[Any], list[Any]]:
     """q̂^{L-1} of s, t and the pair, and Π σ_w² E φ'φ' of the pair: Cho & Saul, Williams."""
     d, pi = len(s), mpmath.pi
     a, b, c = (mpmath.fsum(mpmath.mpf(float(x)) * mpmath.mpf(float(y)) for x, y in zip(*p, strict=True)) / d
@@ -140,7 +142,12 @@ def test_an_activation_on_the_inputs_is_refused() -> None:
 def test_inputs_that_are_zero() -> None:
     """φ(0) and φ'(0) take the expectations' place, also where φ'(0) = 0 and a relative error has no meaning."""
     x = np.vstack([np.zeros(9), X[1]])
-    for name, at_zero, slope in (("gaussian", 1.0, 0.0), ("tanh", 0.0, 1.0), ("cos", 1.0, 0.0), ("softplus", np.log(2), 0.5)):
+    for name, at_zero, slope in (
+        ("gaussian", 1.0, 0.0),
+        ("tanh", 0.0, 1.0),
+        ("cos", 1.0, 0.0),
+        ("softplus", np.log(2), 0.5),
+    ):
         found = order_parameters(Network(2, name, 1.5, 0.0), inputs=x)
         assert found.q[0, 0] == found.q_st[0, 0, 1] == 0
         assert found.forward[1, 0] == pytest.approx(at_zero**2, abs=1e-15)
