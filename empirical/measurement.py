@@ -124,7 +124,8 @@ def measure(
         (found, parameters), plan = _within_memory(trial.attempt, trial.size, budget, machine)
     seconds = time.perf_counter() - begin
     more: dict[str, Any] = {
-        "rng": rng, "seed": streams.describe_seed(root), "inputs": streams.describe_inputs(given, (count, network.widths(width)[0])),
+        "rng": rng, "seed": streams.describe_seed(root),
+        "inputs": streams.describe_inputs(given, (count, network.widths(width)[0])),
         "plan": plan.to_dict(), "code": code_hash([network], metrics, machine.name),
     }  # fmt: skip
     common: dict[str, Any] = {

@@ -98,6 +98,6 @@ def test_inputs(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main([*own, "--width-ratio", "2,1,1", "--samples", "50"]) == 2
     assert "width_ratios: expected α_0 M = 40, the features of the inputs" in capsys.readouterr().err
     assert main([*own[:-2], str(tmp_path / "none.npy")]) == 2
-    assert "inputs: expected a .npy file of numbers" in capsys.readouterr().err
+    assert "inputs: expected a .npy or .csv file" in capsys.readouterr().err
     assert main([*ASKED, "--width", "120"]) == 2
     assert "samples: expected a number where no inputs are given" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""``given_kernel``: every metric against closed forms and the two-value kernel; equal, collinear, single inputs; files."""
+"""``given_kernel``: every metric against closed forms and the two-value kernel; equal, collinear, single inputs."""
 
 from __future__ import annotations
 

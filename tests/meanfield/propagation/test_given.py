@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import mpmath
@@ -84,17 +85,17 @@ def _in_50_digits(
 def test_the_errors_are_honest_through_three_layers(activation: str, angle: float) -> None:
     """Also of nearly equal inputs, where the slope of a kink turns with the rounding of a cosine."""
     rng = np.random.default_rng(5)
-    for norm in (0.1, 1.0, 20.0):
+    for norm, bias in itertools.product((0.1, 1.0, 20.0), (0.0, 0.1)):  # without a bias the angle stays small
         first, other = np.linalg.qr(rng.standard_normal((30, 2)))[0].T * np.sqrt(30) * norm
         x = np.array([first, 3 * (np.cos(angle) * first + np.sin(angle) * other)])
-        network = Network(4, activation, 2.0, 0.1)
+        network = Network(4, activation, 2.0, bias)
         pair = slice(0, 1), slice(1, 2)
         passed = GivenLayers(network, Rows(x).norms).through(*pair, *Rows(x).gram(*pair))
         top, bottom = passed.layers[-1], passed.layers[0]
         with mpmath.workdps(50):
-            (a, b, c), (back, own) = _in_50_digits(*x, activation, 4, 2.0, 0.1)
-            unit = float(mpmath.sqrt((2 * a + 0.1) * (2 * b + 0.1)))
-            off = abs(float(top.made.cross[0, 0] - (2 * c + mpmath.mpf(0.1))))  # type: ignore[union-attr, operator]
+            (a, b, c), (back, own) = _in_50_digits(*x, activation, 4, 2.0, bias)
+            unit = float(mpmath.sqrt((2 * a + bias) * (2 * b + bias)))
+            off = abs(float(top.made.cross[0, 0] - (2 * c + mpmath.mpf(bias))))  # type: ignore[union-attr, operator]
             turned = abs(float((bottom.backward.cross[0, 0] - back) / own))  # type: ignore[union-attr, operator]
         assert off <= 3 * passed.forward_error[0, 0] * unit
         assert turned <= 3 * passed.backward_error[0, 0]
