@@ -205,7 +205,7 @@ def test_as_plain_data_and_a_table() -> None:
         ({"inputs": X, "data": "fixed"}, ValueError, "data: expected none beside inputs"),
         ({"inputs": "fixed", "data": "gaussian", "samples": 3}, ValueError, "data: expected none beside inputs"),
         ({"inputs": X, "network": Network(3, "step", 1.0)}, ValueError, "inputs: expected finite order parameters"),
-        ({"inputs": X, "network": Network(2, "tanh", 1.0, width_ratios=[2, 1])}, ValueError, "width_ratios: expected α_0"),
+        ({"inputs": X, "network": Network(2, "tanh", 1.0, width_ratios=[2, 1])}, ValueError, "width_ratios: expected"),
         ({"inputs": X, "logits": np.zeros((12, 3))}, ValueError, "logits: expected none for the loss 'mse'"),
         ({"inputs": X, "width": 0}, ValueError, "width: expected positive integers"),
         ({}, TypeError, "samples: expected N, or inputs=X"),
