@@ -14,7 +14,7 @@ from meanfield.kernels.given import fill_kernel
 from meanfield.propagation.samples import Rows
 from meanfield.spec import METRICS
 
-COUNT = 2000
+COUNT = 1000
 RNG = np.random.default_rng(10)
 X = RNG.standard_normal((4, 3)) * np.array([0.3, 1.0, 1.5, 2.5])[:, None]
 LINEAR: dict[str, Any] = {"weight_variance": (1.7, 0.6, 1.3), "bias_variance": (0.3, 0.8, 0.2)}
@@ -28,7 +28,7 @@ def _agree(dual: NDArray[np.float64], expected: NDArray[np.float64]) -> None:
     for values, truth in ((own, expected), (blocks[:, 0, :, 1], np.zeros((4, 4)))):
         error = values.std(0, ddof=1) / np.sqrt(COUNT)
         assert np.all(np.abs(values.mean(0) - truth) <= 5 * error + 1e-12 * expected.max())
-        assert np.all(error < 0.15 * np.sqrt(np.outer(np.diag(expected), np.diag(expected))))  # it could have failed
+        assert np.all(error < 0.25 * np.sqrt(np.outer(np.diag(expected), np.diag(expected))))  # it could have failed
 
 
 @pytest.mark.parametrize("metric", [k(layer=l) for k in METRICS.values() for l in (None, *k().layers(3))], ids=str)

@@ -13,7 +13,7 @@ from meanfield.spec import METRICS
 
 RNG = np.random.default_rng(50)
 X = RNG.standard_normal((12, 7)) * np.linspace(0.5, 2, 12)[:, None] + 0.3
-NETWORK = Network(3, "tanh", 2.0, 0.1, outputs=3)
+NETWORK = Network(3, "erf", 2.0, 0.1, outputs=3)
 ALL = [k(layer=l, centered=c) for k in METRICS.values() for l in (None, *k().layers(3)) for c in (False, True)]
 
 
@@ -110,7 +110,7 @@ def test_orthonormal_inputs_have_the_prediction_of_fixed_ones() -> None:
 
 def test_a_gram_matrix_in_place_of_the_inputs() -> None:
     """It doesn't know d; the network's α_0 does."""
-    network = Network(3, "tanh", 2.0, 0.1, outputs=3, width_ratios=[0.25, 1, 1])
+    network = Network(3, "erf", 2.0, 0.1, outputs=3, width_ratios=[0.25, 1, 1])
     by_rows, by_gram = (predict(network, FIM(), width=28, inputs=x) for x in (X, Gram(X @ X.T / 7)))
     np.testing.assert_allclose(by_gram.eigenvalues, by_rows.eigenvalues, rtol=1e-9)  # type: ignore[arg-type]
     assert by_gram.dimension == by_rows.dimension == 7 * 28 + 28 + 28 * 28 + 28 + 28 * 3 + 3
