@@ -79,10 +79,14 @@ def fill_kernel(
         gram, known = samples.gram(rows, columns)
         passed = layers.through(rows, columns, gram, known)
         block = _block(passed, coefficients)
+        if rows == columns:
+            block = (block + block.T) / 2  # symmetric to the last digit
         unit = np.sqrt(diagonal[rows])[:, None] * np.sqrt(diagonal[columns])
         share = passed.forward_error if coefficients is None else passed.forward_error + passed.backward_error
         twice = 1.0 if rows == columns or others else 2.0
-        total, worst = total + twice * float(np.sum((share * unit) ** 2)), max(worst, float(np.max(share)))
+        with np.errstate(over="ignore"):
+            total += twice * float(np.sum((share * unit) ** 2))
+        worst = np.maximum(worst, np.max(share))  # NaN stays
         if not others:
             _approach(nearest, passed, rows, columns)
         write(rows, columns, block)
@@ -121,10 +125,12 @@ def _sum(passed: Passed, coefficients: list[Coefficients] | None, part: Callable
     seen = [tuple(part(block) for block in of_layer) for of_layer in passed.layers]  # type: ignore[arg-type]
     if coefficients is None:
         return seen[-1][1]
-    terms = zip(seen, coefficients, strict=True)
-    total: Floats = functools.reduce(
-        np.add, [backward * (w * forward + b) for (forward, _, backward), (w, b) in terms if np.any(w) or np.any(b)]
-    )
+    terms = [
+        backward * (w * forward + b)
+        for (forward, _, backward), (w, b) in zip(seen, coefficients, strict=True)
+        if np.any(w) or np.any(b)
+    ]
+    total: Floats = functools.reduce(np.add, terms, np.zeros_like(seen[0][0]))
     return total
 
 

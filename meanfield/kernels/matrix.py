@@ -23,6 +23,7 @@ from meanfield.text import Json, Table, Tabled, column_table, plain_record
 __all__ = ["MOST_SAMPLES", "GivenKernel", "given_kernel", "widths_of"]
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 MOST_SAMPLES = 20_000
 """N of a kernel in memory: 3 GiB, and three times that while its eigenvalues are found."""
@@ -178,6 +179,7 @@ def given_kernel(
         )
     with _target(out, shape, force) as matrix, _telling(shape, progress) as told:
         filled = fill_kernel(network, weights, samples, _writer(matrix, first), first, told)
+        _join(matrix, samples.firsts(slice(first or None)), samples.firsts(slice(first, None)))
         if asked is not None and asked.centered:
             _center(matrix)
     whole = matrix if out is None else np.load(out, mmap_mode="r")
@@ -221,7 +223,10 @@ def _terms(
     metric.check(network)
     if width is None and metric.family != "ntk":
         raise ValueError(f"width: expected M, which the {metric.title} depends on, got none")
-    network, widths = widths_of(network, samples, 1 if width is None else positive_integer("width", width))
+    if width is None:
+        widths = np.ones(network.depth + 1)  # which the NTK's coefficients don't depend on
+    else:
+        network, widths = widths_of(network, samples, positive_integer("width", width))
     row = ROWS[metric.family]
     counts = np.asarray(columns)
     return (
@@ -277,6 +282,13 @@ def _telling(shape: tuple[int, int], progress: bool) -> Iterator[Callable[[int],
 
 
 _BAR = "{desc} {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}]"
+
+
+def _join(matrix: Floats, rows: Integers, columns: Integers) -> None:
+    """Give equal inputs equal rows and columns, bit for bit: products of blocks round by their place in them."""
+    for part, firsts in ((matrix, rows), (matrix.T, columns)):
+        later = np.flatnonzero(firsts != np.arange(len(firsts)))
+        part[later] = part[firsts[later]]
 
 
 def _center(matrix: Floats) -> None:

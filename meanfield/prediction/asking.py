@@ -73,6 +73,8 @@ def predict(
     """
     metric = as_metric(metric)
     check_question(network, metric, order, logits is not None)
+    if data is not None and not (isinstance(inputs, str) and inputs == "gaussian"):
+        raise ValueError("data: expected none beside inputs, whose former name it is, got both")
     if data is None and not isinstance(inputs, str):
         return _on_data(network, metric, sizes("width", width), samples, order, logits, inputs)
     if samples is None:

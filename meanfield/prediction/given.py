@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from meanfield.finite_width.given_validity import GivenValidity
 from meanfield.kernels.matrix import GivenKernel, given_kernel
 from meanfield.kernels.setting import Setting
-from meanfield.leading.asymptotics import asymptotic_exponents
+from meanfield.leading.asymptotics import given_exponents
 from meanfield.leading.given import DataSpectrum, logits_of_process, softmax_on_data, squared_on_data
 from meanfield.prediction.answer import Prediction
 from meanfield.prediction.given_refined import REFINED_ASSUMPTIONS, refined_on_data
@@ -58,7 +58,7 @@ def predict_given(
     largest = array([s.largest for s in spectra])
     known = {"mse": array([s.largest for s in squared]), metric.loss: largest}
     setting = _mean_setting(network, plain, widths, samples)
-    share = [k.normaliser * k.error / max(s.largest, 1e-300) for k, s in zip(kernels, squared, strict=True)]
+    share = [_share(k.normaliser * k.error, s.largest) for k, s in zip(kernels, squared, strict=True)]
     reasons = dict.fromkeys(w for s in spectra for w in s.warnings)
     process = LOSSES[metric.loss].of_logits and logits is None
     return Prediction(
@@ -72,7 +72,7 @@ def predict_given(
         outliers=array([s.outliers for s in spectra]),
         bulk=_bulk(kernels, spectra, metric, array),
         dimension=array([k.dimension for k in kernels]).astype(np.int64)[()],
-        exponents=asymptotic_exponents(setting),
+        exponents=given_exponents(setting, samples.features),
         critical_learning_rates=critical_learning_rates(metric, known, np.full(shape, count), network.outputs),
         condition_number=None,
         order_parameters=setting.parameters,
@@ -98,6 +98,11 @@ def _validity(spectra: Sequence[DataSpectrum], shape: tuple[int, ...]) -> GivenV
         f.name: np.reshape([getattr(v, f.name) for v in found], shape)[()] for f in fields(GivenValidity)
     }
     return GivenValidity(**columns)
+
+
+def _share(error: float, largest: float) -> float:
+    """Of the largest eigenvalue; 1 where that is all error, as of a single centred sample."""
+    return error / max(largest, error, 1e-300)
 
 
 def _all(spectrum: DataSpectrum) -> Floats:

@@ -11,13 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from meanfield.gaussian.mean import variance_slope
 from meanfield.gaussian.pairs import PairExpectations
-from meanfield.propagation.expectations import Found
+from meanfield.propagation.expectations import Found, gravest
 from meanfield.propagation.linear import Seen
 from meanfield.propagation.recursion import map_of, up_and_down
 from meanfield.propagation.samples import GivenSamples
@@ -43,11 +44,25 @@ class Passed:
     backward_error: Floats
 
 
+class _Infinite:
+    """E[φ'φ'] of an activation that jumps or has a cusp, and all that comes after an overflow."""
+
+    def __init__(self, variances: Floats) -> None:
+        self.squares = np.full_like(variances, math.inf)
+
+    def products(self, rows: slice, columns: slice, covariances: Floats) -> tuple[Floats, Floats]:
+        """Infinite, as is what an error of a covariance makes of E φφ where two samples are one."""
+        return np.full_like(covariances, math.inf), np.full_like(covariances, math.inf)
+
+
+_Source: TypeAlias = PairExpectations | _Infinite
+
+
 class _Pairs:
     """The expectations among given samples: what belongs to single ones is made once for all blocks."""
 
     def __init__(self) -> None:
-        self._made: dict[tuple[Activation, bytes], tuple[PairExpectations, PairExpectations, float]] = {}
+        self._made: dict[tuple[Activation, bytes], tuple[_Source, _Source, float]] = {}
 
     def __call__(self, activation: Activation, given: State) -> Found:
         u = given.covariance
@@ -57,7 +72,9 @@ class _Pairs:
         unit, size = u.unit(), np.sqrt(of_slope.squares)
         slope_unit = size[u.rows, None] * size[u.columns]
         moved = np.divide(given.other_error, unit, out=np.zeros_like(unit), where=unit > 0)
-        lost = slope_own / slope_unit + moved + _turned(activation, u, unit, moved)
+        known = (slope_unit > 0) & np.isfinite(slope_unit)
+        share = np.divide(slope_own, slope_unit, out=np.zeros_like(unit), where=known)
+        lost = share + moved + _turned(activation, u, unit, moved)
         return Found(
             feature=u._replace(variances=of_phi.squares, cross=feature),
             slope=u._replace(variances=of_slope.squares, cross=slope),
@@ -66,15 +83,18 @@ class _Pairs:
             slope_error=lost,
         )
 
-    def _of(self, activation: Activation, variances: Floats) -> tuple[PairExpectations, PairExpectations, float]:
+    def _of(self, activation: Activation, variances: Floats) -> tuple[_Source, _Source, float]:
         """Those of φ and φ', and the largest dE[φ²]/dq, at the ends of the variances and in between."""
         key = (activation, variances.tobytes())
         if key not in self._made:
-            both = [PairExpectations(activation, order, variances) for order in (0, 1)]
-            positive = variances[variances > 0]
+            finite = bool(np.all(np.isfinite(variances)))
+            of_phi = PairExpectations(activation, 0, variances) if finite else _Infinite(variances)
+            steep = activation.is_rough or not finite
+            of_slope = _Infinite(variances) if steep else PairExpectations(activation, 1, variances)
+            positive = variances[(variances > 0) & np.isfinite(variances)]
             some = np.quantile(positive, [0.0, 0.5, 1.0]) if positive.size else positive
             rate = max((abs(variance_slope(activation, float(q))[0]) for q in some), default=0.0)
-            self._made[key] = both[0], both[1], rate
+            self._made[key] = of_phi, of_slope, rate
         return self._made[key]
 
 
@@ -131,7 +151,9 @@ class GivenLayers:
         unit = top.covariance.unit() if isinstance(top.covariance, Block) else gram
         seen = tuple(seen for layer in maps for seen in layer.seen())
         back = sum((layer.error for layer in maps if np.ndim(layer.error)), np.zeros_like(gram))
-        return Passed(seen, top.other_error / np.where(unit > 0, unit, 1.0), np.asarray(back))
+        with np.errstate(invalid="ignore"):  # after an overflow
+            forward = top.other_error / np.where(unit > 0, unit, 1.0)
+        return Passed(seen, forward, np.asarray(back))
 
 
 def given_order_parameters(network: Network, samples: GivenSamples) -> OrderParameters:
@@ -143,4 +165,7 @@ def given_order_parameters(network: Network, samples: GivenSamples) -> OrderPara
     states = tuple(seen.state() for seen in passed.layers)
     status = "ok" if error <= _RESOLVED else "unresolved"
     finite = all(bool(np.all(np.isfinite(state.q))) for state in states)
-    return OrderParameters(states, error if math.isfinite(error) else math.inf, status if finite else "overflow")
+    if any(phi.is_rough for phi in network.activation):
+        status, error = gravest(status, "infinite"), math.inf
+    status = status if finite else gravest(status, "overflow")
+    return OrderParameters(states, error if math.isfinite(error) else math.inf, status)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = ["GivenSamples", "Gram", "Rows", "given_samples"]
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 _ROUNDING = float(np.finfo(np.float64).eps)
 _NEAR = 1 - 1e-12  # a cosine below which two inputs are not equal
@@ -38,6 +39,11 @@ class Rows:
         whole = self.values.sum(axis=0)
         return float(whole @ whole / self.values.shape[1])
 
+    def firsts(self, part: slice) -> Integers:
+        """By their bytes; 0.0 is added since -0.0 has others."""
+        places: dict[bytes, int] = {}
+        return np.array([places.setdefault((row + 0.0).tobytes(), i) for i, row in enumerate(self.values[part])])
+
     def _join(self, block: Floats, unit: Floats, rows: slice, columns: slice) -> None:
         for i in range(len(block)):
             near = np.flatnonzero(block[i] >= unit[i] * _NEAR)
@@ -47,24 +53,21 @@ class Rows:
                 block[i, equal] = self.norms[rows.start + i]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Gram:
     """The Gram matrix X Xᵀ/d (N × N) of inputs that need not be at hand.
 
     Raises
     ------
     ValueError, TypeError
-        If it is no symmetric matrix of finite numbers with |K_st| <= √(K_ss K_tt).
+        If it is no symmetric matrix of finite numbers with |K_st| <= √(K_ss K_tt), or has a negative eigenvalue.
     """
 
     matrix: Floats
     features: int | None = None
 
     def __init__(self, matrix: ArrayLike) -> None:
-        try:
-            found = np.array(matrix, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise TypeError(f"inputs: expected a Gram matrix of numbers, got {type(matrix).__name__}") from None
+        found = _numbers("inputs: expected a Gram matrix of numbers", matrix)
         if found.ndim != 2 or found.shape[0] != found.shape[1] or found.size == 0:
             raise ValueError(f"inputs: expected a Gram matrix (N, N), got the shape {found.shape}")
         norms = np.diagonal(found)
@@ -74,6 +77,8 @@ class Gram:
         bounded, symmetric = np.abs(found) <= unit * (1 + _SYMMETRIC), np.abs(found - found.T) <= _SYMMETRIC * unit
         if not (np.all(bounded) and np.all(symmetric)):
             raise ValueError("inputs: expected a symmetric Gram matrix with |K_st| <= √(K_ss K_tt), got another")
+        if not _is_covariance(found, norms):
+            raise ValueError("inputs: expected a Gram matrix without negative eigenvalues, got one with some")
         object.__setattr__(self, "matrix", np.clip((found + found.T) / 2, -unit, unit))
         object.__setattr__(self, "features", None)
 
@@ -91,10 +96,17 @@ class Gram:
         """The sum of its entries."""
         return float(np.sum(self.matrix))
 
+    def firsts(self, part: slice) -> Integers:
+        """Two inputs are equal where their product is both norms."""
+        norms, block = self.norms[part], self.matrix[part, part]
+        places: Integers = np.argmax((block == norms[:, None]) & (block == norms), axis=1)
+        return places
+
 
 GivenSamples: TypeAlias = Rows | Gram
 """Both have ``norms`` q̂^0_ss (N,), ``features`` d (``None`` where it isn't known), ``gram`` of a block with its
-absolute error, and the ``total`` Σ_st q̂^0_st."""
+absolute error, the ``total`` Σ_st q̂^0_st, and ``firsts``: for each input of a part the place in it of the first one
+that is equal."""
 
 
 def given_samples(field: str, value: Any) -> GivenSamples:
@@ -107,12 +119,7 @@ def given_samples(field: str, value: Any) -> GivenSamples:
     """
     if isinstance(value, Gram | Rows):
         return value
-    try:
-        if np.iscomplexobj(value):
-            raise TypeError
-        array = np.array(value, dtype=np.float64, order="C")
-    except (TypeError, ValueError):
-        raise TypeError(f"{field}: expected an array of numbers (N, d), got {type(value).__name__}") from None
+    array = _numbers(f"{field}: expected an array of numbers (N, d)", value)
     if array.ndim != 2 or array.size == 0:
         raise ValueError(f"{field}: expected the shape (N, d) with N, d >= 1, got {array.shape}")
     if not np.all(np.isfinite(array)):
@@ -120,3 +127,24 @@ def given_samples(field: str, value: Any) -> GivenSamples:
     if np.abs(array).max() > 1e100:
         raise ValueError(f"{field}: expected numbers below 1e100 in size, got {np.abs(array).max():g}")
     return Rows(array)
+
+
+def _numbers(expected: str, value: Any) -> Floats:
+    """A copy as real numbers; texts of numbers are none."""
+    try:
+        found = np.asarray(value)
+        if found.dtype.kind not in "biufO":
+            raise TypeError
+        return np.array(found, dtype=np.float64, order="C")
+    except (TypeError, ValueError):
+        raise TypeError(f"{expected}, got {type(value).__name__}") from None
+
+
+def _is_covariance(matrix: Floats, norms: Floats) -> bool:
+    """Whether its eigenvalues are at least 0, up to the rounding that is forgiven."""
+    slack = _SYMMETRIC * len(matrix) * float(np.max(norms))
+    try:
+        np.linalg.cholesky(matrix + (slack or 1.0) * np.eye(len(matrix)))
+    except np.linalg.LinAlgError:
+        return False
+    return True

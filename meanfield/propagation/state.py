@@ -82,7 +82,8 @@ class Block(NamedTuple):
     def parts(self) -> dict[str, Floats]:
         """``same``, ``_st`` and ``_gap``."""
         s, t = self.variances[self.rows], self.variances[self.columns]
-        return {"": self.variances, "_st": self.cross, "_gap": (s[:, None] + t) / 2 - self.cross}
+        with np.errstate(invalid="ignore"):  # infinite ones have none
+            return {"": self.variances, "_st": self.cross, "_gap": (s[:, None] + t) / 2 - self.cross}
 
     def unit(self) -> Floats:
         """√(R(s,s) R(t,t)), (S, T)."""

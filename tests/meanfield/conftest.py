@@ -1,4 +1,5 @@
-"""An oracle for spectra: random networks drawn here and differentiated by torch's autograd.
+"""Two oracles: random networks drawn here and differentiated by torch's autograd; and the order parameters of given
+inputs by published closed forms, or by sums over a lattice.
 
 Nothing of the library is used, so a mistake in it can't be repeated here.
 """
@@ -108,8 +109,9 @@ def draw_networks(
     weight_variance: float | Sequence[float],
     bias_variance: float | Sequence[float],
     samples: int,
+    inputs: Floats | None = None,
 ) -> Networks:
-    """Draw weights, biases and inputs of ``count`` networks; ``widths`` are M_0..M_L."""
+    """Draw weights, biases and inputs of ``count`` networks; ``widths`` are M_0..M_L. Or given ``inputs`` (N, M_0)."""
     depth = len(widths) - 1
     names = (activation,) * (depth - 1) if isinstance(activation, str) else tuple(activation)
     sw2 = tuple(np.broadcast_to(weight_variance, depth).tolist())
@@ -125,7 +127,7 @@ def draw_networks(
         parameters["bias", l] = normal(math.sqrt(sb2[l - 1]), widths[l])
         # To differentiate by something added to h^l is to differentiate by h^l.
         parameters["feature", l - 1] = normal(0.0, widths[l - 1])
-    inputs = normal(1.0, samples, widths[0])
+    x = normal(1.0, samples, widths[0]) if inputs is None else torch.from_numpy(inputs).expand(count, -1, -1)
 
     def network(values: dict[tuple[str, int], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
         for l in range(1, depth + 1):
@@ -140,7 +142,7 @@ def draw_networks(
     per_network = torch.func.vmap(torch.func.vmap(differentiate, in_dims=(None, 0)))
     derivatives = samples * widths[-1] * sum(p[0].numel() for p in parameters.values())
     parts = [
-        _grams(*per_network({key: p[chunk] for key, p in parameters.items()}, inputs[chunk]))
+        _grams(*per_network({key: p[chunk] for key, p in parameters.items()}, x[chunk]))
         for chunk in _chunks(count, max(1, int(CHUNK / derivatives)))
     ]
     return Networks(
@@ -170,3 +172,82 @@ def _chunks(count: int, size: int) -> Iterator[slice]:
 def draw() -> Callable[..., Networks]:
     """:func:`draw_networks`."""
     return draw_networks
+
+
+@dataclass(frozen=True)
+class Recursion:
+    """Order parameters of given inputs, matrices (N, N) each: ``forward`` q̂^0..q̂^{L-1}, ``made`` q^1..q^L and
+    ``backward`` q̃^1..q̃^L."""
+
+    weight_variance: tuple[float, ...]
+    forward: list[Floats]
+    made: list[Floats]
+    backward: list[Floats]
+
+    def kernel(self, family: str, layer: int | None, widths: Sequence[int]) -> Floats:
+        """K of a metric, whose dual is ν I_C ⊗ K, at widths M_0..M_L."""
+        terms = {
+            "fim": [t * (m * h + 1) for t, m, h in zip(self.backward, widths[:-1], self.forward, strict=True)],
+            "ntk": [t * q for t, q in zip(self.backward, self.made, strict=True)],
+            "input_metric": [w * t for w, t in zip(self.weight_variance, self.backward, strict=True)],
+        }[family]
+        first = 0 if family == "input_metric" else 1
+        return np.sum(terms, axis=0) if layer is None else terms[layer - first]
+
+
+def recursion_of(
+    x: Floats,
+    activation: Sequence[str],
+    weight_variance: float | Sequence[float],
+    bias_variance: float | Sequence[float],
+) -> Recursion:
+    """Through a network of ``len(activation) + 1`` weight layers."""
+    depth = len(activation) + 1
+    sw2, sb2 = (np.broadcast_to(v, depth).tolist() for v in (weight_variance, bias_variance))
+    forward, made, slopes = [x @ x.T / x.shape[1]], [], []
+    for l in range(depth):
+        made.append(sw2[l] * forward[-1] + sb2[l])
+        if l + 1 < depth:
+            feature, slope = PAIRS[activation[l]](np.diag(made[-1]), made[-1])
+            forward.append(feature)
+            slopes.append(slope)
+    backward = [np.ones_like(forward[0])]
+    for l in range(depth - 1, 0, -1):
+        backward.insert(0, sw2[l] * backward[0] * slopes[l - 1])
+    return Recursion(tuple(sw2), forward, made, backward)
+
+
+def _cho_saul(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    unit = np.sqrt(np.outer(a, a))
+    angle = np.arctan2(np.sqrt(np.maximum(unit**2 - b**2, 0.0)), b)
+    np.fill_diagonal(angle, 0.0)
+    return unit * (np.sin(angle) + (np.pi - angle) * np.cos(angle)) / (2 * np.pi), (np.pi - angle) / (2 * np.pi)
+
+
+def _williams(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    square = np.outer(1 + 2 * a, 1 + 2 * a)
+    return 2 / np.pi * np.arcsin(2 * b / np.sqrt(square)), 4 / np.pi / np.sqrt(square - 4 * b**2)
+
+
+def _tanh(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    """The trapezoidal rule in two standard normal numbers, which converges exponentially."""
+    z = np.linspace(-9, 9, 541)
+    weights = np.exp(-(z**2) / 2) / np.exp(-(z**2) / 2).sum()
+    feature, slope = np.empty_like(b), np.empty_like(b)
+    for s, t in np.ndindex(b.shape):
+        u = np.tanh(np.sqrt(a[s]) * z)
+        along = b[s, t] / np.sqrt(a[s])
+        across = np.sqrt(max(a[t] - along**2, 0.0)) if s != t else 0.0
+        v = np.tanh(along * z[:, None] + across * z)
+        feature[s, t] = weights * u @ v @ weights
+        slope[s, t] = weights * (1 - u**2) @ (1 - v**2) @ weights
+    return feature, slope
+
+
+PAIRS = {"relu": _cho_saul, "erf": _williams, "tanh": _tanh, "linear": lambda _, b: (b, np.ones_like(b))}
+
+
+@pytest.fixture(scope="session")
+def recursion() -> Callable[..., Recursion]:
+    """:func:`recursion_of`."""
+    return recursion_of
