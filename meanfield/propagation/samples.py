@@ -57,12 +57,11 @@ class Rows:
         return float(whole @ whole / self.values.shape[1])
 
     def _join(self, block: Floats, unit: Floats, rows: slice, columns: slice) -> None:
-        for i in range(len(block)):
-            near = np.flatnonzero(block[i] >= unit[i] * _NEAR)
-            if len(near):
-                own = self.values[rows.start + i]
-                equal = near[np.all(self.values[columns.start + near] == own, axis=1)]
-                block[i, equal] = self.norms[rows.start + i]
+        near = block >= unit * _NEAR
+        for i in np.flatnonzero(near.any(axis=1)):
+            others, own = np.flatnonzero(near[i]), self.values[rows.start + i]
+            equal = others[np.all(self.values[columns.start + others] == own, axis=1)]
+            block[i, equal] = self.norms[rows.start + i]
 
 
 @dataclass(frozen=True)
