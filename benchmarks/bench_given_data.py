@@ -76,7 +76,8 @@ def accuracy():
                 law = network_of(activation, x, width)
                 laws = [predict(law, metric, width=width, inputs=x) for metric in (FIM(), NTK())]
                 pairs = ([], [])
-                for seed in range(seed + 1, seed + 1 + NETWORKS):
+                for _ in range(NETWORKS):
+                    seed += 1
                     found = measure(law, [FIM(), NTK()], width=width, inputs=x, seed=seed, spectrum="full")
                     for pair, one, p in zip(pairs, found, laws, strict=True):
                         pair.append(apart(one.eigenvalues, p.eigenvalues))
@@ -108,26 +109,26 @@ def required():
 
 
 def groups():
-    """C = 10: each predicted eigenvalue against the geometric mean of its group of ten, and the spread within."""
-    width, outputs = 1000, 10
-    print(
-        f"\nC = {outputs}, M = {width}, FIM: median |Δ| of groups, of single eigenvalues; sd of Δ in a group: median, top"
-    )
+    """Each predicted eigenvalue against the geometric mean of its group of C, and the spread within."""
+    width = 1000
+    print(f"\nFIM, M = {width}: median |Δ| of groups, of single eigenvalues; sd of Δ in a group: median, top")
     for scaling in ("standard", "raw"):
-        x = load("digits", SAMPLES, scaling, DATA_SEED).inputs
         for activation in LAWS:
-            law, off = network_of(activation, x, width, outputs), []
-            predicted = predict(law, FIM(), width=width, inputs=x).eigenvalues
-            for seed in range(FIRST_SEED + 6000, FIRST_SEED + 6000 + NETWORKS):
-                e = measure(law, FIM(), width=width, inputs=x, seed=seed, spectrum="full").eigenvalues
-                off.append(np.log10(e.reshape(-1, outputs) / predicted[:, None]))
-            off = np.array(off)
-            spread = np.median(off.std(axis=2), axis=0)
-            print(
-                f"  digits {scaling:<9} {activation:<5} {np.median(np.abs(off.mean(axis=2))):.3f} "
-                f"{np.median(np.abs(off)):.3f}  {np.median(spread):.3f} {spread[0]:.3f}",
-                flush=True,
-            )
+            for outputs, samples in ((10, SAMPLES), (10, 100), (1, SAMPLES)):
+                x = load("digits", samples, scaling, DATA_SEED).inputs
+                law, off = network_of(activation, x, width, outputs), []
+                predicted = predict(law, FIM(), width=width, inputs=x).eigenvalues
+                for seed in range(FIRST_SEED + 6000, FIRST_SEED + 6000 + NETWORKS):
+                    e = measure(law, FIM(), width=width, inputs=x, seed=seed, spectrum="full").eigenvalues
+                    off.append(np.log10(e.reshape(-1, outputs) / predicted[:, None]))
+                off = np.array(off)
+                spread = np.median(off.std(axis=2), axis=0)
+                print(
+                    f"  digits {scaling:<9} {activation:<5} C = {outputs:<3} N = {samples:<4} "
+                    f"{np.median(np.abs(off.mean(axis=2))):.3f} {np.median(np.abs(off)):.3f}  "
+                    f"{np.median(spread):.3f} {spread[0]:.3f}",
+                    flush=True,
+                )
 
 
 def logits_of(law, width, x, seed):
@@ -142,7 +143,7 @@ def softmax():
     print(
         f"\nFIM of cross-entropy, C = 10, M = {width}, logits of the network: median |Δ| of the first, second and third,"
     )
-    print("mean Δ of the first ± its standard error, median |Δ| of all")
+    print("mean Δ of the first ± its standard error; median |Δ| of all")
     for scaling in ("standard", "raw"):
         x = load("digits", SAMPLES, scaling, DATA_SEED).inputs
         for activation in LAWS:

@@ -1,7 +1,7 @@
 """The numba kernel of E[F(u)F(v)] for single pairs, F as polynomials on panels: see :mod:`.pieces`.
 
-u ~ N(0, q) outside; inside v ~ N(slope u, inner²). Where all of v lies in one panel, Gauss and Hermite's rule integrates
-its polynomial exactly; elsewhere Gauss-Legendre between the panels' edges.
+u ~ N(0, q) outside; inside v ~ N(slope u, inner²). Where all of v lies in one panel, Gauss and Hermite's rule
+integrates its polynomial exactly; elsewhere Gauss-Legendre between the panels' edges.
 """
 
 from __future__ import annotations
@@ -40,29 +40,74 @@ def _value(edges: Floats, coefficients: Floats, u: float) -> float:
     return _polynomial(coefficients[i], edges[i], edges[i + 1], u)
 
 
+@njit(cache=True, fastmath={"contract", "reassoc"}, error_model="numpy")
+def _weighted(
+    c: Floats, low: float, high: float, start: float, scale: float, x: Floats, w: Floats, work: Floats
+) -> float:
+    """``Σ_k w_k p(start + scale x_k)`` of a panel's polynomial: Clenshaw's sums at all nodes abreast."""
+    count = len(x)
+    shift, stretch = (2 * start - low - high) / (high - low), 2 * scale / (high - low)
+    for k in range(count):
+        work[0, k], work[1, k] = 0.0, 0.0
+    for m in range(len(c) - 1, 0, -1):
+        for k in range(count):
+            now = c[m] + 2 * (shift + stretch * x[k]) * work[0, k] - work[1, k]
+            work[1, k] = work[0, k]
+            work[0, k] = now
+    total = 0.0
+    for k in range(count):
+        total += w[k] * (c[0] + (shift + stretch * x[k]) * work[0, k] - work[1, k])
+    return total
+
+
 @njit(cache=True, error_model="numpy")
 def _smoothed(mean: float, inner: float, reach: float, edges: Floats, coefficients: Floats, x: Floats, w: Floats,
-              z: Floats, p: Floats) -> float:  # fmt: skip
-    """``E F(v)``, v ~ N(mean, inner²), by Legendre's nodes x and Hermite's z."""
-    i = _panel(edges, mean - reach * inner)
-    low, high, total = mean - reach * inner, mean + reach * inner, 0.0
-    if edges[i] <= low and high <= edges[i + 1]:
-        for k in range(len(z)):
-            total += p[k] * _polynomial(coefficients[i], edges[i], edges[i + 1], mean + inner * z[k])
-        return total
-    while i < len(edges) - 1 and edges[i] < high:
-        left, right = max(low, edges[i]), min(high, edges[i + 1])
-        count = math.ceil((right - left) / (_LONGEST * inner)) if right > left else 0
-        half = (right - left) / (2 * max(count, 1))
-        for j in range(count):
-            middle = left + (2 * j + 1) * half
-            for k in range(len(x)):
-                v = middle + half * x[k]
-                t = (v - mean) / inner
-                density = _DENSITY / inner * math.exp(-0.5 * t * t)
-                total += half * w[k] * density * _polynomial(coefficients[i], edges[i], edges[i + 1], v)
+              z: Floats, p: Floats, whole: Floats, work: Floats) -> float:  # fmt: skip
+    """``E F(v)``, v ~ N(mean, inner²), by Legendre's nodes x and Hermite's z; ``whole`` has nodes and weights of panels
+    that no edge cuts."""
+    i, total = _panel(edges, mean - reach * inner), 0.0
+    if edges[i] <= mean - reach * inner and mean + reach * inner <= edges[i + 1]:
+        return _weighted(coefficients[i], edges[i], edges[i + 1], mean, inner, z, p, work)
+    long = 2 * reach * inner / whole.shape[1]
+    for j in range(whole.shape[1]):
+        left, right = mean - reach * inner + j * long, mean - reach * inner + (j + 1) * long
+        while edges[i + 1] <= left and i < len(edges) - 2:
+            i += 1
+        if right <= edges[i + 1]:
+            total += _weighted(coefficients[i], edges[i], edges[i + 1], mean, inner, whole[0, j], whole[1, j], work)
+            continue
+        total += _cut(mean, inner, left, right, i, edges, coefficients, x, w, work)
+    return total
+
+
+@njit(cache=True, error_model="numpy")
+def _cut(mean: float, inner: float, left: float, right: float, i: int, edges: Floats, coefficients: Floats, x: Floats,
+         w: Floats, work: Floats) -> float:  # fmt: skip
+    """The part of ``E F(v)`` from ``left``, in the i-th panel, to ``right``, beyond its end."""
+    total, weights = 0.0, work[2, : len(x)]
+    while left < right:
+        end = min(right, edges[i + 1]) if i < len(edges) - 2 else right
+        half, middle = (end - left) / 2, (end + left) / 2
+        for k in range(len(x)):
+            t = (middle - mean + half * x[k]) / inner
+            weights[k] = half * w[k] * _DENSITY / inner * math.exp(-0.5 * t * t)
+        total += _weighted(coefficients[i], edges[i], edges[i + 1], middle, half, x, weights, work)
+        left = end
         i += 1
     return total
+
+
+@njit(cache=True, error_model="numpy")
+def _whole(reach: float, x: Floats, w: Floats) -> Floats:
+    """Nodes and weights (2, panels, nodes) for N(0, 1)."""
+    count = math.ceil(2 * reach / _LONGEST)
+    half = reach / count
+    out = np.empty((2, count, len(x)))
+    for j in range(count):
+        for k in range(len(x)):
+            t = (2 * j + 1) * half - reach + half * x[k]
+            out[0, j, k], out[1, j, k] = t, half * w[k] * _DENSITY * math.exp(-0.5 * t * t)
+    return out
 
 
 @njit(cache=True, error_model="numpy")
@@ -104,6 +149,7 @@ def pair_integrals(large: Floats, small: Floats, cosines: Floats, sines: Floats,
                    edges: Floats, coefficients: Floats, x: Floats, w: Floats, z: Floats, p: Floats,
                    out: Floats) -> None:  # fmt: skip
     """E[F(u)F(v)] and E|F(u)||E[F(v)|u]| into ``out`` (2, pairs) for variances ``large`` >= ``small``."""
+    whole, work = _whole(reach, x, w), np.empty((3, max(len(x), len(z))))
     for pair in range(len(large)):
         deviation = math.sqrt(large[pair])
         slope, inner = math.sqrt(small[pair] / large[pair]) * cosines[pair], math.sqrt(small[pair]) * sines[pair]
@@ -117,7 +163,7 @@ def pair_integrals(large: Floats, small: Floats, cosines: Floats, sines: Floats,
                 weight = half * w[k] * _DENSITY / deviation * math.exp(-0.5 * t * t)
                 f = _value(edges, coefficients, u)
                 if inner > 0:
-                    g = _smoothed(slope * u, inner, reach, edges, coefficients, x, w, z, p)
+                    g = _smoothed(slope * u, inner, reach, edges, coefficients, x, w, z, p, whole, work)
                 else:
                     g = _value(edges, coefficients, slope * u)
                 value += weight * f * g

@@ -23,7 +23,8 @@ from meanfield.spec.activations import Activation
 from meanfield.spec.elementwise import Elementwise
 
 __all__ = [
-    "decays", "deviation_rules", "grid_rules", "hermite_rules", "line_rules", "of_nodes", "pair_rule", "reach_of", "unequal_rules",
+    "decays", "deviation_rules", "grid_rules", "hermite_rules", "line_rules", "of_nodes", "pair_rule",
+    "reach_of", "unequal_rules",
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]

@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 _GOAL = 1e-12  # of two rules' difference, in units of the value's own size
 _LARGEST = 8e6  # nodes
-_NODES = (12, 10)  # of a panel, by the fine and the coarse rule
+_NODES = (12, 11)  # of a panel, by the fine and the coarse rule
 _EXACT = 9  # for polynomials of degree 17
 
 
