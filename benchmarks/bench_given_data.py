@@ -65,9 +65,7 @@ def shifts(pairs):
 
 def accuracy():
     print(f"{'FIM and NTK, C = 1':<35}| M = {WIDTHS[0]}          | M = {WIDTHS[1]}")
-    print(
-        f"{'inputs':<25} {'':<5} dec. | FIM   NTK   warns| FIM   NTK   |Δ_1| warns| shift of the FIM by decade below λ_1"
-    )
+    print(f"{'inputs':<25} {'':<5} dec. | FIM   NTK   warns| FIM   NTK   |Δ_1| warns| FIM's shift by decade")
     seed = FIRST_SEED
     for name, scaling, x in cases():
         for activation in LAWS:
@@ -140,9 +138,7 @@ def logits_of(law, width, x, seed):
 def softmax():
     """Cross-entropy: the measured logits with the predicted kernel."""
     width, metric = 1000, FIM(loss="cross_entropy")
-    print(
-        f"\nFIM of cross-entropy, C = 10, M = {width}, logits of the network: median |Δ| of the first, second and third,"
-    )
+    print(f"\nFIM of cross-entropy, C = 10, M = {width}, logits measured: median |Δ| of the first, second, third;")
     print("mean Δ of the first ± its standard error; median |Δ| of all")
     for scaling in ("standard", "raw"):
         x = load("digits", SAMPLES, scaling, DATA_SEED).inputs

@@ -129,9 +129,7 @@ def spent(work):
 
 def speed():
     depth, x = 3, inputs(1000)
-    print(
-        f"\nNTK, L = {depth}, N = {len(x)}: CPU s, ours; neural-tangents' as it comes, and jitted (× ours); how far apart"
-    )
+    print(f"\nNTK, L = {depth}, N = {len(x)}: CPU s, ours; neural-tangents' plain, jitted (× ours); how far apart")
     stax = neural_tangents()
     for activation in ("erf", "relu", "tanh"):
         mine = ours(activation, depth)

@@ -26,7 +26,8 @@ def _polynomial(c: Floats, low: float, high: float, u: float) -> float:
     one, two = 0.0, 0.0
     for k in range(len(c) - 1, 0, -1):
         one, two = c[k] + 2 * x * one - two, one
-    return c[0] + x * one - two
+    total: float = c[0] + x * one - two
+    return total
 
 
 @njit(cache=True, error_model="numpy")
@@ -37,7 +38,8 @@ def _panel(edges: Floats, u: float) -> int:
 @njit(cache=True, error_model="numpy")
 def _value(edges: Floats, coefficients: Floats, u: float) -> float:
     i = _panel(edges, u)
-    return _polynomial(coefficients[i], edges[i], edges[i + 1], u)
+    found: float = _polynomial(coefficients[i], edges[i], edges[i + 1], u)
+    return found
 
 
 @njit(cache=True, fastmath={"contract", "reassoc"}, error_model="numpy")
@@ -65,9 +67,11 @@ def _smoothed(mean: float, inner: float, reach: float, edges: Floats, coefficien
               z: Floats, p: Floats, whole: Floats, work: Floats) -> float:  # fmt: skip
     """``E F(v)``, v ~ N(mean, inner²), by Legendre's nodes x and Hermite's z; ``whole`` has nodes and weights of panels
     that no edge cuts."""
-    i, total = _panel(edges, mean - reach * inner), 0.0
+    i = _panel(edges, mean - reach * inner)
     if edges[i] <= mean - reach * inner and mean + reach * inner <= edges[i + 1]:
-        return _weighted(coefficients[i], edges[i], edges[i + 1], mean, inner, z, p, work)
+        exact: float = _weighted(coefficients[i], edges[i], edges[i + 1], mean, inner, z, p, work)
+        return exact
+    total = 0.0
     long = 2 * reach * inner / whole.shape[1]
     for j in range(whole.shape[1]):
         left, right = mean - reach * inner + j * long, mean - reach * inner + (j + 1) * long

@@ -37,12 +37,18 @@ class Pieces:
     missed: Floats
     reach: float
 
-    def error(self, variances: Floats) -> Floats:
-        """√E[δ²] of what is missed, (N,)."""
+    def error(self, variances: Floats, others: Floats) -> Floats:
+        """A bound on what E[F(u)F(v)] misses, by Cauchy and Schwarz: √(E[δ²] E[F²]) each way; (N,)."""
+        sizes = np.abs(self.coefficients).sum(axis=1)  # at least |F| in a panel
+        missed, whole = ([self._norm(of, q) for q in (variances, others)] for of in (self.missed, sizes))
+        return missed[0] * whole[1] + missed[1] * whole[0]
+
+    def _norm(self, bound: Floats, variances: Floats) -> Floats:
+        """√E[f²] of an f that is at most ``bound`` (P,) in each panel, (N,)."""
         from scipy.special import ndtr
 
         below = ndtr(self.edges / np.sqrt(variances)[:, None])
-        found: Floats = np.sqrt(np.diff(below, axis=1) @ self.missed**2)
+        found: Floats = np.sqrt(np.diff(below, axis=1) @ bound**2)
         return found
 
 

@@ -78,8 +78,7 @@ def _by_pieces(
             large, small, cosines, sines, points, made.reach, made.edges, made.coefficients, *_rules(nodes), found[-1]
         )
     (value, size), (coarse, _) = found
-    missed = made.error(large) * np.sqrt(size) + made.error(small) * np.sqrt(size)
-    return value, np.abs(value - coarse) + ROUNDING * size + missed, size
+    return value, np.abs(value - coarse) + ROUNDING * size + made.error(large, small), size
 
 
 @functools.cache
