@@ -37,6 +37,13 @@ def test_where_there_are_no_pieces() -> None:
     assert pieces(as_activation("sqrt(Abs(u))"), 0, 1.0) is None
 
 
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No other quadrature may help."""
+    monkeypatch.delattr("meanfield.gaussian.unequal.pair_by_quadrature")
+
+
+@pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize("sign", [1, -1])
 def test_hardtanh_slopes_are_a_bivariate_normal_probability(sign: int) -> None:
     """E φ'φ' = P(|u| < 1, |v| < 1), by one integral of SciPy's, with no breakpoint of its own to meet."""
@@ -59,11 +66,14 @@ def test_hardtanh_slopes_are_a_bivariate_normal_probability(sign: int) -> None:
         assert error[0] <= 1e-12
 
 
-def test_elu_against_mpmath() -> None:
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize("sign", [1, -1])
+def test_elu_against_mpmath(sign: int) -> None:
     """One nearly collinear pair: the inner integral in closed form, the outer in 25 digits."""
     q_s, q_t, theta = 1.3, 0.6, 0.05
     with mpmath.workdps(25):
-        slope, inner = mpmath.sqrt(mpmath.mpf(q_t) / q_s) * mpmath.cos(theta), mpmath.sqrt(q_t) * mpmath.sin(theta)
+        slope = sign * mpmath.sqrt(mpmath.mpf(q_t) / q_s) * mpmath.cos(theta)
+        inner = mpmath.sqrt(q_t) * mpmath.sin(theta)
 
         def given(u: mpmath.mpf) -> mpmath.mpf:
             m = slope * u
@@ -76,7 +86,7 @@ def test_elu_against_mpmath() -> None:
             return phi * given(u) * mpmath.npdf(u, 0, mpmath.sqrt(q_s))
 
         truth = float(mpmath.quad(term, [-12, -4, -1, -0.2, 0, 0.2, 1, 4, 12]))
-    pair = (np.array([x]) for x in (q_s, q_t, math.cos(theta), math.sin(theta)))
+    pair = (np.array([x]) for x in (q_s, q_t, sign * math.cos(theta), math.sin(theta)))
     value, error = pairs_by_quadrature(as_activation("elu"), 0, 2.0, *pair)
     assert abs(value[0] - truth) <= error[0] + 2e-16
     assert error[0] <= 1e-12
