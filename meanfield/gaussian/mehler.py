@@ -63,14 +63,16 @@ class HermiteSeries:
         chunks = np.pad(size, padded).reshape(len(size), -1, LANES).max(axis=2)
         with np.errstate(divide="ignore"):
             needed = np.ceil(math.log(_CUT) / np.log(chunks))
+            power = np.exp(count * np.log(size))  # size**count takes five times as long
         cuts = np.where(chunks < 1, np.clip(needed, 1, count), count).astype(np.int64)
-        packed = np.pad(self.terms[columns], [padded[1][::1], (0, 0)]).reshape(-1, LANES, count).transpose(0, 2, 1)
+        used = int(np.max(cuts))
+        packed = np.pad(self.terms[columns, :used], [padded[1], (0, 0)]).reshape(-1, LANES, used).transpose(0, 2, 1)
         out = np.empty((len(size), len(packed) * LANES))
         whole = np.pad(powers, padded)
-        mehler_sums(np.ascontiguousarray(self.terms[rows]), np.ascontiguousarray(packed), whole, cuts, out)
+        mehler_sums(self.terms[rows], np.ascontiguousarray(packed), whole, cuts, out)
         value = out[:, : size.shape[1]]
         value = value * correlations if self.first else value
-        tail = size**count * np.sqrt(self.rest[rows, None] * self.rest[columns])
+        tail = power * np.sqrt(self.rest[rows, None] * self.rest[columns])
         return value, tail + self.error
 
 
@@ -81,7 +83,7 @@ def hermite_series(activation: Activation, order: int, variances: Floats) -> Her
     probes = np.unique([np.min(variances), np.exp(np.mean(np.log(variances))), np.max(variances)])
     count, error = _needed(activation, order, probes)
     rows, missed = interpolated(
-        lambda nodes: np.array([_expanded(activation, order, float(q), count)[0] for q in nodes]), variances
+        lambda nodes: np.array([_expanded(activation, order, float(q), count, 1)[0] for q in nodes]), variances
     )
     terms = np.ascontiguousarray(rows[:, 1 + first :: step])
     rest = np.maximum(1 - np.sum(terms**2, axis=1), 0.0) + _ROUNDING
@@ -92,17 +94,18 @@ def _needed(activation: Activation, order: int, probes: Floats) -> tuple[int, fl
     """How many terms leave nothing at these variances, or are the most; and how well two rules agree on them."""
     most, count = _MOST_BROKEN if activation.breakpoints else _MOST, _FIRST
     while True:
-        both = [_expanded(activation, order, float(q), count) for q in probes]
+        both = [_expanded(activation, order, float(q), count, 2) for q in probes]
         rest = max(1 - float(np.sum(fine[1:] ** 2)) for fine, _ in both)
         if count >= most or not rest > _ENOUGH:
             return count, max(float(np.linalg.norm(fine - coarse)) for fine, coarse in both)
         count *= 2
 
 
-def _expanded(activation: Activation, order: int, q: float, count: int) -> list[Floats]:
-    """log E[F²] and the first ``count`` coefficients at one variance, by a fine and a coarse rule."""
+def _expanded(activation: Activation, order: int, q: float, count: int, rules: int) -> list[Floats]:
+    """log E[F²] and the first ``count`` coefficients at one variance, by a fine rule, and by a coarse one if two are
+    asked for."""
     function, rows = of_nodes(activation, order), []
-    for u, weights in hermite_rules(activation, q, order, count, natural_level(activation, order) + 1):
+    for u, weights in hermite_rules(activation, q, order, count, natural_level(activation, order) + 1)[:rules]:
         values = function(u)
         square = float(np.sum(weights * values**2))
         terms = weights * values / math.sqrt(square) if square > 0 else 0 * values

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from meanfield.gaussian.chebyshev import chebyshev_nodes, coefficients, mapped
 from meanfield.gaussian.compiled_pairs import near_values
-from meanfield.gaussian.unequal import pair_by_quadrature
+from meanfield.gaussian.unequal import pairs_by_quadrature
 from meanfield.gaussian.variance_grid import VarianceGrid
 from meanfield.spec.activations import Activation
 
@@ -26,7 +26,7 @@ __all__ = ["Lone", "Near", "near_rule"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-Value: TypeAlias = Callable[[float, float, float], tuple[float, float]]  # (q_s, q_t, θ) → value, error
+Value: TypeAlias = Callable[[Floats, Floats, Floats], tuple[Floats, Floats]]  # (q_s, q_t, θ) → value, error
 
 _GOAL = 1e-11  # of the last coefficients, in units of the value at θ = 0
 _MOST = 1e-10  # of a table's error
@@ -47,16 +47,17 @@ class Lone:
     scales: Floats
     sign: int
 
-    def one(self, q_s: float, q_t: float, theta: float) -> tuple[float, float]:
-        """E[F(u)F(v)] at the angle θ from ρ = ``sign``, and its error."""
-        return pair_by_quadrature(self.activation, self.order, q_s, q_t, self.sign * math.cos(theta), math.sin(theta))
+    def integrals(self, q_s: Floats, q_t: Floats, theta: Floats) -> tuple[Floats, Floats]:
+        """E[F(u)F(v)] of pairs at the angles θ from ρ = ``sign``, and its error."""
+        cosines, sines = self.sign * np.cos(theta), np.sin(theta)
+        largest = float(np.max(self.variances))
+        return pairs_by_quadrature(self.activation, self.order, largest, q_s, q_t, cosines, sines)
 
     def products(self, rows: Integers, columns: Integers, theta: Floats) -> tuple[Floats, Floats]:
         """In units of √(E[F(u)²] E[F(v)²]), for pairs of inputs at the angles θ, and the error."""
-        pairs = zip(self.variances[rows].tolist(), self.variances[columns].tolist(), theta.tolist(), strict=True)
-        found = np.array([self.one(*pair) for pair in pairs]).reshape(-1, 2).T
-        value, error = found / (self.scales[rows] * self.scales[columns])
-        return value, error
+        value, error = self.integrals(self.variances[rows], self.variances[columns], theta)
+        unit = self.scales[rows] * self.scales[columns]
+        return value / unit, error / unit
 
 
 @dataclass(frozen=True)
@@ -88,41 +89,41 @@ def near_rule(lone: Lone, widest: float) -> Near:
     if any(lone.activation.breakpoints or ()) or high > _STEEPEST * low:
         return lone
     width = min(1.0, 1 / math.sqrt(high))
-    scale = functools.cache(lambda q: math.sqrt(pair_by_quadrature(lone.activation, lone.order, q, q, 1.0, 0.0)[0]))
-
-    @functools.cache
-    def value(q_s: float, q_t: float, theta: float) -> tuple[float, float]:
-        found, error = lone.one(q_s, q_t, theta)
-        unit = scale(q_s) * scale(q_t)
-        return found / unit, error / unit
-
+    value = functools.partial(_in_units, lone)
     angles = _angles(value, (low, high), width, widest)
     grid = _grid(value, lone.variances, widest)
     if angles is None or grid is None:
         return lone
-    nodes, count = grid.nodes.tolist(), len(angles)
-    table, error = np.empty((len(nodes), len(nodes), count)), 0.0
-    for i, q_s in enumerate(nodes):
-        for j, q_t in enumerate(nodes[: i + 1]):
-            found = np.array([value(q_s, q_t, t) for t in angles])
-            table[i, j] = table[j, i] = found[:, 0]
-            error = max(error, float(found[:, 1].max()))
+    i, j = np.tril_indices(len(grid.nodes))
+    found, errors = value(grid.nodes[i, None], grid.nodes[j, None], angles)
+    table = np.empty((len(grid.nodes), len(grid.nodes), len(angles)))
+    table[i, j] = table[j, i] = found
     in_angles = coefficients(table, (2,))
     missed = max(_tail(in_angles, 2), 0.0 if grid.exact else _tail(coefficients(in_angles, (0, 1)), 0))
-    error += 4 * missed
-    return lone if error > _MOST else NearTable(grid.spread(np.eye(len(nodes))), in_angles, width, widest, error)
+    error = float(np.max(errors)) + 4 * missed
+    return lone if error > _MOST else NearTable(grid.spread(np.eye(len(grid.nodes))), in_angles, width, widest, error)
+
+
+def _in_units(lone: Lone, q_s: Floats, q_t: Floats, theta: Floats) -> tuple[Floats, Floats]:
+    """E[F(u)F(v)] in units of √(E[F(u)²] E[F(v)²]), and its error, for all that broadcast together."""
+    pairs = [np.ascontiguousarray(x) for x in np.broadcast_arrays(q_s, q_t, theta)]
+    different, which = np.unique(np.concatenate([pairs[0].ravel(), pairs[1].ravel()]), return_inverse=True)
+    squares, _ = replace(lone, sign=1).integrals(different, different, np.zeros_like(different))
+    units = np.sqrt(squares)[which].reshape(2, -1)
+    value, error = lone.integrals(*(x.ravel() for x in pairs))
+    return tuple((x / (units[0] * units[1])).reshape(pairs[0].shape) for x in (value, error))
 
 
 def _theta_nodes(count: int, width: float, widest: float) -> Floats:
     return np.asarray(width * np.sinh(mapped(chebyshev_nodes(count), 0.0, math.asinh(widest / width))))
 
 
-def _angles(value: Value, ends: tuple[float, float], width: float, widest: float) -> list[float] | None:
+def _angles(value: Value, ends: tuple[float, float], width: float, widest: float) -> Floats | None:
     """Nodes of θ that are enough for pairs of the ends of the variances."""
-    pairs = {(ends[0], ends[0]), ends, (ends[1], ends[1])}
+    q_s, q_t = np.array([(ends[0], ends[0]), ends, (ends[1], ends[1])]).T[:, :, None]
     for count in _ANGLES:
-        nodes: list[float] = _theta_nodes(count, width, widest).tolist()
-        rows = np.array([[value(*pair, t)[0] for t in nodes] for pair in pairs])
+        nodes = _theta_nodes(count, width, widest)
+        rows, _ = value(q_s, q_t, nodes)
         if _tail(coefficients(rows, (1,)), 1) <= _GOAL:
             return nodes
     return None
@@ -133,8 +134,8 @@ def _grid(value: Value, variances: Floats, widest: float) -> VarianceGrid | None
     ends = float(np.min(variances)), float(np.max(variances))
     for count in _VARIANCES:
         grid = VarianceGrid(variances, count)
-        nodes = grid.nodes.tolist()
-        rows = np.array([[value(q, end, t)[0] for q in nodes] for end in ends for t in (0.0, widest)])
+        found, _ = value(grid.nodes, np.array(ends)[:, None, None], np.array([[0.0], [widest]]))
+        rows = found.reshape(4, -1)
         if grid.exact or _tail(coefficients(rows, (1,)), 1) <= _GOAL:
             return grid
     return None

@@ -23,7 +23,8 @@ from meanfield.spec.activations import Activation
 from meanfield.spec.elementwise import Elementwise
 
 __all__ = [
-    "decays", "deviation_rules", "grid_rules", "hermite_rules", "line_rules", "of_nodes", "pair_rule", "unequal_rules",
+    "decays", "deviation_rules", "grid_rules", "hermite_rules", "line_rules", "of_nodes", "pair_rule",
+    "reach_of", "unequal_rules",
 ]  # fmt: skip
 
 Floats = NDArray[np.float64]
@@ -67,7 +68,7 @@ def of_nodes(activation: Activation, order: int) -> Elementwise:
 
 def line_rules(activation: Activation, q: float, level: int) -> list[tuple[Floats, Floats]]:
     """Nodes and weights for E[g(u)], u ~ N(0, q)."""
-    reach, cuts = _reach(activation, math.sqrt(q)), _cuts(activation, q)
+    reach, cuts = reach_of(activation, math.sqrt(q)), _cuts(activation, q)
     return panel_lines(cuts, q, reach, level) if cuts else lattice_lines(math.sqrt(q), reach, level)
 
 
@@ -76,7 +77,7 @@ def unequal_rules(
 ) -> list[tuple[Floats, Floats, Floats, Floats]] | None:
     """Nodes u ~ N(0, q) and weights, and for each of them a row of v ~ N(slope u, inner²), |slope| <= 1, and weights.
     ``None`` if more than ``largest`` nodes would do it."""
-    reach, cuts = _reach(activation, math.sqrt(q), order), _cuts(activation, q)
+    reach, cuts = reach_of(activation, math.sqrt(q), order), _cuts(activation, q)
     if cuts:
         return unequal_panels(cuts, math.sqrt(q), slope, inner, reach, level, largest)
     outer, inside = lattice_lines(math.sqrt(q), reach, level), lattice_lines(inner, reach, level)
@@ -91,7 +92,7 @@ def hermite_rules(activation: Activation, q: float, order: int, count: int, leve
     h_k turns √k times within a standard deviation or so, and falls off like the root of the density only.
     """
     deviation, turns = math.sqrt(q), math.sqrt(count)
-    reach, cuts = math.sqrt(2) * _reach(activation, deviation, order), _cuts(activation, q)
+    reach, cuts = math.sqrt(2) * reach_of(activation, deviation, order), _cuts(activation, q)
     if cuts:
         return panel_lines(cuts, q, reach, max(level, math.ceil(math.log2(1 + turns / 4))))
     steps = 1.25 / (turns + 10) * deviation, lattice_step(deviation) / 2**level
@@ -104,7 +105,7 @@ def deviation_rules(
     """Nodes for E[g(u)], u ~ N(mean, variance) at each of ``means``: u, its deviation from the mean in standard
     deviations, weights; (len(means), nodes) each."""
     deviation = math.sqrt(variance)
-    reach = _reach(activation, math.hypot(deviation, float(np.max(np.abs(means))) / _REACH))
+    reach = reach_of(activation, math.hypot(deviation, float(np.max(np.abs(means))) / _REACH))
     cuts = _cuts(activation, variance)
     if cuts:
         rules = panel_deviations(means, cuts, deviation, reach, level)
@@ -121,7 +122,7 @@ def grid_rules(
     """Nodes x ~ N(0, q - gap) and weights, and for each of them a row of y ~ N(0, gap) and weights, for means of up to
     four factors φ(x + y). ``None`` if more than ``largest`` nodes would do it."""
     wide, narrow = math.sqrt(q - gap), math.sqrt(gap)
-    reach, cuts = _reach(activation, math.sqrt(q), power=4), _cuts(activation, q)
+    reach, cuts = reach_of(activation, math.sqrt(q), power=4), _cuts(activation, q)
     if cuts:
         return panel_grid(cuts, wide, narrow, reach, level, largest)
     return lattice_grid(wide, narrow, reach, level, largest)
@@ -134,7 +135,7 @@ def pair_rule(
     preactivations of variance q and covariance q - gap, by both rules; ``None`` where the grid would be too large."""
     function, reach, cuts = (
         of_nodes(activation, order),
-        _reach(activation, math.sqrt(q), order),
+        reach_of(activation, math.sqrt(q), order),
         _cuts(activation, q),
     )
     if cuts:
@@ -148,7 +149,7 @@ def decays(activation: Activation, order: int, q: float) -> bool:
     return _grows_linearly(activation, order) or _needed(activation, math.sqrt(q), order, 2) is not None
 
 
-def _reach(activation: Activation, deviation: float, order: int = 0, power: int = 2) -> float:
+def reach_of(activation: Activation, deviation: float, order: int = 0, power: int = 2) -> float:
     """How many standard deviations count in E[φ^power]: more than 9 for a φ that grows faster than linearly."""
     if _grows_linearly(activation, order):
         return _REACH

@@ -14,7 +14,6 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 _ROUNDING = float(np.finfo(np.float64).eps)
-_NEAR = 1 - 1e-12  # a cosine below which two inputs are not equal
 _SYMMETRIC = 1e-10  # relative to the norms
 
 
@@ -24,6 +23,8 @@ class Rows:
     def __init__(self, values: Floats) -> None:
         self.values, self.features = values, values.shape[1]
         self.norms: Floats = np.einsum("sd,sd->s", values, values) / values.shape[1]
+        places: dict[bytes, int] = {}  # of rows by their bytes; 0.0 is added since -0.0 has others
+        self._first = np.array([places.setdefault((row + 0.0).tobytes(), i) for i, row in enumerate(values)])
 
     def gram(self, rows: slice, columns: slice) -> tuple[Floats, Floats]:
         """Equal inputs have exactly their norm, so that rounding opens no angle between them."""
@@ -31,7 +32,7 @@ class Rows:
         block = self.values[rows] @ self.values[columns].T / d
         unit = np.sqrt(self.norms[rows])[:, None] * np.sqrt(self.norms[columns])
         block = np.clip(block, -unit, unit)
-        self._join(block, unit, rows, columns)
+        self._join(block, rows, columns)
         return block, _ROUNDING * np.sqrt(d) * unit
 
     def total(self) -> float:
@@ -40,17 +41,13 @@ class Rows:
         return float(whole @ whole / self.values.shape[1])
 
     def firsts(self, part: slice) -> Integers:
-        """By their bytes; 0.0 is added since -0.0 has others."""
-        places: dict[bytes, int] = {}
-        return np.array([places.setdefault((row + 0.0).tobytes(), i) for i, row in enumerate(self.values[part])])
+        """Equal rows are known by their bytes."""
+        _, places, back = np.unique(self._first[part], return_index=True, return_inverse=True)
+        return np.asarray(places[back], dtype=np.int64)
 
-    def _join(self, block: Floats, unit: Floats, rows: slice, columns: slice) -> None:
-        for i in range(len(block)):
-            near = np.flatnonzero(block[i] >= unit[i] * _NEAR)
-            if len(near):
-                own = self.values[rows.start + i]
-                equal = near[np.all(self.values[columns.start + near] == own, axis=1)]
-                block[i, equal] = self.norms[rows.start + i]
+    def _join(self, block: Floats, rows: slice, columns: slice) -> None:
+        equal = self._first[rows, None] == self._first[columns]
+        np.copyto(block, self.norms[rows, None], where=equal)
 
 
 @dataclass(frozen=True, eq=False)
