@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,35 +15,56 @@ __all__ = ["given_warnings"]
 
 Floats = NDArray[np.float64]
 
-_MANY = 0.5  # N/M, from which the small eigenvalues lie visibly lower than the kernel's
+_MANY = 0.5  # C N/M, from which the small eigenvalues lie visibly lower than the kernel's
 _FEW_NEURONS = 50.0  # that see the difference of a sample and its nearest neighbour
-_AVERAGED = 10  # input units a sample, below which W^1 doesn't average
+_AVERAGED = 10  # units a sample, up to which the weights above them don't average
 
 
 def given_warnings(
     network: Network, metric: Metric | None, width: int | None, nearest: Floats, features: int | None
 ) -> tuple[str, ...]:
     """The sentences that apply; none where no width is asked, since the kernel is then the limit itself."""
-    if width is None or metric is None:
+    if width is None or metric is None or network.depth == 1:
         return ()
-    count, widths = len(nearest), network.widths(width)
-    narrowest, deep = min(widths[1:-1], default=width), network.depth > 1
+    count, widths = len(nearest), (features or network.widths(width)[0], *network.widths(width)[1:])
+    narrowest, kinked = min(widths[1:-1]), bool(network.activation[0].kinks) and count > 1
     seen = widths[1] * float(np.median(nearest)) / np.pi
-    of_inputs = metric.family == "input_metric" and metric.layer in (None, 0)
+    layer, units = _thinnest(metric, widths)
+    crowding = network.outputs * count / narrowest
     return applying(
         {
-            f"eigenvalues: N/M = {count / narrowest:.2g} is not small, so that the small ones lie lower in a network, "
-            "the more the smaller they are; order='refined' gives them": deep and count > _MANY * narrowest,
-            f"eigenvalues: only about {seen:.2g} neurons of the first layer have their kink between a sample and its "
-            f"nearest neighbour (M_1 θ/π, at the median; below {_FEW_NEURONS:g}): small eigenvalues are far off": deep
-            and count > 1
-            and bool(network.activation[0].kinks)
-            and seen < _FEW_NEURONS,
-            f"eigenvalues: the {features} input units are fewer than {_AVERAGED} N, so that W^1 does not average: "
-            "the part of layer 0 has rank d and misses its tail; the layers from 1 on do not": of_inputs
-            and features is not None
-            and features < _AVERAGED * count,
-            "eigenvalues: with as many outputs as a hidden layer has units the gradients of different outputs are no "
-            "longer orthogonal; measure it instead": deep and network.outputs >= narrowest,
+            _CROWDED.format(crowding): crowding > _MANY,
+            _NEAR.format(seen): kinked and seen < _FEW_NEURONS,
+            _THIN.format(units, layer): units <= _AVERAGED * count,
+            _OUTPUTS: network.outputs >= narrowest,
         }
     )
+
+
+def _thinnest(metric: Metric, widths: Sequence[int]) -> tuple[int, float]:
+    """Of the input metric's blocks asked for, but the last, whose kernel is exact: the layer with the fewest units, and
+    these. Each averages over its own weights alone."""
+    if metric.family != "input_metric":
+        return 0, math.inf
+    asked = range(len(widths) - 2) if metric.layer is None else [metric.layer]
+    found = [(float(widths[l]), l) for l in asked if l < len(widths) - 2]
+    units, layer = min(found, default=(math.inf, 0))
+    return layer, units
+
+
+_CROWDED = (
+    "eigenvalues: C N/M = {:.2g} is not small, so that the small ones lie lower in a network, the more the smaller "
+    "they are; order='refined' gives them"
+)
+_NEAR = (
+    "eigenvalues: only about {:.2g} neurons of the first layer have their kink between a sample and its nearest "
+    "neighbour (M_1 θ/π, at the median; below 50): small eigenvalues are far off"
+)
+_THIN = (
+    "eigenvalues: the {:g} units of layer {} are no more than 10 N, so that the weights above them do not average: the "
+    "input metric's part of that layer misses its tail"
+)
+_OUTPUTS = (
+    "eigenvalues: with as many outputs as a hidden layer has units the gradients of different outputs are no longer "
+    "orthogonal; measure it instead"
+)

@@ -157,16 +157,17 @@ def test_what_is_below_the_rounding_is_said() -> None:
 @pytest.mark.parametrize(
     ("network", "metric", "width", "words"),
     [
-        (NETWORK, FIM(), 20, "N/M = 0.6 is not small"),
+        (NETWORK, FIM(), 20, "C N/M = 1.8 is not small"),
         (Network(3, "relu", 2.0), FIM(), 60, "neurons of the first layer have their kink"),
-        (NETWORK, InputMetric(), 500, "the 7 input units are fewer than 10 N"),
+        (NETWORK, InputMetric(), 500, "the 7 units of layer 0 are no more than 10 N"),
+        (NETWORK, InputMetric(layer=1), 120, "the 120 units of layer 1 are no more than 10 N"),
         (Network(2, "tanh", 2.0, outputs=30), FIM(), 30, "as many outputs as a hidden layer"),
     ],
 )
 def test_warnings_of_finite_width(network: Network, metric: Metric, width: int, words: str) -> None:
     assert any(words in w for w in predict(network, metric, width=width, inputs=X).warnings)
-    quiet = predict(NETWORK, FIM(), width=5000, inputs=X)
-    assert quiet.warnings == ()
+    for calm in (FIM(), InputMetric(layer=1), InputMetric(layer=2)):
+        assert predict(NETWORK, calm, width=5000, inputs=X).warnings == ()
 
 
 def test_a_single_input() -> None:
