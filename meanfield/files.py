@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-__all__ = ["free", "nobody", "usable_folder", "whole_file", "whole_files", "writable"]
+__all__ = ["free", "nobody", "reserve", "usable_folder", "whole_file", "whole_files", "writable"]
 
 Ours = Callable[[Path], bool]
 
@@ -60,6 +60,14 @@ def free(field: str, path: Path, *, force: bool = False, ours: Ours = nobody) ->
                     "(--force writes over it)"
                 )
     return path
+
+
+def reserve(path: Path) -> None:
+    """Make room on the disk for all of a file that is as long as it will be: one mapped into memory ends in a bus error
+    where the disk is full. Raises ``OSError`` then; a system without such a call gives no answer before."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 __all__ = ["read_array", "read_inputs", "read_json", "read_text"]
 
+_COUNTED = 2
+"""Columns up to which 0, 1, … may well be a sample."""
 MOST_TEXT = 2**26
 """Bytes that a text may have: a thousand times those of the largest that the commands write or ask for."""
 
@@ -111,6 +113,9 @@ def _header(file: TextIO) -> list[str]:
     """The names of the columns, or none: the first line is a header where one of its cells is no number and the cell
     below is one."""
     first, second = itertools.islice(itertools.chain(csv.reader(file), [[], []]), 2)
+    counted = [str(i) for i in range(len(first))]
+    if len(first) > _COUNTED and first == counted != second:  # what pandas calls columns without names
+        return [f"column {i}" for i in first]
     if not any(b and not a for a, b in zip(map(_is_number, first), map(_is_number, second), strict=False)):
         return []
     if "" in (names := [cell.strip() for cell in first]):

@@ -120,15 +120,34 @@ def writing(path: Path, plan: KernelPlan, known: Begun | None, provenance: dict[
             _check_room(path, plan.stored)
             _sidecar(path).unlink(missing_ok=True)  # a count of another file's blocks
             open_memmap(partial, "w+", np.dtype(plan.dtype), plan.shape)
+            _reserve(partial)
         values = _mapped(partial, "r+", plan)
         file = KernelFile(path, plan, provenance, values, 0 if known is None else known.done)
         file.save()
         try:
             yield file
         finally:
-            file.save()
+            if file.done:
+                file.save()
+            else:  # nothing to go on from: the name stays free
+                partial.unlink(missing_ok=True)
+                _sidecar(path).unlink(missing_ok=True)
         if file.done == plan.blocks:
             os.replace(partial, path)
+
+
+def _reserve(partial: Path) -> None:
+    """Take the room on the disk before it is written to: a memory map on a full one ends in a bus error."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        with partial.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
+    except OSError as error:
+        partial.unlink()
+        raise ValueError(
+            f"out: expected room for the kernel in {str(partial.parent)!r}, got {error.strerror}"
+        ) from None
 
 
 def finished(path: Path, plan: KernelPlan) -> NDArray[Any]:

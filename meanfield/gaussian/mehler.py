@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 _FIRST, _MOST, _MOST_BROKEN = 64, 4096, 1024  # terms; those of a kinked φ fall off too slowly for more to pay
 _ENOUGH = 1e-15  # of r, relative to E[F²]
 _ROUNDING = 4 * float(np.finfo(np.float64).eps)
+_NOTHING = 1e-300  # stands for E[F²] = 0, as of max(u - 1, 0) at a small variance
 _CUT = 1e-17  # of ρ^k, beyond which terms don't count
 
 
@@ -109,6 +110,5 @@ def _expanded(activation: Activation, order: int, q: float, count: int, rules: i
         values = function(u)
         square = float(np.sum(weights * values**2))
         terms = weights * values / math.sqrt(square) if square > 0 else 0 * values
-        with np.errstate(divide="ignore"):
-            rows.append(np.append(np.log(square), hermite_coefficients(u / math.sqrt(q), terms, count)))
+        rows.append(np.append(math.log(max(square, _NOTHING)), hermite_coefficients(u / math.sqrt(q), terms, count)))
     return rows

@@ -71,7 +71,7 @@ def fill_kernel(
     ValueError
         Where an expectation is infinite or overflows.
     """
-    layers = GivenLayers(network, samples.norms)
+    layers = GivenLayers(network, samples)
     diagonal = _diagonal(layers, coefficients)
     total, worst = 0.0, 0.0
     nearest = np.full(len(samples.norms), math.pi / 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,12 +13,12 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import ArrayLike, NDArray
 
-from meanfield.files import whole_file
+from meanfield.files import reserve, whole_file
 from meanfield.kernels.exchangeable import ROWS, Coefficients, coefficients, dimension_of
 from meanfield.kernels.given import fill_kernel
 from meanfield.kernels.given_conditions import given_warnings
 from meanfield.propagation.samples import GivenSamples, Rows, given_samples
-from meanfield.spec import Metric, MetricLike, Network, as_metric, positive_integer
+from meanfield.spec import METRICS, Metric, MetricLike, Network, as_metric, positive_integer
 from meanfield.text import Json, Table, Tabled, column_table, plain_record
 
 __all__ = ["MOST_SAMPLES", "GivenKernel", "given_kernel", "widths_of"]
@@ -26,7 +27,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 MOST_SAMPLES = 20_000
-"""N of a kernel in memory: 3 GiB, and three times that while its eigenvalues are found."""
+"""N of a kernel in memory: 3 GiB, three times that while its eigenvalues are found, six times for eigenvectors."""
 _SHOWN = 4_000_000  # entries, from which progress is shown
 _NNGP = "nngp"
 _ASSUMPTIONS = (
@@ -169,6 +170,8 @@ def given_kernel(
     """
     if not isinstance(network, Network):
         raise TypeError(f"network: expected a Network, got {network!r}")
+    if isinstance(metric, str) and metric not in (_NNGP, *METRICS):
+        raise ValueError(f"metric: expected one of {', '.join((*METRICS, _NNGP))}, got {metric!r}")
     asked = None if metric == _NNGP else as_metric(metric)
     samples, first = _together(inputs, others)
     network, weights, normaliser, dimension = _terms(network, asked, width, samples, first)
@@ -261,6 +264,7 @@ def _target(out: str | Path | None, shape: tuple[int, int], force: bool) -> Iter
         return
     with whole_file("out", Path(out), force=force) as partial:
         mapped = open_memmap(partial, mode="w+", dtype=np.float64, shape=shape)
+        reserve(partial)
         yield mapped
         mapped.flush()
 
@@ -272,6 +276,8 @@ def _telling(shape: tuple[int, int], progress: bool) -> Iterator[Callable[[int],
 
     total = shape[0] * shape[1]
     size = f"kernel {shape[0]} × {shape[1]}, {8 * total / 2**30:.1f} GiB"
+    if progress and total >= _SHOWN:
+        print(f"{size}; its eigenvalues take three times that, eigenvectors six", file=sys.stderr, flush=True)
     twice = 2 if shape[0] == shape[1] else 1  # blocks above the diagonal stand for those below
     with tqdm(total=total, disable=None if progress and total >= _SHOWN else True, desc=size, bar_format=_BAR) as bar:
 

@@ -85,7 +85,14 @@ def softmax_on_data(kernel: GivenKernel, metric: Metric, logits: list[Floats], g
         networks=None if given else {**law, "outliers": each["top"][:, : len(outliers)]},
         error=error,
         warnings=(*kernel.warnings, *[words] * (not dense)),
+        resolved=_resolved(kernel, mean["eigenvalues"]) if dense else None,
     )
+
+
+def _resolved(kernel: GivenKernel, values: Floats) -> int:
+    """Those above the rounding of a dual of C N rows, and above the kernel's own error, since |R| <= 1."""
+    rounding = kernel.outputs * len(kernel.matrix) * float(np.finfo(np.float64).eps) * values[0]
+    return int(np.sum(values > max(rounding, kernel.normaliser * kernel.error)))
 
 
 def _probabilities(logits: Floats, centered: bool) -> Floats:

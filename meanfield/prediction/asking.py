@@ -77,6 +77,8 @@ def predict(
         raise ValueError("data: expected none beside inputs, whose former name it is, got both")
     if data is None and not isinstance(inputs, str):
         return _on_data(network, metric, sizes("width", width), samples, order, logits, inputs)
+    if isinstance(inputs, str) and data is None:
+        as_inputs(inputs, np.zeros(0, dtype=np.int64))
     if samples is None:
         raise TypeError("samples: expected N, or inputs=X with the samples themselves, got none")
     widths, counts = broadcast_sizes(sizes("width", width), sizes("samples", samples))

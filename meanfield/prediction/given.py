@@ -84,7 +84,7 @@ def predict_given(
         warnings=(*reasons, *numerical_warnings(setting.parameters), *_unresolved(kernels)),
         eigenvalues=None if any(s.eigenvalues is None for s in spectra) else array([_all(s) for s in spectra]),
         multiplicity=spectra[0].multiplicity,
-        resolved=array([s.resolved or 0 for s in spectra]).astype(np.int64)[()] if metric.loss == "mse" else None,
+        resolved=None if any(s.resolved is None for s in spectra) else _numbers(array([_count(s) for s in spectra])),
         kernel=kernels[0] if widths.size == 1 else None,
     )
 
@@ -103,6 +103,14 @@ def _validity(spectra: Sequence[DataSpectrum], shape: tuple[int, ...]) -> GivenV
 def _share(error: float, largest: float) -> float:
     """Of the largest eigenvalue; 1 where that is all error, as of a single centred sample."""
     return error / max(largest, error, 1e-300)
+
+
+def _count(spectrum: DataSpectrum) -> int:
+    return spectrum.resolved or 0
+
+
+def _numbers(values: Floats) -> Integers:
+    return values.astype(np.int64)[()]
 
 
 def _all(spectrum: DataSpectrum) -> Floats:

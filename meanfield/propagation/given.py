@@ -8,9 +8,10 @@ the layers by itself, so that memory is that of a block.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -29,7 +30,9 @@ from meanfield.spec.activations import Activation
 __all__ = ["GivenLayers", "Passed", "given_order_parameters"]
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
+_LEAST = 1e-140  # variance; below, q_s q_t - b² underflows
 _RESOLVED = 1e-10  # relative error of order parameters that are "ok"
 _ROUNDING = float(np.finfo(np.float64).eps)
 
@@ -61,7 +64,8 @@ _Source: TypeAlias = PairExpectations | _Infinite
 class _Pairs:
     """The expectations among given samples: what belongs to single ones is made once for all blocks."""
 
-    def __init__(self) -> None:
+    def __init__(self, firsts: Integers) -> None:
+        self._firsts = firsts
         self._made: dict[tuple[Activation, bytes], tuple[_Source, _Source, float]] = {}
 
     def __call__(self, activation: Activation, given: State) -> Found:
@@ -74,7 +78,12 @@ class _Pairs:
         moved = np.divide(given.other_error, unit, out=np.zeros_like(unit), where=unit > 0)
         known = (slope_unit > 0) & np.isfinite(slope_unit)
         share = np.divide(slope_own, slope_unit, out=np.zeros_like(unit), where=known)
-        lost = share + moved + _turned(activation, u, unit, moved)
+        equal = self._firsts[u.rows, None] == self._firsts[u.columns]
+        feature = np.where(equal, of_phi.squares[u.columns], feature)
+        slope = np.where(equal, of_slope.squares[u.columns], slope)
+        own = np.where(equal, _ROUNDING * np.abs(feature), own)
+        share = np.where(equal, _ROUNDING, share)
+        lost = share + moved + _turned(activation, u, unit, moved, equal)
         return Found(
             feature=u._replace(variances=of_phi.squares, cross=feature),
             slope=u._replace(variances=of_slope.squares, cross=slope),
@@ -87,6 +96,11 @@ class _Pairs:
         """Those of φ and φ', and the largest dE[φ²]/dq, at the ends of the variances and in between."""
         key = (activation, variances.tobytes())
         if key not in self._made:
+            if np.any((variances > 0) & (variances < _LEAST)):
+                raise ValueError(
+                    f"inputs: expected preactivations of variance 0 or above {_LEAST:g}, whose products are still "
+                    f"numbers, got {np.min(variances[variances > 0]):.1g}"
+                )
             finite = bool(np.all(np.isfinite(variances)))
             of_phi = PairExpectations(activation, 0, variances) if finite else _Infinite(variances)
             steep = activation.is_rough or not finite
@@ -98,7 +112,7 @@ class _Pairs:
         return self._made[key]
 
 
-def _turned(activation: Activation, u: Block, unit: Floats, moved: Floats) -> Floats:
+def _turned(activation: Activation, u: Block, unit: Floats, moved: Floats, equal: NDArray[np.bool_]) -> Floats:
     """How much E φ'φ' of a kink turns with the angle θ between two samples, whose cosine is known to ``moved``: at most
     by δθ, which is moved / sin θ, or √(2 moved) where they are collinear."""
     if not activation.kinks:
@@ -106,8 +120,7 @@ def _turned(activation: Activation, u: Block, unit: Floats, moved: Floats) -> Fl
     cosine = np.divide(u.cross, unit, out=np.zeros_like(unit), where=unit > 0)
     sine = np.sqrt(np.clip((1 - cosine) * (1 + cosine), 0.0, 1.0))
     turned = np.minimum(np.sqrt(2 * moved), moved / np.maximum(sine, 1e-300)) / math.pi
-    same = np.arange(u.rows.start, u.rows.stop)[:, None] == np.arange(u.columns.start, u.columns.stop)
-    return np.where(same, 0.0, turned)
+    return np.where(equal, 0.0, turned)
 
 
 @dataclass(frozen=True)
@@ -118,13 +131,21 @@ class GivenLayers:
     ----------
     network
         What they go through.
-    norms
-        q̂^0_ss = |x_s|²/d of the N samples.
+    samples
+        The N inputs.
     """
 
     network: Network
-    norms: Floats
-    _pairs: _Pairs = field(default_factory=_Pairs, repr=False)
+    samples: GivenSamples
+
+    @functools.cached_property
+    def _pairs(self) -> _Pairs:
+        return _Pairs(self.samples.firsts(slice(None)))
+
+    @property
+    def norms(self) -> Floats:
+        """q̂^0_ss = |x_s|²/d, (N,)."""
+        return self.samples.norms
 
     def blocks(self, size: int) -> Iterator[tuple[slice, slice]]:
         """The blocks on and above the diagonal of a symmetric matrix."""
@@ -160,7 +181,7 @@ def given_order_parameters(network: Network, samples: GivenSamples) -> OrderPara
     """Those of each sample and pair, all N × N at once."""
     everything = slice(0, len(samples.norms))
     gram, known = samples.gram(everything, everything)
-    passed = GivenLayers(network, samples.norms).through(everything, everything, gram, known)
+    passed = GivenLayers(network, samples).through(everything, everything, gram, known)
     error = float(np.max(passed.forward_error + passed.backward_error))
     states = tuple(seen.state() for seen in passed.layers)
     status = "ok" if error <= _RESOLVED else "unresolved"

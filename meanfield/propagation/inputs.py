@@ -41,7 +41,10 @@ def as_inputs(data: str | ArrayLike | None, samples: Integers, field: str = "inp
     """
     if isinstance(data, str):
         if data not in ("gaussian", "fixed"):
-            raise ValueError(f"{field}: expected gaussian, fixed or the inputs themselves, got {data!r}")
+            raise ValueError(
+                f"{field}: expected gaussian, fixed or the inputs themselves (read_inputs of meanfield.reading reads "
+                f"them), got {data!r}"
+            )
         return Inputs(random=data == "gaussian")
     try:
         gram = np.asarray(data, dtype=np.float64)

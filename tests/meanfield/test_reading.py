@@ -86,3 +86,13 @@ def test_bytes_that_are_no_text(tmp_path) -> None:
     (tmp_path / "x.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match=r"inputs: expected a \.csv file of numbers"):
         read_inputs(tmp_path / "x.csv")
+
+
+def test_columns_that_are_counted_are_no_sample(tmp_path) -> None:
+    """What pandas writes above columns without names, with index=False."""
+    rows = np.random.default_rng(2).standard_normal((4, 5))
+    path = tmp_path / "x.csv"
+    np.savetxt(path, rows, delimiter=",", header="0,1,2,3,4", comments="")
+    np.testing.assert_allclose(read_inputs(path), rows)
+    path.write_text("0,1\n1,0\n")
+    assert read_inputs(path).shape == (2, 2)  # of two columns it may be a sample

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, PlainValidator
 
 from meanfield.spec import Metric, Network, as_metric, positive_integer
 from meanfield.spec.activations import Activation, activation_names, as_activation
@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     RatioField: TypeAlias = float
     MetricField: TypeAlias = Metric
     DataField: TypeAlias = Named
+    FilesField: TypeAlias = tuple[str, ...]
     SlopeField: TypeAlias = float
 else:
     ActivationField = _field(_activation, PlainSerializer(_activation_text))
@@ -93,6 +94,7 @@ else:
     RatioField = _field(_ratio)
     MetricField = _field(as_metric, PlainSerializer(lambda metric: metric.to_dict()))
     DataField = _field(Named.of, PlainSerializer(Named.to_dict))
+    FilesField = Annotated[tuple[str, ...], BeforeValidator(lambda files: [files] if isinstance(files, str) else files)]
     SlopeField = _field(lambda value: number("count", value, 0.0))
 
 
@@ -194,7 +196,7 @@ class Grid(Table):
     data: tuple[DataField, ...] | None = None  # None: a sweep without has the spelling that it always had
     d: tuple[CountField, ...] | None = None
     c: tuple[SlopeField, ...] | None = None
-    inputs: tuple[str, ...] | None = None
+    inputs: FilesField | None = None
     width: tuple[CountField, ...] = ()
     metric: tuple[MetricField, ...] = ()
 

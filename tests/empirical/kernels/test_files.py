@@ -1,8 +1,10 @@
 """Kernels in files: interrupted at any moment, they go on and end in the same bytes, or say why they don't."""
 
+import errno
 import fcntl
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -63,11 +65,14 @@ def test_an_interrupted_kernel_goes_on_bit_for_bit(tmp_path, monkeypatch, stop_a
             empirical_kernel(NET, X, outputs=outputs, out=path, **OPTIONS)
     monkeypatch.undo()
     assert not path.exists()
-    assert (record(path)["done"], record(path)["blocks"], record(path)["rows"]) == (blocks, BLOCKS, 9)
+    if blocks:
+        assert (record(path)["done"], record(path)["blocks"], record(path)["rows"]) == (blocks, BLOCKS, 9)
+    else:
+        assert list(tmp_path.iterdir()) == []  # nothing to go on from: the name is free
     made = []
     parts = filling._put
     monkeypatch.setattr(filling, "_put", lambda *arguments: (made.append(1), parts(*arguments)))
-    without = {**OPTIONS, "block": None}  # the block size is that of the file
+    without = {**OPTIONS, "block": None} if blocks else OPTIONS  # the block size is that of the file
     found = empirical_kernel(NET, X, outputs=outputs, out=str(path), **without)
     assert len(made) == BLOCKS - blocks
     np.testing.assert_array_equal(found.values, whole.values)
@@ -312,3 +317,15 @@ def test_no_more_memory_is_taken_than_was_said(outputs, share):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert 0.4 * planned.bytes < peak < planned.bytes
+
+
+def test_no_room_on_the_disk_is_one_line_and_leaves_nothing(tmp_path, monkeypatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    network, x = Network(2, "tanh", 1.0), np.random.default_rng(1).standard_normal((5, 4))
+    with pytest.raises(ValueError, match=r"^out: expected room for the kernel in .*No space left"):
+        empirical_kernel(network, x, width=4, out=tmp_path / "K.npy")
+    assert not (tmp_path / "K.npy").exists()
+    assert not (tmp_path / "K.npy.partial").exists()

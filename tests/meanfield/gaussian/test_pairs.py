@@ -202,3 +202,13 @@ def test_infinite_and_overflowing_moments_say_so() -> None:
 def test_what_is_no_covariance_is_refused(arguments: tuple[Any, ...], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         pair_expectations("tanh", *arguments)
+
+
+def test_a_function_that_vanishes_at_small_variance_takes_nothing_from_the_others() -> None:
+    """E[F²] of max(u - 1, 0) is 0 at q = 1e-3 to all digits."""
+    found = pair_expectations("Max(u - 1, 0)", [2.0, 1e-3], [2.0, 1.0], [[1.0, 0.5], [0.0, 0.0]])
+    phi = as_activation("Max(u - 1, 0)")
+    truth, known = pair_by_quadrature(phi, 0, 2.0, 2.0, 0.5, math.sqrt(0.75))
+    assert found.status == "ok"
+    assert abs(found.value[0, 0] - truth) <= 3 * found.error[0, 0] + known
+    assert np.all(found.value[1] < 1e-100)

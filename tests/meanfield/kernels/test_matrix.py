@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -245,3 +247,44 @@ def test_a_large_kernel_tells_where_it_is(
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     given_kernel(Network(2, "tanh", 1.0), X, progress=progress)
     assert ("kernel 9 × 9" in capsys.readouterr().err) == progress
+
+
+def test_equal_inputs_are_known_as_such() -> None:
+    """A kink sees no angle between them, and so there is no error of one."""
+    x = np.random.default_rng(3).standard_normal((20, 6))
+    made = given_kernel(Network(4, "relu", 2.0, 0.1), np.vstack([x, x[:3]]))
+    assert (made.status, made.resolved) == ("ok", 20)
+    assert made.error < 1e-11
+
+
+def test_inputs_whose_products_underflow_are_refused() -> None:
+    """At 1e-80 the angles of all pairs were 0, and nothing said so."""
+    x = np.random.default_rng(3).standard_normal((5, 6))
+    network, asked = Network(2, "relu", 2.0), {"metric": InputMetric(), "width": 50}
+    with pytest.raises(ValueError, match="inputs: expected preactivations of variance 0 or above 1e-140"):
+        given_kernel(network, 1e-80 * x, **asked)
+    small, usual = (given_kernel(network, s * x, **asked).matrix for s in (1e-50, 1.0))
+    np.testing.assert_allclose(small, usual, rtol=1e-12)
+
+
+def test_what_has_no_error_is_not_ok() -> None:
+    jumping = given_kernel(
+        Network(3, "heaviside", 1.0, 0.1), np.random.default_rng(3).standard_normal((5, 6)), metric="nngp"
+    )
+    assert (jumping.status, jumping.error) == ("unresolved", np.inf)
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(ValueError, match=r"^out: expected .*K\.npy.*No space left"):
+        given_kernel(Network(2, "relu", 2.0), np.eye(4), out=tmp_path / "K.npy")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_has_its_room_before_it_is_filled(tmp_path: Path) -> None:
+    made = given_kernel(Network(2, "relu", 2.0), np.eye(300), out=tmp_path / "K.npy")
+    stat = (tmp_path / "K.npy").stat()
+    assert stat.st_blocks * 512 >= stat.st_size > made.matrix.nbytes

@@ -56,10 +56,11 @@ def test_given_logits(centered: bool, dense: bool, monkeypatch: pytest.MonkeyPat
     assert (found.networks, found.error, found.multiplicity) == (None, 0.0, 1)
     if dense:
         np.testing.assert_allclose(found.eigenvalues, values[:44], atol=1e-12 * values[0])  # type: ignore[arg-type]
-        assert found.warnings == ()
+        assert found.warnings == kernel.warnings
+        assert found.resolved == 44 - 2 * centered
     else:
-        assert found.eigenvalues is None
-        assert "C N = 66 are too many" in found.warnings[0]
+        assert (found.eigenvalues, found.resolved) == (None, None)
+        assert "C N = 66 are too many" in found.warnings[-1]
 
 
 @pytest.mark.parametrize("most", [600, 20])

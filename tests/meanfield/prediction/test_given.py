@@ -126,7 +126,7 @@ def test_given_logits_are_one_network() -> None:
     assert p.outliers.shape == (2,)
     assert p.bulk[1] == 22
     assert p.outliers.sum() + p.bulk[0] * 22 == pytest.approx(p.mean * p.dimension, rel=1e-11)
-    assert p.resolved is None
+    assert p.resolved == 24
     with pytest.raises(ValueError, match="eigenvectors: expected"):
         _ = p.eigenvectors
     uniform = predict(NETWORK, FIM(loss="cross_entropy"), width=50, inputs=X, logits=np.zeros((12, 3)))
@@ -166,7 +166,7 @@ def test_what_is_below_the_rounding_is_said() -> None:
 )
 def test_warnings_of_finite_width(network: Network, metric: Metric, width: int, words: str) -> None:
     assert any(words in w for w in predict(network, metric, width=width, inputs=X).warnings)
-    for calm in (FIM(), InputMetric(layer=1), InputMetric(layer=2)):
+    for calm in (FIM(), InputMetric(layer=1)):
         assert predict(NETWORK, calm, width=5000, inputs=X).warnings == ()
 
 

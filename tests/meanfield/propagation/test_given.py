@@ -90,7 +90,7 @@ def test_the_errors_are_honest_through_three_layers(activation: str, angle: floa
         x = np.array([first, 3 * (np.cos(angle) * first + np.sin(angle) * other)])
         network = Network(4, activation, 2.0, bias)
         pair = slice(0, 1), slice(1, 2)
-        passed = GivenLayers(network, Rows(x).norms).through(*pair, *Rows(x).gram(*pair))
+        passed = GivenLayers(network, Rows(x)).through(*pair, *Rows(x).gram(*pair))
         top, bottom = passed.layers[-1], passed.layers[0]
         with mpmath.workdps(50):
             (a, b, c), (back, own) = _in_50_digits(*x, activation, 4, 2.0, bias)
@@ -106,7 +106,7 @@ def test_the_errors_are_honest_through_three_layers(activation: str, angle: floa
 def test_an_error_of_the_inputs_is_carried_to_the_top() -> None:
     """A Gram matrix that is off by δ: what becomes of it stays within what is said."""
     network, gram = Network(4, ["relu", "erf", "tanh"], **LAW), X @ X.T / 9
-    layers = GivenLayers(network, np.diag(gram).copy())
+    layers = GivenLayers(network, Rows(X))
     exact, delta = layers.through(EVERY, EVERY, gram), 1e-6 * np.sqrt(np.outer(np.diag(gram), np.diag(gram)))
     np.fill_diagonal(delta, 0.0)
     moved = layers.through(EVERY, EVERY, gram - delta, delta)
