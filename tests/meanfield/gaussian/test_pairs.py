@@ -78,7 +78,9 @@ def _cases(name: str) -> list[tuple[float, float, int, float, float]]:
     return rows
 
 
-@pytest.mark.parametrize("name", ["relu", "gelu", "tanh", pytest.param("silu", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", ["relu", "gelu", "softplus", *(pytest.param(x, marks=pytest.mark.slow) for x in ("tanh", "silu"))]
+)
 def test_equal_variances_against_the_mpmath_table(name: str) -> None:
     """Gaps of the table run down to collinear pairs, which at large variance need the table in θ."""
     for q, gap, order, square, product in _cases(name):
