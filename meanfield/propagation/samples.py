@@ -127,10 +127,10 @@ def given_samples(field: str, value: Any) -> GivenSamples:
 
 
 def _numbers(expected: str, value: Any) -> Floats:
-    """A copy as real numbers; texts of numbers are none."""
+    """A copy as real numbers; texts of numbers are none, nor is what a mask hides."""
     try:
         found = np.asarray(value)
-        if found.dtype.kind not in "biufO":
+        if found.dtype.kind not in "biufO" or np.ma.is_masked(value):
             raise TypeError
         return np.array(found, dtype=np.float64, order="C")
     except (TypeError, ValueError):

@@ -199,6 +199,8 @@ def test_as_plain_data_and_a_table() -> None:
         ({"inputs": X[0]}, ValueError, r"inputs: expected the shape \(N, d\)"),
         ({"inputs": np.full((2, 2), np.nan)}, ValueError, "inputs: expected finite numbers"),
         ({"inputs": 1j * X}, TypeError, "inputs: expected an array of numbers"),
+        ({"inputs": X.astype(str)}, TypeError, "inputs: expected an array of numbers"),
+        ({"inputs": np.ma.masked_greater(X, 0.5)}, TypeError, "inputs: expected an array of numbers"),
         ({"inputs": [["a"]]}, TypeError, "inputs: expected an array of numbers"),
         ({"inputs": "digits", "samples": 3}, ValueError, "inputs: expected gaussian, fixed or the inputs"),
         ({"inputs": X, "samples": 5}, ValueError, "samples: expected 12, the number of inputs, or none, got 5"),
