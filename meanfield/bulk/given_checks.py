@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from meanfield.kernels.given_conditions import kinks_between, nearest_angles
 from meanfield.spec import Network
 from meanfield.text import applying
 
@@ -27,10 +28,7 @@ def given_warnings(network: Network, width: int, rows: Floats) -> tuple[str, ...
 def _between(network: Network, width: int, rows: Floats) -> float:
     """M_1 θ/π for the median angle θ between a sample and its nearest in the first layer's preactivations."""
     q = network.weight_variance[0] * rows @ rows.T / rows.shape[1] + network.bias_variance[0]
-    root = np.sqrt(np.diagonal(q))
-    cosine = np.clip(q / np.outer(root, root), -1.0, 1.0)
-    np.fill_diagonal(cosine, -1.0)
-    return network.widths(width)[1] * float(np.median(np.arccos(cosine.max(axis=0)))) / math.pi
+    return float(np.median(kinks_between(nearest_angles(q), network.widths(width)[1])))
 
 
 _NEAR = (

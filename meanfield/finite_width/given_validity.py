@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from meanfield.finite_width.given_layers import Chain
 from meanfield.finite_width.given_spectrum import Basis
+from meanfield.kernels.given_conditions import kinks_between, nearest_angles
 
 __all__ = ["GivenValidity", "given_validity", "reasons"]
 
@@ -73,11 +74,7 @@ def _separation(chain: Chain) -> tuple[float, float]:
     kinked = [layer for layer in chain.layers if layer.activation.kinks]
     if not kinked or len(chain.kernel) < 2:
         return math.inf, math.inf
-    q, width = kinked[0].q, kinked[0].width
-    scale = np.sqrt(np.diagonal(q))
-    cosine = q / np.outer(scale, scale)
-    np.fill_diagonal(cosine, -1.0)
-    crossings = width * np.arccos(np.clip(cosine.max(axis=1), -1.0, 1.0)) / math.pi
+    crossings = kinks_between(nearest_angles(kinked[0].q), kinked[0].width)
     return float(np.median(crossings)), float(np.min(crossings))
 
 

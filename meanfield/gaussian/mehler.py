@@ -20,7 +20,7 @@ from meanfield.gaussian.rules import hermite_rules, of_nodes
 from meanfield.gaussian.variance_grid import interpolated
 from meanfield.spec.activations import Activation
 
-__all__ = ["HermiteSeries", "hermite_series"]
+__all__ = ["HermiteSeries", "hermite_expansion", "hermite_series"]
 
 Floats = NDArray[np.float64]
 
@@ -84,7 +84,7 @@ def hermite_series(activation: Activation, order: int, variances: Floats) -> Her
     probes = np.unique([np.min(variances), np.exp(np.mean(np.log(variances))), np.max(variances)])
     count, error = _needed(activation, order, probes)
     rows, missed = interpolated(
-        lambda nodes: np.array([_expanded(activation, order, float(q), count, 1)[0] for q in nodes]), variances
+        lambda nodes: np.array([hermite_expansion(activation, order, float(q), count, 1)[0] for q in nodes]), variances
     )
     terms = np.ascontiguousarray(rows[:, 1 + first :: step])
     rest = np.maximum(1 - np.sum(terms**2, axis=1), 0.0) + _ROUNDING
@@ -95,16 +95,16 @@ def _needed(activation: Activation, order: int, probes: Floats) -> tuple[int, fl
     """How many terms leave nothing at these variances, or are the most; and how well two rules agree on them."""
     most, count = _MOST_BROKEN if activation.breakpoints else _MOST, _FIRST
     while True:
-        both = [_expanded(activation, order, float(q), count, 2) for q in probes]
+        both = [hermite_expansion(activation, order, float(q), count, 2) for q in probes]
         rest = max(1 - float(np.sum(fine[1:] ** 2)) for fine, _ in both)
         if count >= most or not rest > _ENOUGH:
             return count, max(float(np.linalg.norm(fine - coarse)) for fine, coarse in both)
         count *= 2
 
 
-def _expanded(activation: Activation, order: int, q: float, count: int, rules: int) -> list[Floats]:
-    """log E[F²] and the first ``count`` coefficients at one variance, by a fine rule, and by a coarse one if two are
-    asked for."""
+def hermite_expansion(activation: Activation, order: int, q: float, count: int, rules: int) -> list[Floats]:
+    """log E[F²] and the first ``count`` coefficients at one variance, in units of √E[F²], by a fine rule, and by a
+    coarse one if two are asked for."""
     function, rows = of_nodes(activation, order), []
     for u, weights in hermite_rules(activation, q, order, count, natural_level(activation, order) + 1)[:rules]:
         values = function(u)

@@ -11,6 +11,7 @@ import functools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +75,7 @@ def fill_kernel(
     layers = GivenLayers(network, samples)
     diagonal = _diagonal(layers, coefficients)
     total, worst = 0.0, 0.0
-    nearest = np.full(len(samples.norms), math.pi / 2)
+    nearest = np.full(len(samples.norms), math.pi)
     for rows, columns in _blocks(layers, others):
         gram, known = samples.gram(rows, columns)
         passed = layers.through(rows, columns, gram, known)
@@ -122,7 +123,7 @@ def _block(passed: Passed, coefficients: list[Coefficients] | None) -> Floats:
 
 
 def _sum(passed: Passed, coefficients: list[Coefficients] | None, part: Callable[[Block], Floats]) -> Floats:
-    seen = [tuple(part(block) for block in of_layer) for of_layer in passed.layers]  # type: ignore[arg-type]
+    seen = [tuple(part(cast(Block, block)) for block in of_layer) for of_layer in passed.layers]
     if coefficients is None:
         return seen[-1][1]
     terms = [
@@ -136,11 +137,10 @@ def _sum(passed: Passed, coefficients: list[Coefficients] | None, part: Callable
 
 def _approach(nearest: Floats, passed: Passed, rows: slice, columns: slice) -> None:
     """Note the smallest angles of a block."""
-    made = passed.layers[0].made
-    assert isinstance(made, Block)  # noqa: S101 - given samples pass in blocks
+    made = cast(Block, passed.layers[0].made)  # given samples pass in blocks
     unit = made.unit()
-    cosine = np.divide(np.abs(made.cross), unit, out=np.zeros_like(unit), where=unit > 0)
+    cosine = np.divide(made.cross, unit, out=np.zeros_like(unit), where=unit > 0)
     same = np.arange(rows.start, rows.stop)[:, None] == np.arange(columns.start, columns.stop)
-    angle = np.arccos(np.clip(np.where(same, 0.0, cosine), 0.0, 1.0))
+    angle = np.arccos(np.clip(np.where(same, -1.0, cosine), -1.0, 1.0))
     nearest[rows] = np.minimum(nearest[rows], angle.min(axis=1))
     nearest[columns] = np.minimum(nearest[columns], angle.min(axis=0))

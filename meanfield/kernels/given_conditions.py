@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from meanfield.spec import Metric, Network
 from meanfield.text import applying
 
-__all__ = ["given_warnings"]
+__all__ = ["given_warnings", "kinks_between", "nearest_angles"]
 
 Floats = NDArray[np.float64]
 
@@ -28,7 +28,7 @@ def given_warnings(
         return ()
     count, widths = len(nearest), (features or network.widths(width)[0], *network.widths(width)[1:])
     narrowest, kinked = min(widths[1:-1]), bool(network.activation[0].kinks) and count > 1
-    seen = widths[1] * float(np.median(nearest)) / np.pi
+    seen = float(np.median(kinks_between(nearest, widths[1])))
     layer, units = _thinnest(metric, widths)
     crowding = network.outputs * count / narrowest
     return applying(
@@ -39,6 +39,20 @@ def given_warnings(
             _OUTPUTS: network.outputs >= narrowest,
         }
     )
+
+
+def nearest_angles(covariance: Floats) -> Floats:
+    """The angle of each preactivation to the nearest other, from their covariance (N, N): (N,), in radians."""
+    root = np.sqrt(np.diagonal(covariance))
+    cosine = np.clip(covariance / np.outer(root, root), -1.0, 1.0)
+    np.fill_diagonal(cosine, -1.0)
+    angles: Floats = np.arccos(cosine.max(axis=1))
+    return angles
+
+
+def kinks_between(nearest: Floats, width: float) -> Floats:
+    """M θ/π: how many of M neurons have their kink between each sample and its nearest."""
+    return width * nearest / math.pi
 
 
 def _thinnest(metric: Metric, widths: Sequence[int]) -> tuple[int, float]:

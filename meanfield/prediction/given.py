@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,8 +114,7 @@ def _numbers(values: Floats) -> Integers:
 
 
 def _all(spectrum: DataSpectrum) -> Floats:
-    assert spectrum.eigenvalues is not None  # noqa: S101 - asked for only where all have them
-    return spectrum.eigenvalues
+    return cast(Floats, spectrum.eigenvalues)  # asked for only where all have them
 
 
 def _with_loss(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from meanfield.finite_width.given_law import GivenLaw, refine_given
 from meanfield.kernels.matrix import GivenKernel
 from meanfield.leading.given import DataSpectrum
 from meanfield.propagation.samples import GivenSamples, Rows
+from meanfield.spec import Metric
 
 __all__ = ["REFINED_ASSUMPTIONS", "refined_on_data"]
 
@@ -35,8 +37,8 @@ def refined_on_data(kernel: GivenKernel, squared: DataSpectrum, samples: GivenSa
     """
     if not isinstance(samples, Rows):
         raise ValueError("inputs: expected an array (N, d) for the refined order, got a Gram matrix")
-    assert kernel.metric is not None  # noqa: S101 - predict asks for a metric, not for q^L
-    law = refine_given(kernel.network, kernel.metric, kernel.network.widths(width), samples.values)
+    metric = cast(Metric, kernel.metric)  # predict asks for one, not for q^L
+    law = refine_given(kernel.network, metric, kernel.network.widths(width), samples.values)
     networks = _networks(law, kernel, len(squared.outliers))
     count = len(networks["largest"])
     mean = {name: np.mean(values, axis=0) for name, values in networks.items()}

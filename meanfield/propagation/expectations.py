@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 import numpy as np
 
@@ -51,8 +51,7 @@ class Quadrature:
         self.status = "ok"
 
     def __call__(self, activation: Activation, given: State) -> Found:
-        u = given.covariance
-        assert isinstance(u, Covariance)  # noqa: S101 - of exchangeable samples: given ones have their own source
+        u = cast(Covariance, given.covariance)  # of exchangeable samples: given ones have their own source
         q, gap = float(u.same), float(u.gap)
         feature, slope = (self._moments(activation, q, gap, order) for order in (0, 1))
         if not math.isfinite(feature.square + slope.square):
@@ -87,8 +86,7 @@ class Table:
     def __call__(self, activation: Activation, given: State) -> Found:
         from meanfield.gaussian.interpolants import moment_table
 
-        table, u = moment_table(activation), given.covariance
-        assert isinstance(u, Covariance)  # noqa: S101 - as above
+        table, u = moment_table(activation), cast(Covariance, given.covariance)  # as above
         square, product, gap = table.moments(np.asarray(u.same), np.asarray(u.gap))
         self.error = max(self.error, table.error)
         self.status = gravest(self.status, table_status(table))

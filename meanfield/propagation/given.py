@@ -12,7 +12,7 @@ import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,8 +69,7 @@ class _Pairs:
         self._made: dict[tuple[Activation, bytes], tuple[_Source, _Source, float]] = {}
 
     def __call__(self, activation: Activation, given: State) -> Found:
-        u = given.covariance
-        assert isinstance(u, Block)  # noqa: S101 - exchangeable samples have their own source
+        u = cast(Block, given.covariance)  # exchangeable samples have their own source
         of_phi, of_slope, rate = self._of(activation, u.variances)
         (feature, own), (slope, slope_own) = (x.products(u.rows, u.columns, u.cross) for x in (of_phi, of_slope))
         unit, size = u.unit(), np.sqrt(of_slope.squares)

@@ -10,12 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
 from meanfield.information.bounds import homogeneous_traces, trace_bounds
 from meanfield.spec import Metric, Network, OrderParameters
 from meanfield.spec.activations import Activation
+from verify.asking.inputs import Inputs
 from verify.asking.records import Cell, Sample
 from verify.judging.inference import UNKNOWN, Estimate, mean_of_statistic
 from verify.judging.pairing import Pair
@@ -60,8 +62,7 @@ def _applies(pair: Pair) -> bool:
 
 def _traces(pair: Pair) -> Traces:
     cell, layer = pair.cell, pair.metric.layer
-    inputs = cell.inputs
-    assert inputs is not None  # noqa: S101 - `_applies` has seen to it
+    inputs = cast(Inputs, cell.inputs)  # `_applies` has seen to it
     total = float(np.mean(np.sum(inputs.array**2, axis=1)))
     blocks = slice(None) if layer is None else slice(layer - 1, layer)
     own = zip(pair.samples, pair.order_parameters, strict=True)

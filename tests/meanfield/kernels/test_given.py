@@ -120,13 +120,13 @@ def test_the_errors_of_blocks_off_the_diagonal_count_twice(monkeypatch: pytest.M
 
 @pytest.mark.parametrize("bias", [0.0, 0.5])
 def test_nearest_are_the_smallest_angles_of_first_preactivations(bias: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also to what lies opposite, since a kink at 0 doesn't tell it from what lies beside."""
+    """What lies opposite is far: relu sees one of the two where the other is 0."""
     monkeypatch.setattr(given, "BLOCK", 4)
     x = RNG.standard_normal((10, 6))
     x[3] = -x[8] + 1e-2 * RNG.standard_normal(6)
     q = 1.5 * x @ x.T / 6 + bias
-    angles = np.arccos(np.clip(np.abs(q) / np.sqrt(np.outer(np.diag(q), np.diag(q))), 0, 1))
-    np.fill_diagonal(angles, np.pi / 2)
+    angles = np.arccos(np.clip(q / np.sqrt(np.outer(np.diag(q), np.diag(q))), -1, 1))
+    np.fill_diagonal(angles, np.pi)
     kernel = given_kernel(Network(2, "relu", [1.5, 1], bias), x)
     np.testing.assert_allclose(kernel.nearest, angles.min(axis=0), atol=1e-7)
 

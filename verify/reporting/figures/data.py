@@ -7,11 +7,12 @@ the data the two run together.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from meanfield.figures.ticks import log_ticks
+from verify.asking.inputs import Inputs
 from verify.judging.eigenvalues import Eigenvalues
 from verify.judging.pairing import widest
 from verify.judging.slopes import DATA_WINDOW, METRIC_WINDOW, covariance_spectrum
@@ -58,8 +59,7 @@ def draw_data(name: str, shown: Sequence[Eigenvalues], names: Mapping[str, str])
 
 
 def _draw(ax: Axes, one: Eigenvalues, number: int) -> None:
-    assert one.cell.inputs is not None  # noqa: S101 - no other has its eigenvalues one by one
-    data = covariance_spectrum(one.cell.inputs)
+    data = covariance_spectrum(cast(Inputs, one.cell.inputs))  # no other has its eigenvalues one by one
     data = data[data > LOWEST * data[0]]
     shift = METRIC_WINDOW.start - DATA_WINDOW.start
     if len(data) > DATA_WINDOW.start:
